@@ -9,6 +9,11 @@
 pub mod id;
 pub mod time;
 
+pub mod crypto;
+
+pub mod authority;
+pub mod conversation;
+
 pub mod store;
 
 #[cfg(feature = "net")]

@@ -1,0 +1,167 @@
+//! What an entry says: one immutable record, as the value in the map.
+//!
+//! ```text
+//! value = version u8 (1) ‖ postcard(Record of its place)
+//! ```
+//!
+//! Kinds are only ever added at the end of an enum. A version or kind that this peer does not know is kept, passed on
+//! and shown as a line that says so.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::EntryId;
+use super::payload::MAX_BODY;
+use crate::id::{DeviceId, PayloadHash};
+
+const VERSION: u8 = 1;
+
+/// The longest emoji of a reaction, in bytes.
+pub const MAX_EMOJI: usize = 32;
+
+/// The largest record, in bytes.
+pub(super) const MAX_RECORD: usize = 1024;
+
+/// Which of the two maps an entry stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// `m`: messages.
+    Messages,
+    /// `x`: what is said about messages.
+    Annotations,
+}
+
+impl Place {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Place::Messages => "m",
+            Place::Annotations => "x",
+        }
+    }
+
+    /// The counter of the operation in the genesis that makes the map.
+    pub(super) fn op(self) -> u64 {
+        match self {
+            Place::Messages => 1,
+            Place::Annotations => 2,
+        }
+    }
+}
+
+/// Names the message that an annotation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Target {
+    /// The segment that the message is in.
+    pub segment: u32,
+    /// The message.
+    pub message: EntryId,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A message of text.
+    Text {
+        /// Its body.
+        payload: PayloadHash,
+    },
+    /// Something about a message.
+    About(Target, Annotation),
+    /// A kind that this version does not know.
+    Unknown,
+}
+
+/// What can be said about a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Annotation {
+    /// Its author replaced the text.
+    Edit {
+        /// The new body.
+        payload: PayloadHash,
+    },
+    /// Its author deleted it, for everyone.
+    Delete,
+    /// Someone reacted, or took the reaction back.
+    React {
+        /// The emoji; at most [`MAX_EMOJI`] bytes.
+        emoji: String,
+        /// Whether the reaction stands.
+        on: bool,
+    },
+}
+
+/// An admitted entry: what it says, who says it and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its id.
+    pub id: EntryId,
+    /// The segment that it is in.
+    pub segment: u32,
+    /// The place of its change in its chain, from 1.
+    pub seq: u32,
+    /// The device that wrote it.
+    pub device: DeviceId,
+    /// The map that it stands in.
+    pub place: Place,
+    /// What it says.
+    pub record: Record,
+}
+
+#[derive(Serialize, Deserialize)]
+enum MessageWire {
+    Text { payload: PayloadHash, len: u32 },
+}
+
+#[derive(Serialize, Deserialize)]
+struct AnnotationWire {
+    target: Target,
+    said: Annotation,
+    len: u32,
+}
+
+/// The record breaks a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BreaksLimit;
+
+impl Record {
+    /// Writes a message of text.
+    pub fn encode_text(payload: PayloadHash, len: usize) -> Vec<u8> {
+        encode(&MessageWire::Text { payload, len: u32::try_from(len).unwrap_or(u32::MAX) })
+    }
+
+    /// Writes an annotation. `len` is the length of the body that it brings, 0 if none.
+    pub fn encode_annotation(target: Target, said: Annotation, len: usize) -> Vec<u8> {
+        encode(&AnnotationWire { target, said, len: u32::try_from(len).unwrap_or(u32::MAX) })
+    }
+
+    /// Reads the value of an entry. What cannot be read is [`Record::Unknown`], never an error: it may come from a later
+    /// version. What can be read must keep the limits.
+    pub(super) fn decode(place: Place, value: &[u8]) -> Result<Record, BreaksLimit> {
+        let Some((&VERSION, bytes)) = value.split_first() else { return Ok(Record::Unknown) };
+        let (record, len) = match place {
+            Place::Messages => match postcard::from_bytes(bytes) {
+                Ok(MessageWire::Text { payload, len }) => (Record::Text { payload }, len),
+                Err(_) => return Ok(Record::Unknown),
+            },
+            Place::Annotations => match postcard::from_bytes::<AnnotationWire>(bytes) {
+                Ok(AnnotationWire { said: Annotation::React { emoji, .. }, .. }) if emoji.len() > MAX_EMOJI => {
+                    return Err(BreaksLimit);
+                }
+                Ok(AnnotationWire { target, said, len }) => (Record::About(target, said), len),
+                Err(_) => return Ok(Record::Unknown),
+            },
+        };
+        if usize::try_from(len).is_ok_and(|len| len <= MAX_BODY) { Ok(record) } else { Err(BreaksLimit) }
+    }
+
+    /// Returns the payload that the record brings, if it brings one.
+    pub fn payload(&self) -> Option<PayloadHash> {
+        match self {
+            Record::Text { payload } | Record::About(_, Annotation::Edit { payload }) => Some(*payload),
+            Record::About(..) | Record::Unknown => None,
+        }
+    }
+}
+
+fn encode(record: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(record, vec![VERSION]).expect("a record always encodes")
+}

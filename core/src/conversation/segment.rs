@@ -1,0 +1,254 @@
+//! An open segment: its Automerge document, its chains and its payloads.
+//!
+//! A run goes through in three steps that may lie apart in time: [`Segment::gate`] checks it, [`Segment::admit`] moves
+//! the chain on so that the next run can be checked while this one is being written to disk, and [`Segment::apply`]
+//! brings it into the document when it is durable. Chains may therefore be ahead of the document; only what is in the
+//! document is told to anyone.
+
+use automerge::{Automerge, Change};
+use serde::{Deserialize, Serialize};
+
+use super::chain::{Chain, Chains, Link, Vector, vector};
+use super::gate::{self, Outcome, Refusal, Sent};
+use super::image;
+use super::payload::{Payload, Payloads};
+use super::proof::Verified;
+use super::record::Entry;
+use super::schema::{Genesis, SegmentId, actor_id};
+use crate::id::{ActorId, ChangeHash, PayloadHash};
+
+/// A record of a segment's stream: what came after its snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tail {
+    /// A verified run of one chain.
+    Run(Vec<Sent>),
+    /// Bodies that came later than their changes.
+    Payloads(Vec<Payload>),
+    /// Bodies that were erased.
+    Erased(Vec<PayloadHash>),
+}
+
+/// This home's own bytes cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("segment damaged: {0}")]
+pub struct SegmentError(pub String);
+
+/// An open segment.
+#[derive(Debug)]
+pub struct Segment {
+    id: SegmentId,
+    genesis: Genesis,
+    document: Automerge,
+    chains: Chains,
+    applied: Vector,
+    payloads: Payloads,
+}
+
+impl Segment {
+    /// Opens a segment from what the store keeps of it: the image of its snapshot, and the [`Tail`] records after it.
+    ///
+    /// # Errors
+    /// When the bytes are not what this home once kept.
+    pub fn open(id: SegmentId, image: Option<&[u8]>, tail: &[Vec<u8>]) -> Result<Self, SegmentError> {
+        let genesis = Genesis::new(id);
+        let damaged = |what: &str| SegmentError(what.to_owned());
+        let (document, chains, payloads) = match image {
+            Some(bytes) => image::decode(&genesis, bytes).map_err(damaged)?,
+            None => {
+                let mut document = Automerge::new();
+                document.apply_changes([genesis.change().clone()]).map_err(|_| damaged("genesis"))?;
+                (document, Chains::new(), Payloads::default())
+            }
+        };
+        let applied = vector(&chains);
+        let mut segment = Segment { id, genesis, document, chains, applied, payloads };
+        let mut runs = Vec::new();
+        for bytes in tail {
+            match postcard::from_bytes(bytes).map_err(|_| damaged("record cannot be read"))? {
+                Tail::Run(run) => match segment.gate(run).map_err(|refusal| SegmentError(refusal.to_string()))? {
+                    Outcome::Next(gated) => {
+                        let run = Verified::kept(gated);
+                        segment.admit(&run);
+                        runs.push(run);
+                    }
+                    Outcome::Known => {}
+                    Outcome::Early(_) => return Err(damaged("a record before this one is missing")),
+                },
+                Tail::Payloads(payloads) => drop(payloads.into_iter().map(|p| segment.add_payload(p)).count()),
+                Tail::Erased(hashes) => drop(hashes.into_iter().map(|hash| segment.payloads.erase(hash)).count()),
+            }
+        }
+        segment.apply(runs)?;
+        Ok(segment)
+    }
+
+    /// Returns its name.
+    pub fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    /// Returns its first change.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Returns a chain, with all that was admitted.
+    pub fn chain(&self, actor: &ActorId) -> Option<&Chain> {
+        self.chains.get(actor)
+    }
+
+    /// Returns how many changes of each chain are in the document.
+    pub fn vector(&self) -> &Vector {
+        &self.applied
+    }
+
+    /// Returns how many changes of each chain were admitted, whether in the document already or not.
+    pub fn admitted(&self) -> Vector {
+        vector(&self.chains)
+    }
+
+    /// Returns the newest change in the document of each chain.
+    pub fn heads(&self) -> impl Iterator<Item = (ActorId, ChangeHash)> {
+        self.applied.iter().filter_map(|(actor, seq)| {
+            let link = self.chains.get(actor)?.links.get(seq.checked_sub(1)? as usize)?;
+            Some((*actor, link.hash))
+        })
+    }
+
+    /// Returns its payloads.
+    pub fn payloads(&self) -> &Payloads {
+        &self.payloads
+    }
+
+    /// Checks a run against what was admitted before it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the run breaks a rule. The segment is unchanged in any case.
+    pub fn gate(&self, run: Vec<Sent>) -> Result<Outcome, Refusal> {
+        gate::gate(&self.genesis, self.id, &self.chains, run)
+    }
+
+    /// Moves the chain of a verified run on, and takes its payloads in.
+    pub fn admit(&mut self, run: &Verified) {
+        let gated = &run.0;
+        let links = gated.changes.iter().map(|change| Link {
+            hash: ChangeHash(change.change.hash().0),
+            signature: change.signature,
+            proved: change.proved,
+        });
+        match self.chains.get_mut(&gated.actor) {
+            Some(chain) => {
+                chain.links.extend(links);
+                chain.tip = gated.tip;
+            }
+            None => {
+                let header = gated.header.clone().expect("the gate lets no chain begin without its header");
+                self.chains.insert(gated.actor, Chain { header, links: links.collect(), tip: gated.tip });
+            }
+        }
+        for payload in gated.changes.iter().flat_map(|change| &change.payloads) {
+            self.payloads.insert(payload.hash(), payload.clone());
+        }
+    }
+
+    /// Brings runs that are durable now into the document, in the order in which they were admitted.
+    ///
+    /// # Errors
+    /// When Automerge refuses what the gate let in: a fault of ours, after which the segment must be opened again.
+    pub fn apply(&mut self, runs: Vec<Verified>) -> Result<Vec<Entry>, SegmentError> {
+        let (mut changes, mut entries) = (Vec::new(), Vec::new());
+        for Verified(gated) in runs {
+            self.applied.insert(gated.actor, gated.tip.seq);
+            for change in gated.changes {
+                changes.push(change.change);
+                entries.extend(change.entries);
+            }
+        }
+        self.document.apply_changes(changes).map_err(|error| SegmentError(error.to_string()))?;
+        Ok(entries)
+    }
+
+    /// Takes in a body that came later than its change; returns whether it is held now.
+    pub fn add_payload(&mut self, payload: Payload) -> bool {
+        self.payloads.insert(payload.hash(), payload)
+    }
+
+    /// Erases a body and refuses it from now on; returns whether that is news.
+    pub fn erase(&mut self, hash: PayloadHash) -> bool {
+        self.payloads.erase(hash)
+    }
+
+    /// Returns all entries in the document, each chain's in order.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.changes_beyond(&Vector::new()).iter().flat_map(|change| self.entries_of(change)).collect()
+    }
+
+    /// Returns what is in the document beyond a vector: one run a chain, until they weigh `budget` bytes in all.
+    ///
+    /// Each run ends at a change whose signature was checked, so that it proves the run to whoever receives it. The first
+    /// change is returned whatever it weighs. The second value tells whether that is all.
+    pub fn missing(&self, have: &Vector, budget: usize) -> (Vec<Vec<Sent>>, bool) {
+        let (mut runs, mut weight, mut complete) = (Vec::new(), 0, true);
+        let mut by_chain: std::collections::BTreeMap<ActorId, Vec<Change>> = Default::default();
+        for change in self.changes_beyond(have) {
+            if let Some(actor) = actor_id(change.actor_id()) {
+                by_chain.entry(actor).or_default().push(change);
+            }
+        }
+        for (actor, changes) in by_chain {
+            let Some(chain) = self.chains.get(&actor) else { continue };
+            let (mut run, mut end) = (Vec::new(), 0);
+            for change in changes {
+                if weight > budget && end == run.len() {
+                    complete = false;
+                    break;
+                }
+                let Some(link) = usize::try_from(change.seq() - 1).ok().and_then(|at| chain.links.get(at)) else {
+                    break;
+                };
+                let sent = self.to_sent(&change, chain, link);
+                weight += sent.change.len() + 80 + sent.payloads.iter().map(|p| p.body.len() + 20).sum::<usize>();
+                run.push(sent);
+                if link.proved {
+                    end = run.len();
+                }
+            }
+            run.truncate(end);
+            if !run.is_empty() {
+                runs.push(run);
+            }
+        }
+        (runs, complete)
+    }
+
+    /// Encodes the segment for a snapshot; `None` while something admitted is not in the document yet.
+    pub fn image(&self) -> Option<Vec<u8>> {
+        (self.applied == vector(&self.chains)).then(|| image::encode(&self.document, &self.chains, &self.payloads))
+    }
+
+    fn to_sent(&self, change: &Change, chain: &Chain, link: &Link) -> Sent {
+        let hashes = self.entries_of(change).into_iter().filter_map(|entry| entry.record.payload());
+        Sent {
+            change: change.raw_bytes().to_vec(),
+            header: (change.seq() == 1).then(|| chain.header.clone()),
+            signature: link.signature,
+            payloads: hashes.filter_map(|hash| self.payloads.get(&hash).cloned()).collect(),
+        }
+    }
+
+    /// Returns the document's changes beyond a vector, each chain's in order.
+    fn changes_beyond(&self, have: &Vector) -> Vec<Change> {
+        let mut known = vec![automerge::ChangeHash(self.genesis.hash().0)];
+        known.extend(have.iter().filter_map(|(actor, seq)| {
+            let at = (*seq).min(*self.applied.get(actor)?).checked_sub(1)?;
+            Some(automerge::ChangeHash(self.chains.get(actor)?.links.get(at as usize)?.hash.0))
+        }));
+        self.document.get_changes(&known)
+    }
+
+    fn entries_of(&self, change: &Change) -> Vec<Entry> {
+        let chain = actor_id(change.actor_id()).and_then(|actor| self.chains.get(&actor));
+        let (Some(chain), Ok(seq)) = (chain, u32::try_from(change.seq())) else { return Vec::new() };
+        gate::entries(&self.genesis, self.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
+    }
+}
