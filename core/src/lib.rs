@@ -13,6 +13,15 @@ pub mod crypto;
 
 pub mod authority;
 pub mod conversation;
+pub mod envelope;
+pub mod gossip;
+pub mod identity;
+pub mod sync;
+pub mod timeline;
+
+pub mod rpc;
+
+pub mod engine;
 
 pub mod store;
 

@@ -37,6 +37,13 @@ pub struct Sent {
     pub payloads: Vec<Payload>,
 }
 
+impl Sent {
+    /// Returns about how many bytes it takes in a frame.
+    pub fn weight(&self) -> usize {
+        self.change.len() + 100 + self.payloads.iter().map(|payload| payload.body.len() + 20).sum::<usize>()
+    }
+}
+
 /// What the gate says of a run.
 #[derive(Debug)]
 pub enum Outcome {

@@ -22,7 +22,7 @@ pub const MAX_EMOJI: usize = 32;
 pub(super) const MAX_RECORD: usize = 1024;
 
 /// Which of the two maps an entry stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// `m`: messages.
     Messages,
@@ -57,7 +57,7 @@ pub struct Target {
 }
 
 /// What an entry says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A message of text.
     Text {
@@ -90,7 +90,7 @@ pub enum Annotation {
 }
 
 /// An admitted entry: what it says, who says it and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its id.
     pub id: EntryId,

@@ -5,15 +5,16 @@
 //! brings it into the document when it is durable. Chains may therefore be ahead of the document; only what is in the
 //! document is told to anyone.
 
-use automerge::{Automerge, Change};
+use automerge::{Automerge, Change, ObjId, ReadDoc as _};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Chains, Link, Vector, vector};
 use super::gate::{self, Outcome, Refusal, Sent};
 use super::image;
+use super::key::EntryId;
 use super::payload::{Payload, Payloads};
 use super::proof::Verified;
-use super::record::Entry;
+use super::record::{Entry, Place, Record};
 use super::schema::{Genesis, SegmentId, actor_id};
 use crate::id::{ActorId, ChangeHash, PayloadHash};
 
@@ -183,6 +184,13 @@ impl Segment {
         self.changes_beyond(&Vector::new()).iter().flat_map(|change| self.entries_of(change)).collect()
     }
 
+    /// Returns the body that a message came with, by its hash.
+    pub fn original(&self, message: &EntryId) -> Option<PayloadHash> {
+        let map = ObjId::Id(Place::Messages.op(), self.genesis.change().actor_id().clone(), 0);
+        let (value, _) = self.document.get(map, message.to_key()).ok()??;
+        Record::decode(Place::Messages, value.as_bytes()?).ok()?.payload()
+    }
+
     /// Returns what is in the document beyond a vector: one run a chain, until they weigh `budget` bytes in all.
     ///
     /// Each run ends at a change whose signature was checked, so that it proves the run to whoever receives it. The first
@@ -207,7 +215,7 @@ impl Segment {
                     break;
                 };
                 let sent = self.to_sent(&change, chain, link);
-                weight += sent.change.len() + 80 + sent.payloads.iter().map(|p| p.body.len() + 20).sum::<usize>();
+                weight += sent.weight();
                 run.push(sent);
                 if link.proved {
                     end = run.len();

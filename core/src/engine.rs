@@ -1,0 +1,199 @@
+//! The heart: everything a messenger decides, without doing any of it.
+//!
+//! `Engine::handle(now, input, view) -> effects`. No clock, no sockets, no disk, no randomness of its own: the same
+//! inputs, seed and view give the same effects, byte for byte. It reads what is kept through a [`View`] and writes by
+//! the effect [`Effect::Persist`]; whatever would tell anyone of something new waits until the shell reports it durable
+//! (*keep before you speak*), so that many inputs share one fdatasync.
+//!
+//! Only `outbound` and `inbound` know the order of the steps of a message's way out and in; `durable` is where both meet
+//! again, after the disk.
+//!
+//! | file | what happens there |
+//! |---|---|
+//! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
+//! | `outbound` | commands: begin, join, send, edit, delete, react |
+//! | `inbound` | frames with changes: gate, verify, keep |
+//! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
+//! | `links` | links: proof of device, shared conversations |
+//! | `exchange` | heads, what is missing, bodies that are missing |
+//! | `queries` | what front ends read |
+//! | `upkeep` | the tick: dial again, ask again, compact |
+
+mod address_book;
+mod durable;
+mod exchange;
+mod facts;
+mod inbound;
+mod io;
+mod keys;
+mod links;
+mod outbound;
+mod queries;
+mod recover;
+mod rows;
+mod shelf;
+mod upkeep;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+pub use io::{CallId, Effect, Input, Notice, Ticket, View};
+pub use recover::{Config, OpenError};
+
+use crate::authority::Members;
+use crate::conversation::{EntryId, SegmentId};
+use crate::crypto::{DeviceKey, Entropy};
+use crate::envelope::Frame;
+use crate::id::{ActorId, Address, ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
+use crate::rpc::{ErrorCode, Reply, RpcError};
+use crate::store::{Batch, Lsn, StoreError};
+use crate::sync::{SegmentHeads, Waiting};
+use crate::time::{Clock, Timestamp};
+
+use address_book::AddressBook;
+use durable::Pending;
+use facts::Fact;
+use links::Link;
+use shelf::Shelf;
+use upkeep::Tails;
+
+/// A messenger's state in memory. All of it but `rng` can be rebuilt from the store.
+pub struct Engine {
+    name: String,
+    key: DeviceKey,
+    peer: PeerId,
+    /// Goes into the names of our chains; another for each instance of a home.
+    nonce: [u8; 16],
+    rng: Entropy,
+    clock: Clock,
+    facts: Vec<Fact>,
+    conversations: BTreeMap<ConversationId, Conversation>,
+    shelf: Shelf,
+    waiting: Waiting,
+    links: BTreeMap<PeerId, Link>,
+    book: AddressBook,
+    listening: Vec<Address>,
+    pending: BTreeMap<Ticket, Vec<Pending>>,
+    next: Ticket,
+    /// The position up to which everything kept is applied.
+    complete: Lsn,
+    tails: Tails,
+    problem: Option<String>,
+    effects: Vec<Effect>,
+}
+
+/// What is known of one conversation.
+#[derive(Debug)]
+struct Conversation {
+    /// Its number in the index.
+    number: u32,
+    /// Who knows it may take part.
+    secret: [u8; 32],
+    members: Members,
+    /// What is durable here, by segment.
+    heads: BTreeMap<u32, SegmentHeads>,
+    /// Messages that annotations wait for.
+    orphans: BTreeSet<EntryId>,
+    /// Bodies that have not arrived, and the row that lacks each.
+    wants: BTreeMap<(u32, PayloadHash), EntryId>,
+    /// Our own chains, and how much of each a member was heard to have. We ourselves have all of it.
+    acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
+    /// Our newest entries: segment, sequence number, id.
+    recent: VecDeque<(u32, u32, EntryId)>,
+    /// Up to where it was read.
+    read: EntryId,
+}
+
+impl Conversation {
+    fn new(number: u32, secret: [u8; 32]) -> Self {
+        Conversation {
+            number,
+            secret,
+            members: Members::default(),
+            heads: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            wants: BTreeMap::new(),
+            acks: BTreeMap::new(),
+            recent: VecDeque::new(),
+            read: EntryId::MIN,
+        }
+    }
+
+    /// Returns the newest segment of which anything is here.
+    fn newest_segment(&self) -> u32 {
+        self.heads.keys().next_back().copied().unwrap_or(0)
+    }
+}
+
+impl Engine {
+    /// Handles one input and returns what is to be done about it, in order.
+    pub fn handle(&mut self, now: Timestamp, input: Input, view: &dyn View) -> Vec<Effect> {
+        match input {
+            Input::Call(call, request) => self.call(now, call, request, view),
+            Input::Persisted(tickets) => self.persisted(now, tickets, view),
+            Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why),
+            Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
+            Input::Listening(address) => self.listening(address),
+            Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
+            Input::LinkDown(peer) => self.link_down(now, peer),
+            Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
+            Input::Congested(peer) => self.congested(peer),
+            Input::Drained(peer) => self.drained(peer),
+            Input::Known(peer, address) => self.known(peer, address),
+            Input::Discovered(peer, addresses) => self.discovered(now, peer, addresses),
+            Input::Tick => self.tick(now, view),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Returns our device.
+    pub fn device(&self) -> DeviceId {
+        self.key.device()
+    }
+
+    fn persist(&mut self, batch: Batch, pending: Vec<Pending>) {
+        let ticket = self.next;
+        self.next.number += 1;
+        self.pending.insert(ticket, pending);
+        self.effects.push(Effect::Persist(ticket, batch));
+    }
+
+    fn reply(&mut self, call: CallId, result: Result<Reply, RpcError>) {
+        self.effects.push(Effect::Reply(call, Box::new(result)));
+    }
+
+    fn send(&mut self, peer: PeerId, frame: &Frame) {
+        self.effects.push(Effect::Send(peer, Bytes::from(frame.encode())));
+    }
+
+    /// Takes note of what this machine could not do, for `status` and the log.
+    fn problem(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        if self.problem.as_ref() != Some(&what) {
+            self.problem = Some(what.clone());
+            self.effects.push(Effect::Notice(Notice::Problem(what)));
+        }
+    }
+}
+
+fn stream(id: SegmentId) -> StreamId {
+    StreamId::Segment(id.conversation, id.number)
+}
+
+/// Says of a failed store what a front end is told.
+fn machine(error: impl ToString) -> RpcError {
+    RpcError::new(ErrorCode::Machine, error.to_string())
+}
+
+impl From<StoreError> for RpcError {
+    fn from(error: StoreError) -> Self {
+        machine(error)
+    }
+}
+
+impl From<shelf::OpenError> for RpcError {
+    fn from(error: shelf::OpenError) -> Self {
+        machine(error)
+    }
+}

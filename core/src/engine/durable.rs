@@ -1,0 +1,289 @@
+//! After the disk: what is kept now is applied, folded into rows, acknowledged and passed on.
+//!
+//! Our own changes and everyone else's meet here and take the same path. Batches that became durable together are
+//! applied together, one document at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::inbound::Source;
+use super::io::{CallId, Effect, Ticket, View};
+use super::{Engine, keys, machine};
+use crate::authority::ControlRecord;
+use crate::conversation::{EntryId, Payload, SegmentId, Sent, Vector, Verified};
+use crate::envelope::{Frame, Told};
+use crate::gossip;
+use crate::id::{ActorId, ConversationId, DeviceId, PeerId, StreamId};
+use crate::rpc::Reply;
+use crate::store::{IndexOp, Lsn};
+use crate::sync::SegmentHeads;
+use crate::time::Timestamp;
+
+/// What is to be done once a batch is durable.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// Apply a run. `sent` is the form in which it was kept and is passed on.
+    Run { id: SegmentId, run: Verified, sent: Vec<Sent>, origin: Origin },
+    /// Take control records in.
+    Controls { id: ConversationId, records: Vec<ControlRecord>, from: Option<PeerId> },
+    /// Show bodies that were missing.
+    Bodies(SegmentId, Vec<Payload>),
+    /// Begin to take part in a conversation, and answer who asked for it.
+    Joined { call: CallId, id: ConversationId },
+    /// Nothing more.
+    Nothing,
+}
+
+/// Who a run is from.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    /// Us: answer the call with the id of what was written.
+    Own(CallId, EntryId),
+    /// A peer.
+    Peer(Source),
+}
+
+/// Own messages of each conversation of which followers are told when more members have them.
+const MAX_RECENT: usize = 64;
+
+/// A run that is applied now.
+struct Applied {
+    actor: ActorId,
+    seq: u32,
+    device: DeviceId,
+    sent: Vec<Sent>,
+    origin: Origin,
+}
+
+/// Frames are told apart by what they name: runs with the same audience share one.
+type Audience = (Vec<Told>, Option<PeerId>);
+
+impl Engine {
+    pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
+        let mut runs: BTreeMap<SegmentId, Vec<(Verified, Vec<Sent>, Origin)>> = BTreeMap::new();
+        let mut others = Vec::new();
+        for (ticket, lsn) in tickets {
+            self.complete = self.complete.max(lsn);
+            for pending in self.pending.remove(&ticket).unwrap_or_default() {
+                match pending {
+                    Pending::Run { id, run, sent, origin } => runs.entry(id).or_default().push((run, sent, origin)),
+                    other => others.push(other),
+                }
+            }
+        }
+        for pending in others {
+            self.settled(now, pending, view);
+        }
+        for (id, runs) in runs {
+            self.apply(now, id, runs, view);
+        }
+    }
+
+    fn settled(&mut self, now: Timestamp, pending: Pending, view: &dyn View) {
+        match pending {
+            Pending::Controls { id, records, from } => self.controls_settled(now, id, records, from, view),
+            Pending::Bodies(id, payloads) => self.bodies_settled(id, payloads, view),
+            Pending::Joined { call, id } => {
+                self.reply(call, Ok(Reply::New { conversation: id.to_string() }));
+                self.share_everywhere(now);
+            }
+            Pending::Run { .. } | Pending::Nothing => {}
+        }
+    }
+
+    fn controls_settled(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        records: Vec<ControlRecord>,
+        from: Option<PeerId>,
+        view: &dyn View,
+    ) {
+        self.tails.grew(StreamId::Control(id), records.len(), now);
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let news = records.into_iter().filter(|record| conversation.members.insert(record.clone())).count();
+        if news > 0 {
+            for peer in self.sharing(id) {
+                if Some(peer) != from {
+                    self.tell_heads(now, peer, id);
+                }
+            }
+            self.retry_waiting(id, 0, view);
+        }
+    }
+
+    /// Applies runs to their segment and does all that follows from them.
+    fn apply(&mut self, now: Timestamp, id: SegmentId, runs: Vec<(Verified, Vec<Sent>, Origin)>, view: &dyn View) {
+        let count = runs.len();
+        let (mut verified, mut applied) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (run, sent, origin) in runs {
+            let gated = run.gated();
+            self.clock.observe(gated.last(), now);
+            let (actor, seq, device) = (gated.actor(), gated.seq(), gated.device());
+            applied.push(Applied { actor, seq, device, sent, origin });
+            verified.push(run);
+        }
+        let (entries, heads) = match self.shelf.get(id, view) {
+            Ok(segment) => match segment.apply(verified) {
+                Ok(entries) => (entries, SegmentHeads::of(segment)),
+                Err(error) => {
+                    self.shelf.close(id);
+                    return self.problem(error.to_string());
+                }
+            },
+            Err(error) => return self.problem(error.to_string()),
+        };
+        self.shelf.release(id, count);
+        self.tails.grew(super::stream(id), applied.iter().map(|run| run.sent.len()).sum(), now);
+        let mut ops = self.note_heads(id, heads);
+        let me = self.key.device();
+        for run in applied.iter().filter(|run| run.device == me) {
+            ops.extend(self.note_own_chain(id, run.actor));
+            self.note_recent(id, run);
+        }
+        match self.fold(id.conversation, entries, false, view) {
+            Ok(folded) => ops.extend(folded),
+            Err(error) => self.problem(error.to_string()),
+        }
+        self.effects.push(Effect::Index(ops, self.complete));
+        self.acknowledge(id, &applied);
+        self.pass_on(now, id, applied);
+        self.retry_waiting(id.conversation, id.number, view);
+    }
+
+    pub(super) fn note_heads(&mut self, id: SegmentId, heads: SegmentHeads) -> Vec<IndexOp> {
+        let Some(conversation) = self.conversations.get_mut(&id.conversation) else { return Vec::new() };
+        let value = postcard::to_stdvec(&heads).expect("heads always encode");
+        conversation.heads.insert(id.number, heads);
+        vec![IndexOp::Put(keys::heads(conversation.number, id.number), value)]
+    }
+
+    /// Notes that a chain is ours, so that it is told who has how much of it.
+    pub(super) fn note_own_chain(&mut self, id: SegmentId, actor: ActorId) -> Option<IndexOp> {
+        let me = self.key.device();
+        let conversation = self.conversations.get_mut(&id.conversation)?;
+        let acks = conversation.acks.entry((id.number, actor)).or_default();
+        acks.insert(me, u32::MAX).is_none().then(|| conversation.put_ack(id.number, actor, me, u32::MAX))
+    }
+
+    fn note_recent(&mut self, id: SegmentId, run: &Applied) {
+        let Origin::Own(_, entry) = &run.origin else { return };
+        let Some(conversation) = self.conversations.get_mut(&id.conversation) else { return };
+        if conversation.recent.len() >= MAX_RECENT {
+            conversation.recent.pop_front();
+        }
+        conversation.recent.push_back((id.number, run.seq, *entry));
+    }
+
+    /// Tells those who sent or wrote the runs that they are durable here too.
+    fn acknowledge(&mut self, id: SegmentId, applied: &[Applied]) {
+        let mut acks: BTreeMap<PeerId, Vector> = BTreeMap::new();
+        for run in applied {
+            let Origin::Peer(source) = &run.origin else { continue };
+            let author = self.links.iter().find(|(_, link)| link.device == Some(run.device)).map(|(peer, _)| *peer);
+            for peer in author.into_iter().chain([source.from]) {
+                acks.entry(peer).or_default().insert(run.actor, run.seq);
+            }
+        }
+        for (peer, vector) in acks {
+            if self.links.contains_key(&peer) {
+                let frame = Frame::Ack { conversation: id.conversation, segment: id.number, vector };
+                self.send(peer, &frame);
+            }
+        }
+    }
+
+    /// Passes new changes on: pushed ones at once, fetched ones by telling others that heads moved.
+    fn pass_on(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
+        let mut audiences: BTreeMap<Audience, Vec<(ActorId, Vec<Sent>)>> = BTreeMap::new();
+        let mut fetched = BTreeSet::new();
+        for run in applied {
+            let audience = match run.origin {
+                Origin::Own(call, entry) => {
+                    self.reply(call, Ok(Reply::Sent { id: entry.to_string() }));
+                    (Vec::new(), None)
+                }
+                Origin::Peer(Source { from, told: Some(told) }) => (told, Some(from)),
+                Origin::Peer(Source { from, told: None }) => {
+                    fetched.insert(from);
+                    continue;
+                }
+            };
+            audiences.entry(audience).or_default().push((run.actor, run.sent));
+        }
+        for ((told, from), runs) in audiences {
+            self.push(id, &told, from, runs);
+        }
+        for from in fetched {
+            if let Some(link) = self.links.get_mut(&from) {
+                link.news.insert(id.conversation);
+            }
+            self.tell_news(now, from);
+        }
+    }
+
+    fn push(&mut self, id: SegmentId, told: &[Told], from: Option<PeerId>, runs: Vec<(ActorId, Vec<Sent>)>) {
+        let (peers, told) = gossip::spread(self.peer, self.sharing(id.conversation), told, from);
+        let peers: Vec<PeerId> =
+            peers.into_iter().filter(|peer| self.links.get(peer).is_some_and(|link| !link.congested)).collect();
+        if peers.is_empty() {
+            return;
+        }
+        let (conversation, segment) = (id.conversation, id.number);
+        for runs in frames(runs) {
+            let frame = Bytes::from(Frame::Push { conversation, segment, told: told.clone(), runs }.encode());
+            self.effects.extend(peers.iter().map(|peer| Effect::Send(*peer, frame.clone())));
+        }
+    }
+
+    /// Tells others that heads moved, once nothing more is to be fetched from the peer that had the news.
+    pub(super) fn tell_news(&mut self, now: Timestamp, from: PeerId) {
+        let Some(link) = self.links.get_mut(&from).filter(|link| link.pull.is_idle()) else { return };
+        for conversation in std::mem::take(&mut link.news) {
+            for peer in self.sharing(conversation).into_iter().filter(|peer| *peer != from) {
+                self.tell_heads(now, peer, conversation);
+            }
+        }
+    }
+
+    /// Undoes what was not kept: the calls are answered with the error, and segments whose chains ran ahead are closed.
+    pub(super) fn not_persisted(&mut self, ticket: Ticket, why: &str) {
+        if ticket.generation == self.next.generation {
+            self.next.generation += 1;
+            self.shelf.forget_pending();
+            self.problem(why);
+        }
+        for pending in self.pending.remove(&ticket).unwrap_or_default() {
+            match pending {
+                Pending::Run { origin: Origin::Own(call, _), .. } => self.reply(call, Err(machine(why))),
+                Pending::Joined { call, id } => {
+                    self.conversations.remove(&id);
+                    self.facts.retain(
+                        |fact| !matches!(fact, super::Fact::Joined { conversation, .. } if *conversation == id),
+                    );
+                    self.reply(call, Err(machine(why)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Joins runs of one chain that follow each other, and cuts them into frames of a bounded size.
+///
+/// Cuts fall only between runs as they came, so that each piece ends at a signature that was checked.
+fn frames(runs: Vec<(ActorId, Vec<Sent>)>) -> Vec<Vec<Vec<Sent>>> {
+    let (mut frames, mut frame, mut weight) = (Vec::new(), BTreeMap::<ActorId, Vec<Sent>>::new(), 0);
+    for (actor, run) in runs {
+        let size: usize = run.iter().map(Sent::weight).sum();
+        if weight > 0 && weight + size > super::exchange::FRAME_BUDGET {
+            frames.push(std::mem::take(&mut frame).into_values().collect());
+            weight = 0;
+        }
+        weight += size;
+        frame.entry(actor).or_default().extend(run);
+    }
+    frames.push(frame.into_values().collect());
+    frames
+}

@@ -1,0 +1,211 @@
+//! Sync with one peer: heads, then what is missing, then bodies that are missing.
+//!
+//! ```text
+//! Heads ──►                      at link-up, when a conversation is met, when heads moved, every half minute
+//!        ◄── Heads               (the other does the same by itself)
+//! Have(vector) ──►               for each segment whose digest differs, a few at a time
+//!        ◄── Changes(runs …)     until complete; the next Have goes out before the disk has answered
+//! Want(hashes) ──►  ◄── Payloads
+//! ```
+
+use super::durable::Pending;
+use super::{Conversation, Effect, Engine, View, keys, rows, stream};
+use crate::conversation::{EntryId, Payload, SegmentId, Sent, Tail, Vector};
+use crate::envelope::{Frame, MAX_FRAME};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadHash, PeerId};
+use crate::store::{IndexOp, Record};
+use crate::sync::covers;
+use crate::time::Timestamp;
+
+/// About how many bytes of changes go into one frame.
+pub(super) const FRAME_BUDGET: usize = 256 * 1024;
+
+/// The most bodies that are asked for or given in one frame.
+const MAX_WANTS: usize = 256;
+
+/// The most segments that a peer may name in its heads.
+const MAX_SEGMENTS: usize = 16 * 1024;
+
+impl Engine {
+    pub(super) fn tell_heads(&mut self, now: Timestamp, peer: PeerId, conversation: ConversationId) {
+        let Some(known) = self.conversations.get(&conversation) else { return };
+        let segments = known.heads.iter().map(|(number, heads)| (*number, heads.digest)).collect();
+        let frame = Frame::Heads { conversation, controls: known.members.digest(), segments };
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.heads_told = now;
+        }
+        self.send(peer, &frame);
+    }
+
+    pub(super) fn heads(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        id: ConversationId,
+        controls: [u8; 32],
+        segments: &[(u32, [u8; 8])],
+        view: &dyn View,
+    ) {
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        if conversation.members.digest() != controls {
+            let records = conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
+            self.send(peer, &Frame::Controls { conversation: id, records });
+        }
+        let mut equal = Vec::new();
+        for (number, digest) in segments.iter().take(MAX_SEGMENTS) {
+            let ours = self.conversations.get(&id).and_then(|c| c.heads.get(number));
+            match ours {
+                Some(heads) if heads.digest == *digest => equal.push((*number, heads.vector.clone())),
+                _ => {
+                    if let Some(link) = self.links.get_mut(&peer) {
+                        link.pull.want(SegmentId { conversation: id, number: *number });
+                    }
+                }
+            }
+        }
+        for (number, vector) in equal {
+            self.heard(peer, id, number, &vector, view);
+        }
+        self.ask_for_bodies(peer, id);
+        self.ask(now, peer, view);
+    }
+
+    /// Asks for the next segments that the peer is known to have more of.
+    pub(super) fn ask(&mut self, now: Timestamp, peer: PeerId, view: &dyn View) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        for id in link.pull.ask(now) {
+            self.have(peer, id, view);
+        }
+    }
+
+    fn have(&mut self, peer: PeerId, id: SegmentId, view: &dyn View) {
+        match self.shelf.get(id, view) {
+            Ok(segment) => {
+                let vector = segment.admitted();
+                self.send(peer, &Frame::Have { conversation: id.conversation, segment: id.number, vector });
+            }
+            Err(error) => self.problem(error.to_string()),
+        }
+    }
+
+    /// Answers with what the peer lacks, and notes what we lack.
+    pub(super) fn give(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, have: &Vector, view: &dyn View) {
+        let (conversation, segment) = (id.conversation, id.number);
+        self.heard(peer, conversation, segment, have, view);
+        let ours = match self.shelf.get(id, view) {
+            Ok(segment) => segment,
+            Err(error) => return self.problem(error.to_string()),
+        };
+        let lacking = !covers(&ours.admitted(), have);
+        let (mut runs, complete) = ours.missing(have, FRAME_BUDGET);
+        if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - FRAME_BUDGET {
+            // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
+            runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
+        }
+        self.send(peer, &Frame::Changes { conversation, segment, runs, complete });
+        if lacking {
+            if let Some(link) = self.links.get_mut(&peer) {
+                link.pull.want(id);
+            }
+            self.ask(now, peer, view);
+        }
+    }
+
+    /// Goes on after an answer: asks for the rest, or for the next segment, or tells others what was learned.
+    pub(super) fn answered(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, complete: bool, view: &dyn View) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if !link.pull.answered(id, complete, now) {
+            return;
+        }
+        if complete {
+            self.ask(now, peer, view);
+            self.tell_news(now, peer);
+        } else {
+            self.have(peer, id, view);
+        }
+    }
+
+    /// Notes what a peer was heard to have of our own chains.
+    pub(super) fn heard(&mut self, peer: PeerId, id: ConversationId, segment: u32, vector: &Vector, view: &dyn View) {
+        let me = self.key.device();
+        let Some(device) = self.links.get(&peer).and_then(|link| link.device).filter(|device| *device != me) else {
+            return;
+        };
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let (ops, messages) = conversation.heard(device, segment, vector);
+        let number = conversation.number;
+        if !ops.is_empty() {
+            self.effects.push(Effect::Index(ops, self.complete));
+        }
+        for message in messages {
+            let row = view.get(&keys::row(number, &message)).ok().flatten();
+            if let Some(row) = row.and_then(|bytes| rows::decode(&bytes)) {
+                self.tell_row(id, &message, &row);
+            }
+        }
+    }
+
+    fn ask_for_bodies(&mut self, peer: PeerId, id: ConversationId) {
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        let mut wanted: std::collections::BTreeMap<u32, Vec<PayloadHash>> = Default::default();
+        for (segment, hash) in conversation.wants.keys().take(MAX_WANTS) {
+            wanted.entry(*segment).or_default().push(*hash);
+        }
+        for (segment, hashes) in wanted {
+            self.send(peer, &Frame::Want { conversation: id, segment, hashes });
+        }
+    }
+
+    pub(super) fn give_bodies(&mut self, peer: PeerId, id: SegmentId, hashes: &[PayloadHash], view: &dyn View) {
+        let Ok(segment) = self.shelf.get(id, view) else { return };
+        let mut budget = FRAME_BUDGET;
+        let fits = |payload: &&Payload| {
+            budget = budget.saturating_sub(payload.body.len() + 32);
+            budget > 0
+        };
+        let found = hashes.iter().take(MAX_WANTS).filter_map(|hash| segment.payloads().get(hash));
+        let payloads: Vec<Payload> = found.take_while(fits).cloned().collect();
+        if !payloads.is_empty() {
+            self.send(peer, &Frame::Payloads { conversation: id.conversation, segment: id.number, payloads });
+        }
+    }
+
+    /// Keeps bodies that we lacked; anything else is ignored.
+    pub(super) fn take_bodies(&mut self, id: SegmentId, payloads: Vec<Payload>) {
+        let Some(conversation) = self.conversations.get(&id.conversation) else { return };
+        let wanted: Vec<Payload> = payloads
+            .into_iter()
+            .filter(|payload| conversation.wants.contains_key(&(id.number, payload.hash())))
+            .collect();
+        if !wanted.is_empty() {
+            let bytes = postcard::to_stdvec(&Tail::Payloads(wanted.clone())).expect("a record always encodes");
+            self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Bodies(id, wanted)]);
+        }
+    }
+}
+
+impl Conversation {
+    /// Notes what a member has of our chains; returns what to write into the index, and our recent messages that it is
+    /// now known to have.
+    fn heard(&mut self, device: DeviceId, segment: u32, vector: &Vector) -> (Vec<IndexOp>, Vec<EntryId>) {
+        let (mut ops, mut messages) = (Vec::new(), Vec::new());
+        for (actor, seq) in vector {
+            let Some(acks) = self.acks.get_mut(&(segment, *actor)) else { continue };
+            let known = acks.get(&device).copied().unwrap_or(0);
+            if *seq > known {
+                acks.insert(device, *seq);
+                ops.push(self.put_ack(segment, *actor, device, *seq));
+                let newly = |(place, at, entry): &&(u32, u32, EntryId)| {
+                    *place == segment && entry.actor == *actor && known < *at && *at <= *seq
+                };
+                messages.extend(self.recent.iter().filter(newly).map(|(_, _, entry)| *entry));
+            }
+        }
+        (ops, messages)
+    }
+
+    pub(super) fn put_ack(&self, segment: u32, actor: ActorId, device: DeviceId, seq: u32) -> IndexOp {
+        let value = postcard::to_stdvec(&seq).expect("a number always encodes");
+        IndexOp::Put(keys::ack(self.number, segment, &actor, &device), value)
+    }
+}

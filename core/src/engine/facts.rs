@@ -1,0 +1,57 @@
+//! What concerns this home alone: facts in the stream [`StreamId::Local`](crate::id::StreamId::Local).
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::EntryId;
+use crate::id::{Address, ConversationId, PeerId};
+
+/// A fact. Kinds are only ever added at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Fact {
+    /// We are in a conversation. The order of these facts numbers the conversations.
+    Joined {
+        conversation: ConversationId,
+        secret: [u8; 32],
+        /// Where the link that invited us said members can be reached.
+        peers: Vec<(PeerId, Vec<Address>)>,
+    },
+    /// The nonce that goes into the names of our chains, as long as we are the same instance: the same files on the
+    /// same running machine. A copy, a restored backup or a cloned machine is another, and draws another.
+    Nonce { instance: [u8; 32], nonce: [u8; 16] },
+    /// A conversation was read up to an entry.
+    Read { conversation: ConversationId, upto: EntryId },
+}
+
+/// Reads the facts from the image and the tail of the local stream; what cannot be read is skipped and counted.
+pub(super) fn read(image: Option<&[u8]>, tail: &[Vec<u8>]) -> (Vec<Fact>, usize) {
+    let (mut facts, mut unreadable) = (Vec::new(), 0);
+    match image.map(postcard::from_bytes::<Vec<Fact>>) {
+        Some(Ok(compacted)) => facts = compacted,
+        Some(Err(_)) => unreadable += 1,
+        None => {}
+    }
+    for bytes in tail {
+        match postcard::from_bytes(bytes) {
+            Ok(fact) => facts.push(fact),
+            Err(_) => unreadable += 1,
+        }
+    }
+    (facts, unreadable)
+}
+
+/// Drops facts that later ones replace.
+pub(super) fn compact(facts: &[Fact]) -> Vec<u8> {
+    let replaced = |at: usize, fact: &Fact| {
+        facts.iter().skip(at + 1).any(|later| match (fact, later) {
+            (Fact::Nonce { .. }, Fact::Nonce { .. }) => true,
+            (Fact::Read { conversation: a, .. }, Fact::Read { conversation: b, .. }) => a == b,
+            _ => false,
+        })
+    };
+    let kept: Vec<&Fact> = facts.iter().enumerate().filter(|(at, fact)| !replaced(*at, fact)).map(|(_, f)| f).collect();
+    postcard::to_stdvec(&kept).expect("facts always encode")
+}
+
+pub(super) fn encode(fact: &Fact) -> Vec<u8> {
+    postcard::to_stdvec(fact).expect("a fact always encodes")
+}

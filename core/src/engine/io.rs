@@ -1,0 +1,141 @@
+//! All that can happen to a messenger, and all that it does, on one page.
+
+use bytes::Bytes;
+
+use crate::id::{Address, PeerId, StreamId};
+use crate::rpc::{Event, Reply, Request, RpcError};
+use crate::store::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
+
+/// Names a call until it is answered. The caller chooses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// Names a batch until the store has answered.
+///
+/// When a batch cannot be kept, all later ones of its generation build on something that is not there: they must not be
+/// kept either, and are to be answered with [`Input::NotPersisted`] too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    /// Rises by one with each failure.
+    pub generation: u32,
+    /// Rises by one with each batch.
+    pub number: u64,
+}
+
+/// What can happen.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A front end asks for something.
+    Call(CallId, Request),
+    /// These batches are durable now, in the order in which they were asked for.
+    Persisted(Vec<(Ticket, Lsn)>),
+    /// This batch was not kept, and neither is any later one of its generation.
+    NotPersisted(Ticket, String),
+    /// The snapshot of a stream is durable, or could not be written.
+    Snapshotted(StreamId, Result<(), String>),
+    /// We listen at an address.
+    Listening(Address),
+    /// A link is up.
+    LinkUp {
+        /// The peer.
+        peer: PeerId,
+        /// What a device signs to prove itself on this link, and on no other.
+        binding: [u8; 32],
+        /// Where the peer was reached.
+        address: Address,
+        /// Where it says it listens.
+        listens: Vec<Address>,
+    },
+    /// A link is down.
+    LinkDown(PeerId),
+    /// A frame came over a link.
+    Frame(PeerId, Bytes),
+    /// A peer does not keep up: frames to it were dropped.
+    Congested(PeerId),
+    /// A peer that did not keep up does so again.
+    Drained(PeerId),
+    /// A person named an address to dial.
+    Known(Option<PeerId>, Address),
+    /// A peer announced itself nearby.
+    Discovered(PeerId, Vec<Address>),
+    /// Some time has passed. Comes about once a second.
+    Tick,
+}
+
+/// What the engine wants done. Effects are executed in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Keep this, durably, and say so.
+    Persist(Ticket, Batch),
+    /// Change the index; everything derived from batches up to the position is then in it.
+    Index(Vec<IndexOp>, Lsn),
+    /// Compact a stream up to a position.
+    Snapshot(StreamId, Lsn, Vec<u8>),
+    /// Send a frame. Comes only after what it tells of is durable.
+    Send(PeerId, Bytes),
+    /// Drop the link to a peer that misbehaved.
+    Close(PeerId),
+    /// Dial.
+    Dial(Option<PeerId>, Vec<Address>),
+    /// Answer a call.
+    Reply(CallId, Box<Result<Reply, RpcError>>),
+    /// Tell whoever follows.
+    Emit(Event),
+    /// Tell whoever runs this peer.
+    Notice(Notice),
+}
+
+/// What the person who runs a peer may want to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// We listen here (without `/p2p/…`).
+    Listening(Address),
+    /// A peer is linked.
+    Linked(PeerId),
+    /// A peer is no longer linked.
+    Unlinked(PeerId),
+    /// Something went wrong; in words, without names or texts.
+    Problem(String),
+}
+
+/// How the engine reads what is kept. Every [`Store`] is one.
+pub trait View {
+    /// As [`Store::streams`].
+    fn streams(&self) -> Vec<StreamId>;
+    /// As [`Store::read`].
+    fn read(&self, stream: StreamId) -> Result<Stream, StoreError>;
+    /// As [`Store::get`].
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// As [`Store::scan`].
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize, backwards: bool) -> Result<Vec<Entry>, StoreError>;
+    /// As [`Store::unindexed`].
+    fn unindexed(&self) -> Vec<StreamId>;
+    /// As [`Store::last`].
+    fn last(&self) -> Lsn;
+    /// As [`Store::backlog`].
+    fn backlog(&self, stream: StreamId) -> usize;
+}
+
+impl<S: Store> View for S {
+    fn streams(&self) -> Vec<StreamId> {
+        Store::streams(self)
+    }
+    fn read(&self, stream: StreamId) -> Result<Stream, StoreError> {
+        Store::read(self, stream)
+    }
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Store::get(self, key)
+    }
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize, backwards: bool) -> Result<Vec<Entry>, StoreError> {
+        Store::scan(self, from, to, limit, backwards)
+    }
+    fn unindexed(&self) -> Vec<StreamId> {
+        Store::unindexed(self)
+    }
+    fn last(&self) -> Lsn {
+        Store::last(self)
+    }
+    fn backlog(&self, stream: StreamId) -> usize {
+        Store::backlog(self, stream)
+    }
+}

@@ -1,0 +1,92 @@
+//! The keys of the index, drawn. All of it is derived and can be rebuilt.
+//!
+//! ```text
+//! r  conversation u32  id 25                  → Row              the timeline, oldest first
+//! o  conversation u32  id 25                  → [Entry]          annotations that wait for their message
+//! h  conversation u32  segment u32            → SegmentHeads
+//! w  conversation u32  segment u32  hash 32   → EntryId          bodies that have not arrived, and whose row lacks them
+//! a  conversation u32  segment u32  actor 16  device 32 → u32    how much of our chain a member was heard to have
+//! p  peer 32                                  → Known            where peers were last reached
+//! ```
+//!
+//! Conversations are numbered in the order in which this home joined them: short keys, and stable over a rebuild.
+
+use crate::conversation::EntryId;
+use crate::id::{ActorId, DeviceId, PayloadHash, PeerId};
+
+/// Which part of the index a key is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    Rows = b'r' as isize,
+    Orphans = b'o' as isize,
+    Heads = b'h' as isize,
+    Wants = b'w' as isize,
+    Acks = b'a' as isize,
+}
+
+/// The key after every peer's.
+pub(super) const PEERS: (&[u8], &[u8]) = (b"p", b"q");
+
+fn prefix(part: Part, conversation: u32) -> Vec<u8> {
+    let mut key = vec![part as u8];
+    key.extend_from_slice(&conversation.to_be_bytes());
+    key
+}
+
+fn join(mut key: Vec<u8>, parts: &[&[u8]]) -> Vec<u8> {
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// Returns the bounds of one conversation's keys in a part.
+pub(super) fn all(part: Part, conversation: u32) -> (Vec<u8>, Vec<u8>) {
+    let after = match conversation.checked_add(1) {
+        Some(next) => prefix(part, next),
+        None => vec![part as u8 + 1],
+    };
+    (prefix(part, conversation), after)
+}
+
+pub(super) fn row(conversation: u32, id: &EntryId) -> Vec<u8> {
+    join(prefix(Part::Rows, conversation), &[&id.to_sortable()])
+}
+
+/// Reads the id off the key of a row or an orphan.
+pub(super) fn id(key: &[u8]) -> Option<EntryId> {
+    EntryId::from_sortable(key.get(5..)?)
+}
+
+pub(super) fn orphans(conversation: u32, id: &EntryId) -> Vec<u8> {
+    join(prefix(Part::Orphans, conversation), &[&id.to_sortable()])
+}
+
+pub(super) fn heads(conversation: u32, segment: u32) -> Vec<u8> {
+    join(prefix(Part::Heads, conversation), &[&segment.to_be_bytes()])
+}
+
+pub(super) fn want(conversation: u32, segment: u32, hash: &PayloadHash) -> Vec<u8> {
+    join(prefix(Part::Wants, conversation), &[&segment.to_be_bytes(), &hash.0])
+}
+
+pub(super) fn ack(conversation: u32, segment: u32, actor: &ActorId, device: &DeviceId) -> Vec<u8> {
+    join(prefix(Part::Acks, conversation), &[&segment.to_be_bytes(), &actor.0, &device.0])
+}
+
+pub(super) fn peer(peer: &PeerId) -> Vec<u8> {
+    join(b"p".to_vec(), &[&peer.0])
+}
+
+/// Reads the segment number after the conversation.
+pub(super) fn segment(key: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*key.get(5..)?.first_chunk()?))
+}
+
+/// Reads the 32-byte value at the end of a key.
+pub(super) fn last32(key: &[u8]) -> Option<[u8; 32]> {
+    key.last_chunk().copied()
+}
+
+/// Reads the actor off the key of an acknowledgement.
+pub(super) fn ack_actor(key: &[u8]) -> Option<ActorId> {
+    Some(ActorId(*key.get(9..)?.first_chunk()?))
+}

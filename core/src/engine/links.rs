@@ -1,0 +1,195 @@
+//! Links: which device is at the other end, and which conversations both have.
+//!
+//! On each new link both ends sign the link's binding with their device key and tell the keyed tags of their
+//! conversations. A tag says nothing to who does not hold the conversation's secret, and is good on this link only.
+
+use std::collections::BTreeSet;
+
+use super::{Conversation, Effect, Engine, Notice, keys};
+use crate::crypto::{self, Signature};
+use crate::envelope::Frame;
+use crate::id::{Address, ConversationId, DeviceId, PeerId};
+use crate::store::IndexOp;
+use crate::sync::Pull;
+use crate::time::Timestamp;
+
+const CONTEXT: &str = "bayou/1/link";
+
+/// Tags that are taken note of on one link.
+const MAX_TAGS: usize = 10_000;
+
+/// A link that is up.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) binding: [u8; 32],
+    pub(super) address: Address,
+    /// Who proved to be at the other end. Nothing is shared before that.
+    pub(super) device: Option<DeviceId>,
+    tags: BTreeSet<[u8; 16]>,
+    pub(super) shared: BTreeSet<ConversationId>,
+    pub(super) pull: Pull,
+    /// Frames to it were dropped: nothing new is pushed until it keeps up again.
+    pub(super) congested: bool,
+    /// Conversations of which something new came over this link while it was being asked.
+    pub(super) news: BTreeSet<ConversationId>,
+    pub(super) heads_told: Timestamp,
+}
+
+impl Engine {
+    pub(super) fn listening(&mut self, address: Address) {
+        if !self.listening.contains(&address) {
+            self.listening.push(address.clone());
+            self.effects.push(Effect::Notice(Notice::Listening(address)));
+        }
+    }
+
+    pub(super) fn link_up(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        binding: [u8; 32],
+        address: Address,
+        listens: Vec<Address>,
+    ) {
+        // An inbound link comes from a port of the moment; only what the peer says it listens on can be dialled.
+        let known = self.book.get(&peer).is_some_and(|known| known.addresses.contains(&address));
+        let dialled = Some(address.clone()).filter(|_| known || listens.contains(&address));
+        self.book.note(peer, dialled.into_iter().chain(listens));
+        self.book.linked(peer, &address, now);
+        if let Some(entry) = self.book.get(&peer) {
+            let value = postcard::to_stdvec(entry).expect("an address book entry always encodes");
+            self.effects.push(Effect::Index(vec![IndexOp::Put(keys::peer(&peer), value)], self.complete));
+        }
+        let link = Link {
+            binding,
+            address,
+            device: None,
+            tags: BTreeSet::new(),
+            shared: BTreeSet::new(),
+            pull: Pull::default(),
+            congested: false,
+            news: BTreeSet::new(),
+            heads_told: now,
+        };
+        self.links.insert(peer, link);
+        let signature = self.key.sign(CONTEXT, &[&binding, self.peer.as_bytes(), peer.as_bytes()]);
+        self.send(peer, &Frame::Prove { device: self.key.device(), signature });
+        self.share(peer);
+        self.effects.push(Effect::Notice(Notice::Linked(peer)));
+    }
+
+    pub(super) fn link_down(&mut self, _now: Timestamp, peer: PeerId) {
+        if self.links.remove(&peer).is_some() {
+            self.book.hurry(peer);
+            self.effects.push(Effect::Notice(Notice::Unlinked(peer)));
+        }
+    }
+
+    /// Drops the link to a peer that sent what no honest peer sends.
+    pub(super) fn misbehaved(&mut self, peer: PeerId, what: &'static str) {
+        if self.links.remove(&peer).is_some() {
+            self.problem(format!("dropped the link to peer {}: {what}", peer.fmt_short()));
+            self.effects.push(Effect::Close(peer));
+            self.effects.push(Effect::Notice(Notice::Unlinked(peer)));
+        }
+    }
+
+    pub(super) fn proved(&mut self, now: Timestamp, peer: PeerId, device: DeviceId, signature: Signature) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        let parts: [&[u8]; 3] = [&link.binding, peer.as_bytes(), self.peer.as_bytes()];
+        if crypto::verify(&device, CONTEXT, &parts, &signature).is_err() {
+            return self.misbehaved(peer, "it could not prove its device");
+        }
+        link.device = Some(device);
+        self.meet(now, peer);
+    }
+
+    pub(super) fn shared(&mut self, now: Timestamp, peer: PeerId, tags: Vec<[u8; 16]>) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        link.tags.extend(tags.into_iter().take(MAX_TAGS.saturating_sub(link.tags.len())));
+        self.meet(now, peer);
+    }
+
+    /// Tells the tags of all conversations; again after each new one.
+    pub(super) fn share(&mut self, peer: PeerId) {
+        let Some(link) = self.links.get(&peer) else { return };
+        let tags = self.conversations.values().map(|c| tag(c, &link.binding, self.peer)).collect();
+        self.send(peer, &Frame::Share { tags });
+    }
+
+    /// Begins to exchange the conversations that both are known to have by now.
+    fn meet(&mut self, now: Timestamp, peer: PeerId) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if link.device.is_none() {
+            return;
+        }
+        let matches = |c: &Conversation| link.tags.contains(&tag(c, &link.binding, peer));
+        let met: Vec<ConversationId> = self
+            .conversations
+            .iter()
+            .filter(|(id, conversation)| !link.shared.contains(*id) && matches(conversation))
+            .map(|(id, _)| *id)
+            .collect();
+        link.shared.extend(met.iter().copied());
+        for conversation in met {
+            self.tell_heads(now, peer, conversation);
+        }
+    }
+
+    /// Looks again at all links after a conversation was added.
+    pub(super) fn share_everywhere(&mut self, now: Timestamp) {
+        let peers: Vec<PeerId> = self.links.keys().copied().collect();
+        for peer in peers {
+            self.share(peer);
+            self.meet(now, peer);
+        }
+    }
+
+    /// Returns the linked peers that share a conversation.
+    pub(super) fn sharing(&self, conversation: ConversationId) -> Vec<PeerId> {
+        self.links.iter().filter(|(_, link)| link.shared.contains(&conversation)).map(|(peer, _)| *peer).collect()
+    }
+
+    pub(super) fn congested(&mut self, peer: PeerId) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.congested = true;
+        }
+    }
+
+    pub(super) fn drained(&mut self, peer: PeerId) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        link.congested = false;
+        let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
+        let told = link.heads_told;
+        shared.into_iter().for_each(|conversation| self.tell_heads(told, peer, conversation));
+    }
+
+    pub(super) fn known(&mut self, peer: Option<PeerId>, address: Address) {
+        match peer {
+            Some(peer) if peer == self.peer => {}
+            Some(peer) => {
+                self.book.note(peer, [address.clone()]);
+                self.book.hurry(peer);
+                self.effects.push(Effect::Dial(Some(peer), vec![address]));
+            }
+            None => {
+                self.book.note_nameless(address.clone());
+                self.effects.push(Effect::Dial(None, vec![address]));
+            }
+        }
+    }
+
+    /// Notes a peer nearby. Dialling it is the network's: it settles which of the two dials.
+    pub(super) fn discovered(&mut self, _now: Timestamp, peer: PeerId, addresses: Vec<Address>) {
+        if peer != self.peer {
+            self.book.note(peer, addresses);
+        }
+    }
+}
+
+/// Returns the tag by which `teller` tells a conversation on the link with this binding.
+fn tag(conversation: &Conversation, binding: &[u8; 32], teller: PeerId) -> [u8; 16] {
+    let [tag @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+        crypto::keyed_hash(&conversation.secret, &[binding, teller.as_bytes()]);
+    tag
+}

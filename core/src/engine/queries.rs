@@ -1,0 +1,247 @@
+//! What front ends read: rows, lists, and how this peer is.
+
+use super::io::{Effect, View};
+use super::{Conversation, Engine, keys, rows};
+use crate::conversation::EntryId;
+use crate::id::{ConversationId, DeviceId};
+use crate::identity::Invite;
+use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
+use crate::timeline::{Row, Text};
+
+/// The fewest characters of an abbreviation.
+const MIN_ABBREVIATION: usize = 4;
+
+/// The newest messages of each conversation among which an abbreviation is looked up.
+const ABBREVIATED_AMONG: usize = 10_000;
+
+/// The most rows of one answer.
+const MAX_ROWS: u32 = 1000;
+
+/// The most unread messages that are counted.
+const MAX_UNREAD: usize = 1000;
+
+impl Engine {
+    pub(super) fn query(&mut self, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
+        match request {
+            Request::Invite { conversation } => self.invite(&conversation),
+            Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
+            Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
+            Request::Conversations => self.list(view),
+            Request::Peers => Ok(self.peers()),
+            Request::Status => Ok(self.status()),
+            _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
+        }
+    }
+
+    /// Finds a conversation by its id, an unambiguous beginning of it, or its exact title.
+    pub(super) fn find_conversation(&self, text: &str) -> Result<ConversationId, RpcError> {
+        if let Ok(id) = text.parse::<ConversationId>() {
+            if self.conversations.contains_key(&id) {
+                return Ok(id);
+            }
+        }
+        let begins = |id: &ConversationId| text.len() >= MIN_ABBREVIATION && id.to_string().starts_with(text);
+        let fits = |(id, c): &(&ConversationId, &Conversation)| c.members.title() == Some(text) || begins(id);
+        let mut found = self.conversations.iter().filter(fits).map(|(id, _)| *id);
+        match (found.next(), found.next()) {
+            (Some(id), None) => Ok(id),
+            (Some(_), Some(_)) => {
+                Err(not_found("several conversations fit: use more of the id, see `bayou conversations`"))
+            }
+            (None, _) => Err(not_found("no such conversation: `bayou conversations` lists them")),
+        }
+    }
+
+    /// Finds a message by its id or an unambiguous beginning of it.
+    pub(super) fn find_message(&self, text: &str, view: &dyn View) -> Result<(ConversationId, EntryId, Row), RpcError> {
+        let mut found = Vec::new();
+        match text.parse::<EntryId>() {
+            Ok(message) => {
+                for (id, conversation) in &self.conversations {
+                    let bytes = view.get(&keys::row(conversation.number, &message))?;
+                    found.extend(bytes.and_then(|bytes| rows::decode(&bytes)).map(|row| (*id, message, row)));
+                }
+            }
+            Err(_) if text.len() < MIN_ABBREVIATION => {
+                let why =
+                    format!("not a message id: give at least {MIN_ABBREVIATION} characters of it, see `bayou log`");
+                return Err(RpcError::new(ErrorCode::Invalid, why));
+            }
+            Err(_) => {
+                for (id, conversation) in &self.conversations {
+                    let (from, to) = keys::all(keys::Part::Rows, conversation.number);
+                    let newest = view.scan(&from, &to, ABBREVIATED_AMONG, true)?;
+                    let fits = newest.iter().filter_map(|(key, value)| Some((keys::id(key)?, value)));
+                    let fits = fits.filter(|(message, _)| message.to_string().starts_with(text));
+                    found.extend(fits.filter_map(|(message, row)| Some((*id, message, rows::decode(row)?))));
+                }
+            }
+        }
+        let several = found.len() > 1;
+        match found.pop() {
+            Some(message) if !several => Ok(message),
+            Some(_) => Err(not_found("several messages fit: use more characters of the id")),
+            None => Err(not_found("no such message: `bayou log CONVERSATION` shows ids")),
+        }
+    }
+
+    fn invite(&self, conversation: &str) -> Result<Reply, RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let secret = self.conversations.get(&id).map(|c| c.secret).unwrap_or_default();
+        let peers = vec![(self.peer, self.listening.clone())];
+        Ok(Reply::Invite { link: Invite { conversation: id, secret, peers }.to_link() })
+    }
+
+    fn log(&mut self, text: &str, limit: u32, before: Option<&str>, view: &dyn View) -> Result<Reply, RpcError> {
+        let id = self.find_conversation(text)?;
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Reply::Log { rows: vec![] }) };
+        let (from, end) = keys::all(keys::Part::Rows, conversation.number);
+        let to = match before {
+            Some(before) => {
+                let before = before.parse().map_err(|_| not_found("`before` takes the whole id of a message"))?;
+                keys::row(conversation.number, &before)
+            }
+            None => end,
+        };
+        let mut entries = view.scan(&from, &to, limit.min(MAX_ROWS) as usize, true)?;
+        entries.reverse();
+        let found: Vec<(EntryId, Row)> =
+            entries.iter().filter_map(|(key, value)| Some((keys::id(key)?, rows::decode(value)?))).collect();
+        let shown = found.iter().map(|(message, row)| self.show(conversation, message, row)).collect();
+        if let (None, Some((newest, _))) = (before, found.last()) {
+            let newest = *newest;
+            self.mark_read(id, newest);
+        }
+        Ok(Reply::Log { rows: shown })
+    }
+
+    fn list(&self, view: &dyn View) -> Result<Reply, RpcError> {
+        let mut list = Vec::new();
+        for (id, conversation) in &self.conversations {
+            let (from, to) = keys::all(keys::Part::Rows, conversation.number);
+            let newest = view.scan(&from, &to, 1, true)?;
+            let last = newest.first().and_then(|(key, value)| Some((keys::id(key)?, rows::decode(value)?)));
+            let after = keys::row(conversation.number, &conversation.read);
+            let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
+            let counts = |key: &[u8], row: &Row| {
+                row.device != self.key.device() && !row.deleted && keys::id(key) != Some(conversation.read)
+            };
+            let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
+            list.push(rpc::Conversation {
+                conversation: id.to_string(),
+                title: conversation.members.title().unwrap_or_default().to_owned(),
+                members: conversation.members.iter().map(|(_, member)| member.name.clone()).collect(),
+                last_at: last.as_ref().map(|(message, _)| message.at.ms),
+                last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
+                unread: u32::try_from(unread).unwrap_or(u32::MAX),
+            });
+        }
+        list.sort_by_key(|c| std::cmp::Reverse(c.last_at));
+        Ok(Reply::Conversations { conversations: list })
+    }
+
+    fn peers(&self) -> Reply {
+        let name = |device: &DeviceId| {
+            self.conversations.values().find_map(|c| c.members.get(device)).map(|member| member.name.clone())
+        };
+        let known = self.book.iter().map(|(peer, known)| {
+            let link = self.links.get(peer);
+            rpc::Peer {
+                peer: peer.to_string(),
+                name: link.and_then(|link| link.device).and_then(|device| name(&device)),
+                linked: link.is_some(),
+                address: link.map(|link| &link.address).or(known.addresses.first()).map(ToString::to_string),
+                shared: link.map_or(0, |link| u32::try_from(link.shared.len()).unwrap_or(u32::MAX)),
+            }
+        });
+        Reply::Peers { peers: known.collect() }
+    }
+
+    fn status(&self) -> Reply {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let status = rpc::Status {
+            name: self.name.clone(),
+            device: self.key.device().to_string(),
+            peer: self.peer.to_string(),
+            online: !self.listening.is_empty(),
+            addresses: self.listening.iter().map(ToString::to_string).collect(),
+            links: count(self.links.len()),
+            conversations: count(self.conversations.len()),
+            behind: self.conversations.iter().flat_map(|(id, c)| self.behind(id, c)).collect(),
+            problem: self.problem.clone(),
+        };
+        Reply::Status(Box::new(status))
+    }
+
+    /// Lists the members who were not heard to have all that we wrote.
+    fn behind<'a>(&'a self, id: &'a ConversationId, c: &'a Conversation) -> impl Iterator<Item = rpc::Behind> + 'a {
+        let others = c.members.iter().filter(|(device, _)| **device != self.key.device());
+        others.filter_map(move |(device, member)| {
+            let lacks: u64 = c
+                .acks
+                .iter()
+                .map(|((segment, actor), acks)| {
+                    let ours = c.heads.get(segment).and_then(|heads| heads.vector.get(actor)).copied().unwrap_or(0);
+                    u64::from(ours.saturating_sub(acks.get(device).copied().unwrap_or(0)))
+                })
+                .sum();
+            (lacks > 0).then(|| rpc::Behind { conversation: id.to_string(), name: member.name.clone(), lacks })
+        })
+    }
+
+    pub(super) fn tell_row(&mut self, id: ConversationId, message: &EntryId, row: &Row) {
+        if let Some(conversation) = self.conversations.get(&id) {
+            let row = self.show(conversation, message, row);
+            self.effects.push(Effect::Emit(Event::Row { conversation: id.to_string(), row }));
+        }
+    }
+
+    fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
+        let name = |device: &DeviceId| match conversation.members.get(device) {
+            Some(member) => member.name.clone(),
+            None => device.fmt_short(),
+        };
+        let mut reactions: Vec<Reaction> =
+            row.reactions().map(|(emoji, device)| Reaction { emoji: emoji.to_owned(), by: name(&device) }).collect();
+        reactions.sort_by(|a, b| (&a.emoji, &a.by).cmp(&(&b.emoji, &b.by)));
+        rpc::Row {
+            id: message.to_string(),
+            author: name(&row.device),
+            device: row.device.to_string(),
+            at: message.at.ms,
+            text: match &row.text {
+                Text::Held(text) => text.clone(),
+                Text::Unknown => "(written by a newer version of Bayou)".to_owned(),
+                Text::Absent(_) | Text::Erased => String::new(),
+            },
+            edited: !row.edits.is_empty(),
+            deleted: row.deleted,
+            reactions,
+            state: self.state(conversation, message, row),
+        }
+    }
+
+    /// Says who has a message, as far as we heard.
+    fn state(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> String {
+        if row.device != self.key.device() {
+            return if matches!(row.text, Text::Absent(_)) { "waiting" } else { "received" }.to_owned();
+        }
+        let acks = conversation.acks.get(&(row.segment, message.actor));
+        let others = |(device, seq): &(&DeviceId, &u32)| **device != row.device && **seq >= row.seq;
+        let having = acks.map_or(0, |acks| acks.iter().filter(others).count());
+        match (having, conversation.members.len().saturating_sub(1)) {
+            (0, _) => "kept".to_owned(),
+            (k, n) if k >= n => "with all".to_owned(),
+            (k, n) => format!("with {k} of {n}"),
+        }
+    }
+}
+
+fn preview(row: &Row) -> String {
+    let Text::Held(text) = &row.text else { return String::new() };
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
+}
+
+fn not_found(message: &str) -> RpcError {
+    RpcError::new(ErrorCode::NotFound, message)
+}

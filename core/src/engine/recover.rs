@@ -1,0 +1,204 @@
+//! From what is kept to a running engine. Whatever the index lacks is rebuilt from the segments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address_book::{AddressBook, Known};
+use super::durable::Pending;
+use super::facts::{self, Fact};
+use super::io::{Effect, Ticket, View};
+use super::shelf::Shelf;
+use super::upkeep::Tails;
+use super::{Conversation, Engine, keys};
+use crate::authority::ControlRecord;
+use crate::conversation::{EntryId, SegmentId};
+use crate::crypto::Entropy;
+use crate::id::{ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
+use crate::identity::Identity;
+use crate::store::{Lsn, Record, StoreError};
+use crate::sync::{SegmentHeads, Waiting};
+use crate::time::{Clock, Timestamp};
+
+/// What an engine needs to start.
+pub struct Config {
+    /// Who we are.
+    pub identity: Identity,
+    /// Our name on the network.
+    pub peer: PeerId,
+    /// Names this instance of the home: changes when the files are copied, restored or moved to another running machine.
+    pub instance: [u8; 32],
+    /// The seed of all randomness.
+    pub seed: [u8; 32],
+}
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("this home cannot be opened: {0}")]
+pub struct OpenError(#[from] StoreError);
+
+impl Engine {
+    /// Starts from what is kept. The effects are to be executed before the first input is handled.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read at all. Single damaged segments are reported as problems and left out.
+    pub fn open(config: Config, now: Timestamp, view: &dyn View) -> Result<(Self, Vec<Effect>), OpenError> {
+        let local = view.read(StreamId::Local)?;
+        let (facts, unreadable) = facts::read(local.image.as_deref(), &local.tail);
+        let mut engine = Engine {
+            name: config.identity.name.clone(),
+            key: config.identity.device_key(),
+            peer: config.peer,
+            nonce: [0; 16],
+            rng: Entropy::from_seed(config.seed),
+            clock: Clock::default(),
+            facts: Vec::new(),
+            conversations: BTreeMap::new(),
+            shelf: Shelf::default(),
+            waiting: Waiting::default(),
+            links: BTreeMap::new(),
+            book: AddressBook::default(),
+            listening: Vec::new(),
+            pending: BTreeMap::new(),
+            next: Ticket { generation: 0, number: 0 },
+            complete: view.last(),
+            tails: Tails::default(),
+            problem: None,
+            effects: Vec::new(),
+        };
+        if unreadable > 0 {
+            engine.problem(format!("{unreadable} of this home's own facts could not be read"));
+        }
+        engine.recall(facts, config.instance);
+        engine.read_conversations(now, view)?;
+        for stream in view.streams() {
+            engine.tails.found(stream, view.backlog(stream));
+        }
+        engine.read_peers(view)?;
+        engine.rebuild(view)?;
+        let effects = std::mem::take(&mut engine.effects);
+        Ok((engine, effects))
+    }
+
+    fn recall(&mut self, facts: Vec<Fact>, instance: [u8; 32]) {
+        let mut number = 0;
+        let mut known = None;
+        for fact in &facts {
+            match fact {
+                Fact::Joined { conversation, secret, peers } => {
+                    self.conversations.insert(*conversation, Conversation::new(number, *secret));
+                    number += 1;
+                    for (peer, addresses) in peers.iter().filter(|(peer, _)| *peer != self.peer) {
+                        self.book.note(*peer, addresses.iter().cloned());
+                    }
+                }
+                Fact::Nonce { instance, nonce } => known = Some((*instance, *nonce)),
+                Fact::Read { conversation, upto } => {
+                    if let Some(conversation) = self.conversations.get_mut(conversation) {
+                        conversation.read = *upto;
+                    }
+                }
+            }
+        }
+        self.facts = facts;
+        match known {
+            Some((same, nonce)) if same == instance => self.nonce = nonce,
+            _ => {
+                self.nonce = self.rng.bytes();
+                let fact = Fact::Nonce { instance, nonce: self.nonce };
+                let bytes = facts::encode(&fact);
+                self.facts.push(fact);
+                self.persist(vec![Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
+            }
+        }
+    }
+
+    fn read_conversations(&mut self, now: Timestamp, view: &dyn View) -> Result<(), StoreError> {
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        for id in ids {
+            let kept = view.read(StreamId::Control(id))?;
+            let compacted: Vec<serde_bytes::ByteBuf> =
+                kept.image.and_then(|image| postcard::from_bytes(&image).ok()).unwrap_or_default();
+            let records = compacted.into_iter().map(serde_bytes::ByteBuf::into_vec).chain(kept.tail);
+            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+            for record in records.filter_map(|bytes| ControlRecord::open(&bytes, id).ok()) {
+                conversation.members.insert(record);
+            }
+            conversation.read_index(view)?;
+            let (from, to) = keys::all(keys::Part::Rows, conversation.number);
+            let newest = view.scan(&from, &to, 1, true)?;
+            if let Some(newest) = newest.first().and_then(|(key, _)| keys::id(key)) {
+                self.clock.observe(newest.at, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_peers(&mut self, view: &dyn View) -> Result<(), StoreError> {
+        for (key, value) in view.scan(keys::PEERS.0, keys::PEERS.1, usize::MAX, false)? {
+            let (Some(peer), Ok(known)) = (keys::last32(&key), postcard::from_bytes::<Known>(&value)) else { continue };
+            self.book.note(PeerId(peer), known.addresses);
+        }
+        Ok(())
+    }
+
+    /// Folds again every segment that the index does not include.
+    fn rebuild(&mut self, view: &dyn View) -> Result<(), StoreError> {
+        let mut stale: BTreeSet<StreamId> = view.unindexed().into_iter().collect();
+        stale.extend(view.streams().into_iter().filter(|stream| match stream {
+            StreamId::Segment(id, number) => {
+                self.conversations.get(id).is_some_and(|conversation| !conversation.heads.contains_key(number))
+            }
+            _ => false,
+        }));
+        for stream in stale {
+            let StreamId::Segment(conversation, number) = stream else { continue };
+            let id = SegmentId { conversation, number };
+            let (entries, heads) = match self.shelf.get(id, view) {
+                Ok(segment) => (segment.entries(), SegmentHeads::of(segment)),
+                Err(error) => {
+                    self.problem(error.to_string());
+                    continue;
+                }
+            };
+            let me = self.key.device();
+            let own: BTreeSet<_> = entries.iter().filter(|e| e.device == me).map(|e| e.id.actor).collect();
+            let mut ops = self.note_heads(id, heads);
+            ops.extend(own.into_iter().flat_map(|actor| self.note_own_chain(id, actor)));
+            match self.fold(conversation, entries, true, view) {
+                Ok(folded) => ops.extend(folded),
+                Err(error) => self.problem(error.to_string()),
+            }
+            self.effects.push(Effect::Index(ops, Lsn(0)));
+        }
+        self.effects.push(Effect::Index(Vec::new(), self.complete));
+        Ok(())
+    }
+}
+
+impl Conversation {
+    /// Reads what the index has of the conversation.
+    fn read_index(&mut self, view: &dyn View) -> Result<(), StoreError> {
+        let all = |part| {
+            let (from, to) = keys::all(part, self.number);
+            view.scan(&from, &to, usize::MAX, false)
+        };
+        for (key, value) in all(keys::Part::Heads)? {
+            let (Some(segment), Ok(heads)) = (keys::segment(&key), postcard::from_bytes(&value)) else { continue };
+            self.heads.insert(segment, heads);
+        }
+        self.orphans = all(keys::Part::Orphans)?.iter().filter_map(|(key, _)| keys::id(key)).collect();
+        for (key, value) in all(keys::Part::Wants)? {
+            let (segment, hash, row) = (keys::segment(&key), keys::last32(&key), EntryId::from_sortable(&value));
+            if let (Some(segment), Some(hash), Some(row)) = (segment, hash, row) {
+                self.wants.insert((segment, PayloadHash(hash)), row);
+            }
+        }
+        for (key, value) in all(keys::Part::Acks)? {
+            let place = keys::segment(&key).zip(keys::ack_actor(&key));
+            let (Some(place), Some(device), Ok(seq)) = (place, keys::last32(&key), postcard::from_bytes(&value)) else {
+                continue;
+            };
+            self.acks.entry(place).or_default().insert(DeviceId(device), seq);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Rows: how the fold reads them and the bodies, and what follows when they change.
+//!
+//! Rows come from the index, bodies from open segments.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::durable::Pending;
+use super::io::{Effect, View};
+use super::shelf::{OpenError, Shelf};
+use super::{Conversation, Engine, keys, stream};
+use crate::conversation::{Entry, EntryId, Payload, Segment, SegmentId, Tail};
+use crate::id::{ConversationId, PayloadHash};
+use crate::store::{IndexOp, Record};
+use crate::timeline::{Change, Fold, Row, Rows, Text};
+
+/// Reads one conversation's rows.
+pub(super) struct Reader<'a> {
+    pub(super) view: &'a dyn View,
+    pub(super) conversation: ConversationId,
+    pub(super) number: u32,
+    /// Messages that annotations wait for: saves asking the index about all others.
+    pub(super) orphans: &'a BTreeSet<EntryId>,
+    /// Whether messages may be in the index already. Never so for changes that only now became durable.
+    pub(super) rebuilding: bool,
+    /// Messages among what is folded now; any other row is looked up.
+    pub(super) fresh: &'a BTreeSet<EntryId>,
+    pub(super) shelf: RefCell<&'a mut Shelf>,
+}
+
+impl Reader<'_> {
+    fn segment<T>(&self, number: u32, read: impl FnOnce(&Segment) -> T) -> Option<T> {
+        let id = SegmentId { conversation: self.conversation, number };
+        let mut shelf = self.shelf.borrow_mut();
+        shelf.get(id, self.view).ok().map(|segment| read(segment))
+    }
+}
+
+impl Rows for Reader<'_> {
+    type Error = OpenError;
+
+    fn row(&self, id: &EntryId) -> Result<Option<Row>, OpenError> {
+        if !self.rebuilding && self.fresh.contains(id) {
+            return Ok(None);
+        }
+        let bytes = self.view.get(&keys::row(self.number, id))?;
+        Ok(bytes.and_then(|bytes| decode(&bytes)))
+    }
+
+    fn orphans(&self, message: &EntryId) -> Result<Vec<Entry>, OpenError> {
+        if !self.orphans.contains(message) {
+            return Ok(Vec::new());
+        }
+        let bytes = self.view.get(&keys::orphans(self.number, message))?;
+        Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default())
+    }
+
+    fn body(&self, segment: u32, hash: &PayloadHash) -> Option<String> {
+        self.segment(segment, |segment| segment.payloads().get(hash).map(|payload| payload.body.clone())).flatten()
+    }
+
+    fn is_erased(&self, segment: u32, hash: &PayloadHash) -> bool {
+        self.segment(segment, |segment| segment.payloads().is_erased(hash)).unwrap_or(false)
+    }
+}
+
+/// Reads a row of the index. One that cannot be read counts as missing: it is derived.
+pub(super) fn decode(bytes: &[u8]) -> Option<Row> {
+    postcard::from_bytes(bytes).ok()
+}
+
+impl Engine {
+    /// Folds entries of one conversation into its rows, and does what follows from rows that changed: bodies of deleted
+    /// messages are erased, missing ones are wanted, followers are told. Returns what to write into the index.
+    pub(super) fn fold(
+        &mut self,
+        id: ConversationId,
+        entries: Vec<Entry>,
+        rebuilding: bool,
+        view: &dyn View,
+    ) -> Result<Vec<IndexOp>, OpenError> {
+        self.fold_with(id, rebuilding, view, entries.iter().map(|entry| entry.id).collect(), |fold| {
+            entries.into_iter().try_for_each(|entry| fold.add(entry))
+        })
+    }
+
+    /// Shows bodies that are durable now in the rows that lacked them.
+    pub(super) fn bodies_settled(&mut self, id: SegmentId, payloads: Vec<Payload>, view: &dyn View) {
+        let Some(conversation) = self.conversations.get(&id.conversation) else { return };
+        let mut rows = BTreeSet::new();
+        let Ok(segment) = self.shelf.get(id, view) else { return };
+        for payload in payloads {
+            let hash = payload.hash();
+            rows.extend(conversation.wants.get(&(id.number, hash)).map(|row| (*row, hash)));
+            segment.add_payload(payload);
+        }
+        let result = self.fold_with(id.conversation, false, view, BTreeSet::new(), |fold| {
+            rows.into_iter().try_for_each(|(row, hash)| fold.refresh(&row, hash))
+        });
+        match result {
+            Ok(ops) => self.effects.push(Effect::Index(ops, self.complete)),
+            Err(error) => self.problem(error.to_string()),
+        }
+    }
+
+    fn fold_with<'v>(
+        &mut self,
+        id: ConversationId,
+        rebuilding: bool,
+        view: &'v dyn View,
+        fresh: BTreeSet<EntryId>,
+        add: impl FnOnce(&mut Fold<'_, Reader<'_>>) -> Result<(), OpenError>,
+    ) -> Result<Vec<IndexOp>, OpenError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Vec::new()) };
+        let reader = Reader {
+            view,
+            conversation: id,
+            number: conversation.number,
+            orphans: &conversation.orphans,
+            rebuilding,
+            fresh: &fresh,
+            shelf: RefCell::new(&mut self.shelf),
+        };
+        let mut fold = Fold::new(&reader);
+        add(&mut fold)?;
+        let change = fold.finish();
+        Ok(self.rows_changed(id, change, rebuilding, view))
+    }
+
+    fn rows_changed(&mut self, id: ConversationId, change: Change, rebuilding: bool, view: &dyn View) -> Vec<IndexOp> {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return Vec::new() };
+        let number = conversation.number;
+        let mut ops = Vec::with_capacity(change.rows.len());
+        for (message, orphans) in change.orphans {
+            let key = keys::orphans(number, &message);
+            if orphans.is_empty() {
+                conversation.orphans.remove(&message);
+                ops.push(IndexOp::Remove(key));
+            } else {
+                conversation.orphans.insert(message);
+                ops.push(IndexOp::Put(key, postcard::to_stdvec(&orphans).expect("entries always encode")));
+            }
+        }
+        let mut deleted = Vec::new();
+        for (message, row) in &change.rows {
+            ops.push(IndexOp::Put(keys::row(number, message), postcard::to_stdvec(row).expect("a row always encodes")));
+            ops.extend(conversation.note_want(*message, row));
+            if row.deleted {
+                deleted.push((*message, row.clone()));
+            }
+        }
+        for (message, row) in deleted {
+            self.erase(id, message, &row, view);
+        }
+        if !rebuilding {
+            for (message, row) in &change.rows {
+                self.tell_row(id, message, row);
+            }
+        }
+        ops
+    }
+
+    /// Erases the bodies of a deleted message, and has that kept.
+    fn erase(&mut self, conversation: ConversationId, message: EntryId, row: &Row, view: &dyn View) {
+        let mut bodies = vec![];
+        let place = SegmentId { conversation, number: row.segment };
+        if let Ok(segment) = self.shelf.get(place, view) {
+            bodies.extend(segment.original(&message).map(|hash| (row.segment, hash)));
+        }
+        bodies.extend(row.edits.iter().map(|edit| (edit.segment, edit.payload)));
+        for (number, hash) in bodies {
+            let id = SegmentId { conversation, number };
+            let news = self.shelf.get(id, view).is_ok_and(|segment| segment.erase(hash));
+            if news {
+                let bytes = postcard::to_stdvec(&Tail::Erased(vec![hash])).expect("a record always encodes");
+                self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Nothing]);
+                self.tails.erased(stream(id));
+            }
+        }
+    }
+}
+
+impl Conversation {
+    /// Notes which body a row lacks, if it lacks one; returns what to write into the index.
+    fn note_want(&mut self, message: EntryId, row: &Row) -> Vec<IndexOp> {
+        let wanted = match &row.text {
+            Text::Absent(hash) => Some((row.edits.last().map_or(row.segment, |edit| edit.segment), *hash)),
+            _ => None,
+        };
+        let number = self.number;
+        let met: Vec<(u32, PayloadHash)> = self
+            .wants
+            .iter()
+            .filter(|(want, row)| **row == message && Some(**want) != wanted)
+            .map(|(w, _)| *w)
+            .collect();
+        let mut ops: Vec<IndexOp> = met
+            .into_iter()
+            .map(|(segment, hash)| {
+                self.wants.remove(&(segment, hash));
+                IndexOp::Remove(keys::want(number, segment, &hash))
+            })
+            .collect();
+        if let Some((segment, hash)) = wanted {
+            self.wants.insert((segment, hash), message);
+            let value = message.to_sortable().to_vec();
+            ops.push(IndexOp::Put(keys::want(number, segment, &hash), value));
+        }
+        ops
+    }
+}

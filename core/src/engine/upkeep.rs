@@ -1,0 +1,128 @@
+//! The tick: dial again, tell heads again, ask again, compact.
+//!
+//! A stream is compacted when its tail has grown past 256 records and a quarter of what its snapshot holds, when
+//! something in it was erased, or when it has been quiet for ten minutes; one stream a tick, so that nobody waits long.
+
+use std::collections::BTreeMap;
+
+use super::facts::{self, Fact};
+use super::io::{Effect, View};
+use super::{Engine, durable::Pending};
+use crate::conversation::{EntryId, SegmentId};
+use crate::id::{ConversationId, PeerId, StreamId};
+use crate::store::Record;
+use crate::time::Timestamp;
+
+/// How often heads are told on each link even if nothing moved.
+const HEADS_EVERY_MS: u64 = 30_000;
+
+const MIN_TAIL: usize = 256;
+const QUIET_MS: u64 = 600_000;
+
+/// How long a failed snapshot waits before it is tried again.
+const RETRY_MS: u64 = 60_000;
+
+/// What came to each stream since its snapshot, as far as we saw.
+#[derive(Debug, Default)]
+pub(super) struct Tails(BTreeMap<StreamId, TailState>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct TailState {
+    records: usize,
+    compacted: usize,
+    erased: bool,
+    /// When something came last.
+    at: Timestamp,
+    /// A snapshot is on its way to disk.
+    writing: bool,
+}
+
+impl Tails {
+    pub(super) fn grew(&mut self, stream: StreamId, records: usize, now: Timestamp) {
+        let state = self.0.entry(stream).or_default();
+        state.records += records;
+        state.at = now;
+    }
+
+    /// Takes note of what was kept before this start.
+    pub(super) fn found(&mut self, stream: StreamId, records: usize) {
+        self.0.entry(stream).or_default().records = records;
+    }
+
+    pub(super) fn erased(&mut self, stream: StreamId) {
+        self.0.entry(stream).or_default().erased = true;
+    }
+
+    fn due(&self, now: Timestamp) -> Option<StreamId> {
+        let due = |state: &TailState| {
+            let grown = state.records > MIN_TAIL.max(state.compacted / 4);
+            !state.writing && (grown || state.erased || (state.records > 0 && now.since(state.at) > QUIET_MS))
+        };
+        self.0.iter().find(|(_, state)| due(state)).map(|(stream, _)| *stream)
+    }
+}
+
+impl Engine {
+    pub(super) fn tick(&mut self, now: Timestamp, view: &dyn View) {
+        let linked: std::collections::BTreeSet<PeerId> = self.links.keys().copied().collect();
+        for (peer, addresses) in self.book.due(now, |peer| linked.contains(peer)) {
+            self.effects.push(Effect::Dial(peer, addresses));
+        }
+        for peer in linked {
+            let Some(link) = self.links.get_mut(&peer) else { continue };
+            link.pull.expire(now);
+            if now.since(link.heads_told) >= HEADS_EVERY_MS {
+                let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
+                shared.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
+            }
+            self.ask(now, peer, view);
+        }
+        self.compact(view, now);
+    }
+
+    fn compact(&mut self, view: &dyn View, now: Timestamp) {
+        let Some(stream) = self.tails.due(now) else { return };
+        let image = match stream {
+            StreamId::Local => Some(facts::compact(&self.facts)),
+            StreamId::Control(id) => self.conversations.get(&id).map(|conversation| {
+                let records: Vec<_> =
+                    conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
+                postcard::to_stdvec(&records).expect("records always encode")
+            }),
+            StreamId::Segment(conversation, number) => {
+                let id = SegmentId { conversation, number };
+                self.shelf.get(id, view).ok().and_then(|segment| segment.image())
+            }
+        };
+        // While something is on its way to disk there is no image; the next tick tries again.
+        let (Some(image), Some(state)) = (image, self.tails.0.get_mut(&stream)) else { return };
+        state.writing = true;
+        state.compacted += state.records;
+        state.records = 0;
+        state.erased = false;
+        self.effects.push(Effect::Snapshot(stream, self.complete, image));
+    }
+
+    pub(super) fn snapshotted(&mut self, now: Timestamp, stream: StreamId, result: Result<(), String>) {
+        if let Some(state) = self.tails.0.get_mut(&stream) {
+            state.writing = false;
+            if result.is_err() {
+                state.records += 1;
+                state.at = now.plus(RETRY_MS).max(state.at);
+            }
+        }
+        if let Err(error) = result {
+            self.problem(error);
+        }
+    }
+
+    /// Notes that a conversation was read.
+    pub(super) fn mark_read(&mut self, id: ConversationId, upto: EntryId) {
+        let Some(conversation) = self.conversations.get_mut(&id).filter(|c| c.read < upto) else { return };
+        conversation.read = upto;
+        let fact = Fact::Read { conversation: id, upto };
+        let bytes = facts::encode(&fact);
+        self.facts.push(fact);
+        self.persist(vec![Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
+    }
+}

@@ -1,0 +1,108 @@
+//! The frames that two linked peers exchange.
+//!
+//! ```text
+//! frame = version u8 (1) ‖ postcard(Frame), at most 1 MiB in all
+//!
+//!   Prove     device 32, signature 64 over the link's binding, sender's and receiver's peer id
+//!   Share     tags: 16 bytes for each conversation, keyed by its secret; strangers learn nothing
+//!   Heads     conversation, digest of its control set, per segment (number, 8 bytes of the digest of its heads)
+//!   Controls  conversation, control records
+//!   Have      conversation, segment, version vector: "send what is beyond"
+//!   Changes   conversation, segment, runs, whether that is all: the answer to Have
+//!   Push      conversation, segment, runs, and who was told already: new changes, unasked
+//!   Ack       conversation, segment, version vector of chains that are durable here now
+//!   Want      conversation, segment, payload hashes
+//!   Payloads  conversation, segment, payloads: the answer to Want
+//! ```
+//!
+//! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::{Payload, Sent, Vector};
+use crate::crypto::Signature;
+use crate::id::{ConversationId, DeviceId, PayloadHash, PeerId};
+
+const VERSION: u8 = 1;
+
+/// The largest frame, in bytes.
+pub const MAX_FRAME: usize = 1024 * 1024;
+
+/// The beginning of a peer id: enough to tell the few peers of a conversation apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Told([u8; 4]);
+
+impl From<PeerId> for Told {
+    fn from(peer: PeerId) -> Self {
+        let [a, b, c, d, ..] = peer.0;
+        Told([a, b, c, d])
+    }
+}
+
+/// What one peer says to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are told in the table of the module")]
+pub enum Frame {
+    /// First on each link: which device this is.
+    Prove { device: DeviceId, signature: Signature },
+    /// Which conversations the sender has, told only to who has them too.
+    Share { tags: Vec<[u8; 16]> },
+    /// What the sender has of a conversation.
+    Heads { conversation: ConversationId, controls: [u8; 32], segments: Vec<(u32, [u8; 8])> },
+    /// The sender's control records.
+    Controls { conversation: ConversationId, records: Vec<serde_bytes::ByteBuf> },
+    /// What the sender has of a segment; asks for what is beyond it.
+    Have { conversation: ConversationId, segment: u32, vector: Vector },
+    /// What is beyond a vector.
+    Changes { conversation: ConversationId, segment: u32, runs: Vec<Vec<Sent>>, complete: bool },
+    /// New changes.
+    Push { conversation: ConversationId, segment: u32, told: Vec<Told>, runs: Vec<Vec<Sent>> },
+    /// What the sender now keeps durably.
+    Ack { conversation: ConversationId, segment: u32, vector: Vector },
+    /// Bodies that the sender lacks.
+    Want { conversation: ConversationId, segment: u32, hashes: Vec<PayloadHash> },
+    /// Bodies that were wanted.
+    Payloads { conversation: ConversationId, segment: u32, payloads: Vec<Payload> },
+}
+
+/// The bytes are not a frame of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a frame of version {VERSION}")]
+pub struct BadFrame;
+
+impl Frame {
+    /// Encodes the frame.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![VERSION]).expect("a frame always encodes")
+    }
+
+    /// Decodes a frame.
+    ///
+    /// # Errors
+    /// [`BadFrame`] when the bytes are too many, of another version, malformed, or go on after the frame.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadFrame> {
+        if bytes.len() > MAX_FRAME {
+            return Err(BadFrame);
+        }
+        let Some((&VERSION, bytes)) = bytes.split_first() else { return Err(BadFrame) };
+        match postcard::take_from_bytes(bytes) {
+            Ok((frame, [])) => Ok(frame),
+            _ => Err(BadFrame),
+        }
+    }
+
+    /// Returns the conversation that the frame is about, if it is about one.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Frame::Prove { .. } | Frame::Share { .. } => None,
+            Frame::Heads { conversation, .. }
+            | Frame::Controls { conversation, .. }
+            | Frame::Have { conversation, .. }
+            | Frame::Changes { conversation, .. }
+            | Frame::Push { conversation, .. }
+            | Frame::Ack { conversation, .. }
+            | Frame::Want { conversation, .. }
+            | Frame::Payloads { conversation, .. } => Some(*conversation),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The waiting room: runs that cannot be let in yet because something before them is missing.
+//!
+//! Waiting is a convenience, not a duty: what is turned away here is asked for again at the next exchange of heads. So
+//! the room is small, and when it is full the newcomer goes.
+
+use std::collections::BTreeMap;
+
+use crate::conversation::{SegmentId, Sent};
+use crate::id::{ConversationId, PeerId};
+
+/// Changes that may wait in one segment.
+const MAX_PER_SEGMENT: usize = 256;
+
+/// Bytes that may wait in all.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// A run that came too early.
+#[derive(Debug, Clone)]
+pub struct Early {
+    /// The segment that it is for.
+    pub segment: SegmentId,
+    /// Who sent it.
+    pub from: PeerId,
+    /// The run as it came.
+    pub run: Vec<Sent>,
+}
+
+/// Runs that came too early, by segment.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    rooms: BTreeMap<SegmentId, Vec<Early>>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Lets a run wait, if there is room.
+    pub fn add(&mut self, early: Early) {
+        let weight = weight(&early);
+        let room = self.rooms.get(&early.segment).map_or(&[][..], Vec::as_slice);
+        let changes: usize = room.iter().map(|early| early.run.len()).sum();
+        let known = room.iter().any(|other| other.run == early.run);
+        if !known && changes + early.run.len() <= MAX_PER_SEGMENT && self.bytes + weight <= MAX_BYTES {
+            self.bytes += weight;
+            self.rooms.entry(early.segment).or_default().push(early);
+        }
+    }
+
+    /// Takes out what waits in a conversation from segment `from` on: something arrived that it may have waited for.
+    pub fn take(&mut self, conversation: ConversationId, from: u32) -> Vec<Early> {
+        let first = SegmentId { conversation, number: from };
+        let last = SegmentId { conversation, number: u32::MAX };
+        let ids: Vec<SegmentId> = self.rooms.range(first..=last).map(|(id, _)| *id).collect();
+        let taken: Vec<Early> = ids.iter().filter_map(|id| self.rooms.remove(id)).flatten().collect();
+        self.bytes -= taken.iter().map(weight).sum::<usize>();
+        taken
+    }
+
+    /// Tells whether nothing waits in a conversation.
+    pub fn is_empty(&self, conversation: ConversationId) -> bool {
+        let first = SegmentId { conversation, number: 0 };
+        let last = SegmentId { conversation, number: u32::MAX };
+        self.rooms.range(first..=last).next().is_none()
+    }
+}
+
+fn weight(early: &Early) -> usize {
+    early.run.iter().map(Sent::weight).sum()
+}

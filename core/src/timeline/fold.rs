@@ -1,0 +1,172 @@
+//! The fold: entries in, changed rows out.
+//!
+//! Who may say what is judged here, by what everyone can see: edits and deletions count only from the author of the
+//! message, a reaction only for the one who reacts. An annotation that does not count stays in the document and changes
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use super::row::{Edit, Mark, Row, Text};
+use crate::conversation::{Annotation, Entry, EntryId, Record};
+use crate::id::PayloadHash;
+
+/// How the fold reads what was folded before.
+pub trait Rows {
+    /// Why reading can fail.
+    type Error;
+
+    /// Returns a row.
+    fn row(&self, id: &EntryId) -> Result<Option<Row>, Self::Error>;
+
+    /// Returns the annotations that wait for a message.
+    fn orphans(&self, message: &EntryId) -> Result<Vec<Entry>, Self::Error>;
+
+    /// Returns a body, if it is here. The segment is the one that the entry with the hash is in.
+    fn body(&self, segment: u32, hash: &PayloadHash) -> Option<String>;
+
+    /// Tells whether a body was erased.
+    fn is_erased(&self, segment: u32, hash: &PayloadHash) -> bool;
+}
+
+/// What a fold changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    /// Rows that are new or different.
+    pub rows: BTreeMap<EntryId, Row>,
+    /// What waits for messages that are not here; an empty list takes the old one away.
+    pub orphans: BTreeMap<EntryId, Vec<Entry>>,
+}
+
+/// A fold in progress, over one conversation.
+pub struct Fold<'a, R: Rows> {
+    read: &'a R,
+    change: Change,
+}
+
+impl<'a, R: Rows> Fold<'a, R> {
+    /// Begins a fold on top of what `read` gives.
+    pub fn new(read: &'a R) -> Self {
+        Fold { read, change: Change::default() }
+    }
+
+    /// Folds one entry in. Folding it again changes nothing.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn add(&mut self, entry: Entry) -> Result<(), R::Error> {
+        match &entry.record {
+            Record::Text { payload } => {
+                let text = self.text(entry.segment, payload);
+                self.message(&entry, text)
+            }
+            Record::Unknown if entry.place == crate::conversation::Place::Messages => {
+                self.message(&entry, Text::Unknown)
+            }
+            Record::Unknown => Ok(()),
+            Record::About(target, _) => {
+                let message = target.message;
+                match self.row(&message)? {
+                    Some(row) => {
+                        let row = self.annotate(row, entry);
+                        self.change.rows.insert(message, row);
+                    }
+                    None => self.wait(message, entry)?,
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks again for the body that a row lacks; used when a body came later than its message.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn refresh(&mut self, message: &EntryId, original: PayloadHash) -> Result<(), R::Error> {
+        if let Some(mut row) = self.row(message)? {
+            row.text = self.current(&row, original);
+            self.change.rows.insert(*message, row);
+        }
+        Ok(())
+    }
+
+    /// Ends the fold.
+    pub fn finish(self) -> Change {
+        self.change
+    }
+
+    fn row(&self, id: &EntryId) -> Result<Option<Row>, R::Error> {
+        match self.change.rows.get(id) {
+            Some(row) => Ok(Some(row.clone())),
+            None => self.read.row(id),
+        }
+    }
+
+    fn message(&mut self, entry: &Entry, text: Text) -> Result<(), R::Error> {
+        if self.row(&entry.id)?.is_some() {
+            return Ok(());
+        }
+        let Entry { segment, seq, device, .. } = *entry;
+        let mut row = Row { segment, seq, device, text, edits: vec![], deleted: false, marks: vec![] };
+        let waiting = match self.change.orphans.get(&entry.id) {
+            Some(orphans) => orphans.clone(),
+            None => self.read.orphans(&entry.id)?,
+        };
+        if !waiting.is_empty() {
+            self.change.orphans.insert(entry.id, Vec::new());
+        }
+        for orphan in waiting {
+            row = self.annotate(row, orphan);
+        }
+        self.change.rows.insert(entry.id, row);
+        Ok(())
+    }
+
+    fn annotate(&self, mut row: Row, entry: Entry) -> Row {
+        let Record::About(_, annotation) = entry.record else { return row };
+        let by_author = entry.device == row.device;
+        match annotation {
+            Annotation::Edit { payload } if by_author => {
+                row.edit(Edit { id: entry.id, segment: entry.segment, payload });
+                if !row.deleted {
+                    row.text = self.current(&row, payload);
+                }
+            }
+            Annotation::Delete if by_author => {
+                row.deleted = true;
+                row.text = Text::Erased;
+            }
+            Annotation::React { emoji, on } => row.mark(Mark { emoji, device: entry.device, id: entry.id, on }),
+            Annotation::Edit { .. } | Annotation::Delete => {}
+        }
+        row
+    }
+
+    /// Returns the text of the newest version; `original` is the message's own body, used when it has no edits.
+    fn current(&self, row: &Row, original: PayloadHash) -> Text {
+        match row.edits.last() {
+            _ if row.deleted => Text::Erased,
+            Some(edit) => self.text(edit.segment, &edit.payload),
+            None => self.text(row.segment, &original),
+        }
+    }
+
+    fn text(&self, segment: u32, hash: &PayloadHash) -> Text {
+        match self.read.body(segment, hash) {
+            Some(body) => Text::Held(body),
+            None if self.read.is_erased(segment, hash) => Text::Erased,
+            None => Text::Absent(*hash),
+        }
+    }
+
+    fn wait(&mut self, message: EntryId, entry: Entry) -> Result<(), R::Error> {
+        let mut orphans = match self.change.orphans.remove(&message) {
+            Some(orphans) => orphans,
+            None => self.read.orphans(&message)?,
+        };
+        if orphans.iter().all(|known| known.id != entry.id) {
+            orphans.push(entry);
+        }
+        self.change.orphans.insert(message, orphans);
+        Ok(())
+    }
+}

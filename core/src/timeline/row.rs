@@ -1,0 +1,87 @@
+//! One row: a message with all that was said about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::EntryId;
+use crate::id::{DeviceId, PayloadHash};
+
+/// A message as it stands now, with what later annotations are judged by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The segment that the message is in.
+    pub segment: u32,
+    /// The place of its change in its chain; tells who has it already.
+    pub seq: u32,
+    /// Who wrote it.
+    pub device: DeviceId,
+    /// What it says now.
+    pub text: Text,
+    /// All edits by its author, oldest first.
+    pub edits: Vec<Edit>,
+    /// Whether its author deleted it.
+    pub deleted: bool,
+    /// The newest word of each device on each emoji, in order of emoji, then device.
+    pub marks: Vec<Mark>,
+}
+
+/// The text of a row. Deleted rows have none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Text {
+    /// The body is here.
+    Held(String),
+    /// The body has not arrived yet.
+    Absent(PayloadHash),
+    /// The body was erased.
+    Erased,
+    /// A kind of message that this version does not know.
+    Unknown,
+}
+
+/// One edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The entry that says so; edits are ordered by it, and the last one counts.
+    pub id: EntryId,
+    /// The segment that the entry is in.
+    pub segment: u32,
+    /// The new body.
+    pub payload: PayloadHash,
+}
+
+/// One device's newest word on one emoji.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The emoji.
+    pub emoji: String,
+    /// Who reacted.
+    pub device: DeviceId,
+    /// The entry that says so; of two, the later counts.
+    pub id: EntryId,
+    /// Whether the reaction stands.
+    pub on: bool,
+}
+
+impl Row {
+    /// Returns the reactions that stand.
+    pub fn reactions(&self) -> impl Iterator<Item = (&str, DeviceId)> {
+        self.marks.iter().filter(|mark| mark.on).map(|mark| (mark.emoji.as_str(), mark.device))
+    }
+
+    pub(super) fn edit(&mut self, edit: Edit) {
+        if let Err(at) = self.edits.binary_search_by(|known| known.id.cmp(&edit.id)) {
+            self.edits.insert(at, edit);
+        }
+    }
+
+    pub(super) fn mark(&mut self, mark: Mark) {
+        let key = |m: &Mark| (m.emoji.clone(), m.device);
+        match self.marks.binary_search_by_key(&key(&mark), key) {
+            Ok(at) => {
+                if let Some(known) = self.marks.get_mut(at).filter(|known| known.id < mark.id) {
+                    *known = mark;
+                }
+            }
+            Err(at) => self.marks.insert(at, mark),
+        }
+    }
+}
