@@ -315,3 +315,53 @@ fn numbers(folder: &Path) -> Result<Vec<u32>, StoreError> {
 fn next_number(folder: &Path) -> Result<u32, StoreError> {
     Ok(numbers(folder)?.last().map_or(1, |last| last.saturating_add(1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Record;
+
+    fn batch(text: &str) -> Batch {
+        vec![Record { stream: StreamId::Local, bytes: text.into() }]
+    }
+
+    fn texts(folder: &Path) -> Vec<String> {
+        let mut catalogue = Catalogue::default();
+        let (_journal, survey) = Journal::open(folder, &mut catalogue).unwrap();
+        assert!(survey.damage.is_empty(), "{survey:?}");
+        let records = read(folder, StreamId::Local, catalogue.of(StreamId::Local).tail).unwrap();
+        records.into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn after_a_failed_sync_the_batches_go_into_a_new_file_and_count_once() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(home.path(), &mut Catalogue::default()).unwrap();
+        journal.append(&[batch("before")]).unwrap();
+        // What a failed sync leaves behind when even cutting it off fails: frames that may or may not be on disk.
+        let (bytes, _) = journal.encode(&[batch("unsure"), batch("also unsure")]).unwrap();
+        journal.write(&bytes).unwrap();
+        journal.spoiled = true;
+        journal.append(&[batch("after")]).unwrap();
+        assert_eq!((journal.active(), journal.last()), (2, Lsn(2)));
+        std::mem::forget(journal); // A kill: nothing is cut off.
+        assert_eq!(texts(home.path()), ["before", "after"]);
+    }
+
+    #[test]
+    fn a_file_without_a_readable_header_is_reported_and_never_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(home.path(), &mut Catalogue::default()).unwrap();
+        journal.append(&[batch("lost")]).unwrap();
+        drop(journal);
+        let path = path_of(home.path(), 1);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..HEADER].fill(0xee);
+        fs::write(&path, &bytes).unwrap();
+        let (mut journal, survey) = Journal::open(home.path(), &mut Catalogue::default()).unwrap();
+        assert_eq!(survey.damage.len(), 1);
+        journal.append(&[batch("new")]).unwrap();
+        assert_eq!(journal.active(), 2);
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
