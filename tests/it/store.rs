@@ -34,7 +34,9 @@ fn journal_file(home: &Path) -> PathBuf {
 /// Appends `count` records, one a batch: their numbers as text.
 fn write_numbers(home: &Path, count: u32) {
     let (store, _) = open(home);
-    (0..count).for_each(|n| drop(store.append(&[batch(n.to_string())]).unwrap()));
+    for n in 0..count {
+        store.append(&[batch(n.to_string())]).unwrap();
+    }
 }
 
 fn numbers(range: impl Iterator<Item = u32>) -> Vec<Vec<u8>> {
@@ -225,7 +227,7 @@ fn an_index_that_was_deleted_or_overwritten_is_rebuilt() {
         write_indexed(home.path(), 500);
         let index = home.path().join("index");
         if overwrite {
-            fs::write(index.join("conf"), b"nonsense").unwrap();
+            fs::write(index.join("conf"), b"nonsense, where sled keeps its settings").unwrap();
         } else {
             fs::remove_dir_all(&index).unwrap();
         }
@@ -337,6 +339,7 @@ fn a_full_disk_is_said_so_and_loses_nothing() {
     let ballast = disk.path().join("ballast");
     let mut file = fs::File::create(&ballast).unwrap();
     while file.write_all(&[7; 4096]).is_ok() {}
+    drop(file);
     let refused = (0..10_000).find_map(|n| write(format!("last {n} {}", "x".repeat(500))).err());
     assert!(matches!(refused, Some(StoreError::Full)), "{refused:?}");
     assert!(matches!(write("x".repeat(5_000)), Err(StoreError::Full)), "and it stays so");

@@ -24,12 +24,12 @@ mod journal;
 mod overlay;
 mod snapshot;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use catalogue::Catalogue;
+use files::HomeLock;
 use index::{Index, Sled};
 use journal::Journal;
 
@@ -51,7 +51,8 @@ pub struct DiskStore {
     replacing: Mutex<()>,
     /// Held by readers of files; alone, by who deletes them.
     files: RwLock<()>,
-    _lock: File,
+    /// Dropped last, when all else is closed.
+    _lock: HomeLock,
 }
 
 /// What was found when a home was opened.

@@ -68,15 +68,25 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Takes the lock of a home. It is held as long as the file is open, and never outlives the process.
-pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+/// The lock of a home. It never outlives the process.
+pub(super) struct HomeLock(File);
+
+impl Drop for HomeLock {
+    fn drop(&mut self) {
+        // Closing alone would leave it held for as long as a child that was just forked shares the open file.
+        drop(self.0.unlock());
+    }
+}
+
+/// Takes the lock of a home.
+pub(super) fn lock(path: &Path) -> Result<HomeLock, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(|e| failure(path, &e))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(HomeLock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
         Err(TryLockError::Error(e)) => Err(failure(path, &e)),
     }

@@ -36,6 +36,10 @@ const CLOSE: Duration = Duration::from_secs(5);
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// So much must be free on the disk before sled is opened anew after a failure.
 const ROOM_TO_REOPEN: usize = 2 * 1024 * 1024;
+/// The home is ours alone, so sled's lock can be held only by what is about to let go: an earlier sled of this process
+/// that is closing, or a child that was just forked. So often is it tried, with so long a pause.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const COMPLETE: &[u8] = b"complete";
 
 /// An opened sled.
@@ -49,6 +53,7 @@ pub(super) struct Sled {
 #[derive(Debug, Clone)]
 enum Trouble {
     Full,
+    Locked,
     Damaged(String),
     Other(String),
 }
@@ -57,6 +62,7 @@ impl Trouble {
     fn error(&self) -> StoreError {
         match self {
             Trouble::Full => StoreError::Full,
+            Trouble::Locked => StoreError::InUse,
             Trouble::Damaged(text) => {
                 StoreError::Damaged(format!("the index ({text}); it is rebuilt at the next start"))
             }
@@ -71,6 +77,7 @@ impl From<sled::Error> for Trouble {
             sled::Error::Io(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::WriteZero) => Trouble::Full,
             // sled wraps what the system said in a text of its own when it hands an error on.
             sled::Error::Io(e) if e.to_string().contains("StorageFull") => Trouble::Full,
+            sled::Error::Io(e) if e.to_string().contains("could not acquire lock") => Trouble::Locked,
             sled::Error::Io(e) if e.kind() != ErrorKind::UnexpectedEof => Trouble::Other(e.to_string()),
             other => Trouble::Damaged(other.to_string()),
         }
@@ -99,6 +106,17 @@ impl Sled {
     }
 
     fn try_open(folder: &Path) -> Result<Sled, Trouble> {
+        let mut tries = LOCK_TRIES;
+        loop {
+            match Sled::try_open_once(folder) {
+                Err(Trouble::Locked) if tries > 0 => thread::sleep(LOCK_PAUSE),
+                result => return result,
+            }
+            tries -= 1;
+        }
+    }
+
+    fn try_open_once(folder: &Path) -> Result<Sled, Trouble> {
         guarded(|| {
             let config = sled::Config::new()
                 .path(folder)
