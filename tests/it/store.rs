@@ -136,6 +136,10 @@ fn a_flipped_byte_is_reported_and_the_rest_is_readable() {
         }
         assert_eq!(store.append(&[batch("10")]).unwrap(), Lsn(11));
         assert_eq!(tail(&store).last(), Some(&b"10".to_vec()));
+        drop(store);
+        let (store, opened) = open(home.path());
+        assert!(opened.damage.is_empty() && !opened.index_rebuilt, "said once: {opened:?}");
+        assert_eq!(tail(&store).len(), left.len() + 1);
     }
 }
 
@@ -163,7 +167,8 @@ fn a_damaged_snapshot_is_reported_and_set_aside() {
         }
         assert!(file.with_extension("damaged").exists());
         drop(store);
-        let (store, _) = open(home.path());
+        let (store, opened) = open(home.path());
+        assert!(opened.damage.is_empty() && opened.index_rebuilt != at_opening, "{opened:?}");
         assert_eq!(tail(&store), numbers(0..3));
     }
 }

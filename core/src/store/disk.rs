@@ -19,6 +19,7 @@
 mod catalogue;
 mod files;
 mod frame;
+mod heal;
 mod index;
 mod journal;
 mod overlay;
@@ -95,6 +96,9 @@ impl DiskStore {
             Some(sled) => sled,
             None => begin_anew(home)?,
         };
+        // Only now that no row of what was lost is left.
+        heal::heal(&survey.wounds);
+        snapshots.damaged.iter().try_for_each(|stream| snapshot::set_aside(&home.join("snapshots"), *stream))?;
         catalogue.take_idle_files(journal.active()).iter().for_each(|n| journal::remove(&home.join("journal"), *n));
         let complete = sled.complete();
         let unindexed = catalogue.beyond((complete > Lsn(0)).then_some(complete));
@@ -172,6 +176,7 @@ impl Store for DiskStore {
         let result = self.read_files(stream);
         let image = lock(&self.catalogue).of(stream).covers.map(|_| snapshot::read(&self.snapshot_folder(), stream));
         if let Some(Err(StoreError::Damaged(_))) = image {
+            self.index.distrust()?;
             snapshot::set_aside(&self.snapshot_folder(), stream)?;
             lock(&self.catalogue).uncover(stream);
         }

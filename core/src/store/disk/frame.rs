@@ -16,7 +16,8 @@
 //!
 //! **After damage** the parser goes on behind the damaged frame, if its length leads to a valid one, else it looks at
 //! every byte for the next valid frame. A record may hold the bytes of a frame, and a stranger chose them; the salt,
-//! drawn for each file and never told, keeps such a frame from being taken for one of ours.
+//! drawn for each file and never told, keeps such a frame from being taken for one of ours. Once damage was reported,
+//! a *filler* is laid over it: a frame with the largest Lsn, whose batch is what was there and is never read.
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
@@ -31,8 +32,10 @@ const FRAME_HEAD: usize = 16;
 const HEADER_COPY: usize = 28;
 const MAGIC: &[u8; 8] = b"BAYOUJRN";
 const VERSION: u32 = 1;
+/// The Lsn of a frame that only covers damage.
+const FILLER: u64 = u64::MAX;
 /// How often the bytes of a file may be checksummed, on average, while looking for a valid frame.
-const SCAN_EFFORT: usize = 16;
+const SCAN_EFFORT: usize = 256;
 
 /// What a journal file says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,8 +187,9 @@ impl<'a> Frames<'a> {
     fn frame_at(&mut self, at: usize) -> Option<Frame<'a>> {
         let bytes = self.bytes.get(at..)?;
         // Positions rise, and no more batches can be missing than there are bytes: this spares most checksums.
-        let ahead = u64_at(bytes, 8)?.checked_sub(self.last.0)?;
-        if ahead == 0 || ahead > self.bytes.len() as u64 {
+        let lsn = u64_at(bytes, 8)?;
+        let ahead = lsn.checked_sub(self.last.0)?;
+        if lsn != FILLER && (ahead == 0 || ahead > self.bytes.len() as u64) {
             return None;
         }
         let len = (u32_at(bytes, 0)? as usize).checked_add(FRAME_HEAD)?;
@@ -210,19 +214,31 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Found<'a>;
 
     fn next(&mut self) -> Option<Found<'a>> {
-        if !self.torn() {
-            return None;
-        }
-        let from = self.at;
-        if let Some(frame) = self.frame_at(from) {
+        while self.torn() {
+            let from = self.at;
+            let Some(frame) = self.frame_at(from) else {
+                let to = self.next_intact()?;
+                self.at = to;
+                return Some(Found::Damage(from, to));
+            };
             self.at += frame.len();
-            self.last = frame.lsn;
-            return Some(Found::Frame(from, frame));
+            if frame.lsn.0 != FILLER {
+                self.last = frame.lsn;
+                return Some(Found::Frame(from, frame));
+            }
         }
-        let to = self.next_intact()?;
-        self.at = to;
-        Some(Found::Damage(from, to))
+        None
     }
+}
+
+/// Returns what to write over the beginning of damaged bytes, so that all of them make up a filler.
+pub(super) fn filler(damaged: &[u8], salt: u32) -> Option<Vec<u8>> {
+    let body = damaged.get(FRAME_HEAD..).filter(|body| !body.is_empty() && body.len() <= MAX_BATCH)?;
+    let len = u32::try_from(body.len()).ok()?;
+    let mut head = len.to_le_bytes().to_vec();
+    head.extend_from_slice(&checksum(salt, len, FILLER, body).to_le_bytes());
+    head.extend_from_slice(&FILLER.to_le_bytes());
+    Some(head)
 }
 
 fn checksum(salt: u32, len: u32, lsn: u64, body: &[u8]) -> u32 {
@@ -327,6 +343,7 @@ mod tests {
                     bytes[at] = rng.next_u32() as u8;
                 }),
             }
+            drop(Frame { lsn: Lsn(1), body: bytes.get(HEADER..).unwrap_or_default() }.runs());
             let Ok(header) = Header::decode(&bytes) else { continue };
             for found in Frames::new(&bytes, header) {
                 let Found::Frame(at, frame) = found else { continue };

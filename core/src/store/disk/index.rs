@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::files::failure;
+use super::files::{self, failure};
 use super::overlay::{Laid, Layer, Overlay, entries, walk};
 use crate::store::{Entry, IndexOp, Lsn, StoreError};
 
@@ -172,6 +172,7 @@ pub(super) fn set_aside(home: &Path) -> Result<(), StoreError> {
     if folder.exists() {
         remove_folder(&aside)?;
         fs::rename(&folder, &aside).map_err(|e| failure(&folder, &e))?;
+        files::sync_folder(home)?;
     }
     match fs::remove_file(suspect(home)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(&suspect(home), &error)),
@@ -265,6 +266,12 @@ impl Index {
             let middle = Laid::new(walk(&back, from..to, backwards), below, backwards);
             entries(Laid::new(front.into_iter(), middle, backwards), limit)
         })
+    }
+
+    /// Has the index begun anew at the next opening, because something that it was derived from is lost.
+    pub(super) fn distrust(&self) -> Result<(), StoreError> {
+        let note = suspect(&self.shared.home);
+        fs::write(&note, b"").map_err(|e| failure(&note, &e))
     }
 
     /// Waits until everything is in sled, or tells why it cannot be.

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use super::catalogue::{Catalogue, Place};
 use super::files::{self, failure};
 use super::frame::{self, Found, Frame, Frames, HEADER, Header, HeaderError};
+use super::heal::Wound;
 use crate::id::StreamId;
 use crate::store::{Batch, Lsn, StoreError};
 
@@ -55,6 +56,8 @@ pub(super) struct Survey {
     pub(super) bytes: u64,
     /// What was damaged, in sentences.
     pub(super) damage: Vec<String>,
+    /// Where it was damaged.
+    pub(super) wounds: Vec<Wound>,
 }
 
 impl Journal {
@@ -84,8 +87,8 @@ impl Journal {
         let file = OpenOptions::new().write(true).open(&path).map_err(|e| failure(&path, &e))?;
         // What was written but not yet durable when a process was killed is in the page cache, and about to be believed.
         file.set_len(end).and_then(|()| file.sync_data()).map_err(|e| failure(&path, &e))?;
-        // An unreadable file may have taken a later number; never write behind it in time.
-        let spoiled = next_number(folder)? != number.saturating_add(1);
+        // If a later file exists that cannot be read, what comes now must not look older than that.
+        let spoiled = numbers(folder)?.last() != Some(&number);
         Ok(Journal { folder: folder.to_owned(), file, number, header, end, length: end, next, spoiled })
     }
 
@@ -257,7 +260,10 @@ fn read_file(
     while let Some(found) = frames.next() {
         match found {
             Found::Frame(_, frame) if following.is_some_and(|first| frame.lsn >= first) => {}
-            Found::Damage(from, to) => survey.damage.push(format!("{name}: bytes {from} to {to} cannot be read")),
+            Found::Damage(from, to) => {
+                survey.damage.push(format!("{name}: bytes {from} to {to} cannot be read"));
+                survey.wounds.push(Wound::Bytes { file: path.clone(), salt: header.salt, from, to });
+            }
             Found::Frame(at, frame) => match frame.runs() {
                 Some(runs) => {
                     let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
@@ -271,7 +277,9 @@ fn read_file(
     }
     // Behind the end of the newest file stands at most what was never acknowledged. In an older one, batches are lost.
     if frames.torn() && following.is_some_and(|first| next < first) {
-        survey.damage.push(format!("{name}: bytes {} to {} cannot be read", frames.end(), bytes.len()));
+        let (from, to) = (frames.end(), bytes.len());
+        survey.damage.push(format!("{name}: bytes {from} to {to} cannot be read"));
+        survey.wounds.push(Wound::Bytes { file: path, salt: header.salt, from, to });
     }
     survey.bytes = survey.bytes.saturating_add(frames.end() as u64);
     Ok(End { offset: frames.end() as u64, next })
@@ -285,7 +293,10 @@ fn headers(folder: &Path, survey: &mut Survey) -> Result<Vec<(u32, Header)>, Sto
         let mut file = File::open(&path).map_err(|e| failure(&path, &e))?;
         match read_header(&mut file, &path) {
             Ok(header) => found.push((number, header)),
-            Err(StoreError::Damaged(sentence)) => survey.damage.push(sentence),
+            Err(StoreError::Damaged(sentence)) => {
+                survey.damage.push(sentence);
+                survey.wounds.push(Wound::Whole(path));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -312,8 +323,11 @@ fn numbers(folder: &Path) -> Result<Vec<u32>, StoreError> {
     Ok(names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok()).collect())
 }
 
+/// Returns a number that no file has, set aside or not.
 fn next_number(folder: &Path) -> Result<u32, StoreError> {
-    Ok(numbers(folder)?.last().map_or(1, |last| last.saturating_add(1)))
+    let names = files::list(folder)?;
+    let used = names.iter().filter_map(|name| name.split_once('.')?.0.parse::<u32>().ok()).max();
+    Ok(used.unwrap_or(0).saturating_add(1))
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ const MAX_IMAGE: usize = 256 * 1024 * 1024;
 pub(super) struct Survey {
     /// Each snapshot, and up to where it reaches.
     pub(super) found: Vec<(StreamId, Lsn)>,
+    /// The streams whose snapshot is damaged, to be set aside.
+    pub(super) damaged: Vec<StreamId>,
     /// What was damaged, in sentences.
     pub(super) damage: Vec<String>,
 }
@@ -50,7 +52,7 @@ pub(super) fn survey(folder: &Path) -> Result<Survey, StoreError> {
         match Head::decode(&head, &path) {
             Ok(head) => survey.found.push((stream, head.covers)),
             Err(StoreError::Damaged(sentence)) => {
-                set_aside(folder, stream)?;
+                survey.damaged.push(stream);
                 survey.damage.push(sentence);
             }
             Err(error) => return Err(error),
