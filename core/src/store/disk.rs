@@ -7,7 +7,7 @@
 //! <home>/index/                      sled: derived, may be deleted      (index, overlay)
 //! ```
 //!
-//! Opening looks at the heads of the snapshots, then walks through the journal and notes in the [`catalogue`] where the
+//! Opening looks at the heads of the snapshots, then walks through the journal and notes in the catalogue where the
 //! frames are that no snapshot covers; sled opens at the same time on a thread of its own. The index is begun anew when
 //! it is missing or damaged, when it knows more than the journal does (one of the two was copied or restored without
 //! the other), and when something was lost from the journal or the snapshots: rows of what is lost would keep it from

@@ -1,4 +1,4 @@
-//! The journal: numbered files of frames (drawn in [`frame`]), written at the end of the newest one.
+//! The journal: numbered files of frames (drawn in `frame`), written at the end of the newest one.
 //!
 //! **Appending** encodes all batches that it is given into one buffer, and costs one write and one `fdatasync`. Group
 //! commit is the caller's: who has many batches waiting hands them in together.
@@ -257,7 +257,7 @@ fn read_file(
     let bytes = fs::read(&path).map_err(|e| failure(&path, &e))?;
     let mut frames = Frames::new(&bytes, header);
     let mut next = header.first;
-    while let Some(found) = frames.next() {
+    for found in frames.by_ref() {
         match found {
             Found::Frame(_, frame) if following.is_some_and(|first| frame.lsn >= first) => {}
             Found::Damage(from, to) => {
