@@ -37,6 +37,9 @@ pub struct Record {
 /// The largest record, in bytes. A change with its signature, header and payload is far below it.
 pub const MAX_RECORD: usize = 256 * 1024;
 
+/// The largest batch, in bytes as it is kept.
+pub const MAX_BATCH: usize = 16 * 1024 * 1024;
+
 /// Records that are kept together or not at all.
 pub type Batch = Vec<Record>;
 
@@ -115,7 +118,7 @@ pub enum StoreError {
     #[error("no permission to write {0}: change its owner or mode, or choose another --home")]
     Permission(String),
     /// What was asked to be kept is larger than allowed.
-    #[error("too large to keep: {0} bytes, at most {MAX_RECORD}")]
+    #[error("too large to keep: {0} bytes, at most {MAX_RECORD} a record and {MAX_BATCH} a batch")]
     TooLarge(usize),
     /// Bytes on disk are not what was written. The rest stays readable.
     #[error("damaged: {0}")]

@@ -1,0 +1,249 @@
+//! The store of a home: a folder on disk.
+//!
+//! ```text
+//! <home>/lock                        held while the home is open
+//! <home>/journal/0000000001.log …    every batch, in order        (journal, frame)
+//! <home>/snapshots/<stream>.snap     what streams were compacted into   (snapshot)
+//! <home>/index/                      sled: derived, may be deleted      (index, overlay)
+//! ```
+//!
+//! Opening looks at the heads of the snapshots, then walks through the journal and notes in the catalogue where the
+//! frames are that no snapshot covers; sled opens at the same time on a thread of its own. The index is begun anew when
+//! it is missing or damaged, when it knows more than the journal does (one of the two was copied or restored without
+//! the other), and when something was lost from the journal or the snapshots: rows of what is lost would keep it from
+//! being fetched again from peers.
+//!
+//! **Locks**, in the order in which they may be taken: `replacing`, `journal`, `files`, `catalogue`. Only `journal` is
+//! held during an `fdatasync`, and no reader takes it.
+
+mod catalogue;
+mod files;
+mod frame;
+mod heal;
+mod index;
+mod journal;
+mod overlay;
+mod snapshot;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread;
+
+use catalogue::Catalogue;
+use files::HomeLock;
+use index::{Index, Sled};
+use journal::Journal;
+
+use super::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
+use crate::id::StreamId;
+
+/// What a home keeps, in a folder.
+///
+/// A snapshot that turns out to be damaged is reported by the read that finds it, and set aside; later reads of that
+/// stream return what the journal still holds.
+pub struct DiskStore {
+    home: PathBuf,
+    journal: Mutex<Journal>,
+    catalogue: Mutex<Catalogue>,
+    index: Index,
+    /// What the index did not include when it was found.
+    unindexed: Vec<StreamId>,
+    /// Held by who replaces a snapshot.
+    replacing: Mutex<()>,
+    /// Held by readers of files; alone, by who deletes them.
+    files: RwLock<()>,
+    /// Dropped last, when all else is closed.
+    _lock: HomeLock,
+}
+
+/// What was found when a home was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The bytes of the journal.
+    pub journal_bytes: u64,
+    /// What was damaged, one sentence each. All that is not named here is readable.
+    pub damage: Vec<String>,
+    /// Whether the index was missing or unusable and has been begun anew.
+    pub index_rebuilt: bool,
+}
+
+impl DiskStore {
+    /// Opens the home in a folder, which is created if it is not there, and returns what was found in it.
+    pub fn open(home: &Path) -> Result<(DiskStore, Opened), StoreError> {
+        files::create_folder(home)?;
+        let lock = files::lock(&home.join("lock"))?;
+        let snapshots = snapshot::survey(&home.join("snapshots"))?;
+        let mut catalogue = Catalogue::default();
+        snapshots.found.iter().for_each(|(stream, covers)| catalogue.cover(*stream, *covers));
+        let had_index = index::folder(home).is_dir();
+        let (journal, sled) = thread::scope(|scope| {
+            let sled = scope.spawn(|| Sled::open(home));
+            let journal = Journal::open(&home.join("journal"), &mut catalogue);
+            (journal, sled.join().unwrap_or(Ok(None)))
+        });
+        let (journal, survey) = journal?;
+        let damage = [survey.damage, snapshots.damage].concat();
+        let sound = sled?.and_then(|sled| {
+            if damage.is_empty() && sled.complete() <= journal.last() {
+                return Some(sled);
+            }
+            sled.close();
+            None
+        });
+        let index_rebuilt = sound.is_none() || (!had_index && journal.last() > Lsn(0));
+        let sled = match sound {
+            Some(sled) => sled,
+            None => begin_anew(home)?,
+        };
+        // Only now that no row of what was lost is left.
+        heal::heal(&survey.wounds);
+        snapshots.damaged.iter().try_for_each(|stream| snapshot::set_aside(&home.join("snapshots"), *stream))?;
+        catalogue.take_idle_files(journal.active()).iter().for_each(|n| journal::remove(&home.join("journal"), *n));
+        let complete = sled.complete();
+        let unindexed = catalogue.beyond((complete > Lsn(0)).then_some(complete));
+        let index = Index::start(home, sled, journal.last())?;
+        let opened = Opened { journal_bytes: survey.bytes, damage, index_rebuilt };
+        let store = DiskStore {
+            home: home.to_owned(),
+            journal: Mutex::new(journal),
+            catalogue: Mutex::new(catalogue),
+            index,
+            unindexed,
+            replacing: Mutex::default(),
+            files: RwLock::default(),
+            _lock: lock,
+        };
+        Ok((store, opened))
+    }
+
+    fn journal_folder(&self) -> PathBuf {
+        self.home.join("journal")
+    }
+
+    fn snapshot_folder(&self) -> PathBuf {
+        self.home.join("snapshots")
+    }
+
+    fn read_files(&self, stream: StreamId) -> Result<Stream, StoreError> {
+        let _stay = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.catalogue).of(stream);
+        let (covers, image) = match kept.covers {
+            Some(_) => snapshot::read(&self.snapshot_folder(), stream).map(|(lsn, image)| (Some(lsn), Some(image)))?,
+            None => (None, None),
+        };
+        // The file may be newer than the catalogue, while a snapshot is being replaced.
+        let places = kept.tail.into_iter().filter(|place| Some(place.lsn) > covers);
+        Ok(Stream { image, tail: journal::read(&self.journal_folder(), stream, places)? })
+    }
+}
+
+fn begin_anew(home: &Path) -> Result<Sled, StoreError> {
+    index::set_aside(home)?;
+    Sled::open(home)?.ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store for DiskStore {
+    /// One write and one `fdatasync` for all batches: who has many waiting should hand them in together.
+    fn append(&self, batches: &[Batch]) -> Result<Lsn, StoreError> {
+        let mut journal = lock(&self.journal);
+        if batches.is_empty() {
+            return Ok(journal.last());
+        }
+        let places = journal.append(batches)?;
+        let mut catalogue = lock(&self.catalogue);
+        for (batch, place) in batches.iter().zip(places) {
+            batch.iter().for_each(|record| catalogue.note(record.stream, place));
+        }
+        Ok(journal.last())
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        lock(&self.catalogue).streams()
+    }
+
+    fn read(&self, stream: StreamId) -> Result<Stream, StoreError> {
+        match self.read_files(stream) {
+            Err(StoreError::Damaged(_)) => {}
+            result => return result,
+        }
+        // Once more with nobody replacing it, before a file is called damaged and moved.
+        let _alone = lock(&self.replacing);
+        let result = self.read_files(stream);
+        let image = lock(&self.catalogue).of(stream).covers.map(|_| snapshot::read(&self.snapshot_folder(), stream));
+        if let Some(Err(StoreError::Damaged(_))) = image {
+            self.index.distrust()?;
+            snapshot::set_aside(&self.snapshot_folder(), stream)?;
+            lock(&self.catalogue).uncover(stream);
+        }
+        result
+    }
+
+    fn snapshot(&self, stream: StreamId, covers: Lsn, image: &[u8]) -> Result<(), StoreError> {
+        let _one = lock(&self.replacing);
+        let covers = covers.min(lock(&self.journal).last());
+        if lock(&self.catalogue).of(stream).covers > Some(covers) {
+            return Ok(()); // What is there includes more.
+        }
+        snapshot::write(&self.snapshot_folder(), stream, covers, image)?;
+        let idle = {
+            let journal = lock(&self.journal);
+            let mut catalogue = lock(&self.catalogue);
+            catalogue.cover(stream, covers);
+            catalogue.take_idle_files(journal.active())
+        };
+        let _alone = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().for_each(|number| journal::remove(&self.journal_folder(), *number));
+        Ok(())
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.index.get(key)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize, backwards: bool) -> Result<Vec<Entry>, StoreError> {
+        self.index.scan(from, to, limit, backwards)
+    }
+
+    fn index(&self, ops: Vec<IndexOp>, complete: Lsn) -> Result<(), StoreError> {
+        self.index.add(ops, complete)
+    }
+
+    fn unindexed(&self) -> Vec<StreamId> {
+        self.unindexed.clone()
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        self.index.settle()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance;
+
+    #[test]
+    fn passes_the_acceptance_tests() {
+        let homes = Mutex::new(Vec::new());
+        conformance::run(|| {
+            let home = tempfile::tempdir().unwrap();
+            let store = DiskStore::open(home.path()).unwrap().0;
+            homes.lock().unwrap().push(home);
+            Box::new(store)
+        });
+    }
+
+    #[test]
+    fn finds_the_story_again() {
+        let home = tempfile::tempdir().unwrap();
+        conformance::write_story(&DiskStore::open(home.path()).unwrap().0);
+        let (store, opened) = DiskStore::open(home.path()).unwrap();
+        assert!(opened.damage.is_empty() && !opened.index_rebuilt, "{opened:?}");
+        conformance::check_story(&store);
+    }
+}

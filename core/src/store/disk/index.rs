@@ -1,0 +1,419 @@
+//! The index on disk: the only file that knows sled.
+//!
+//! sled 0.34 is fast and ordered, but its `flush` is not an fsync on Linux, and damaged files can make it panic. Here
+//! neither matters, because everything in it can be derived again. So:
+//!
+//! * Changes go into an [`Overlay`], where reads see them at once. A thread writes them to sled in rounds, and writes
+//!   last of all up to which position the index is then complete; sled recovers its log in the order of writing.
+//! * What was written stays in the overlay until it is flushed. When sled fails (the disk is full), the thread tries
+//!   again each second, with sled opened anew; until then reads find the overlay, and else say what is wrong.
+//! * A folder that cannot be opened, or that made sled panic, is set aside and the index begins anew.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::files::{self, failure};
+use super::overlay::{Laid, Layer, Overlay, entries, walk};
+use crate::store::{Entry, IndexOp, Lsn, StoreError};
+
+/// How long changes wait for more before they are written.
+const ROUND: Duration = Duration::from_millis(50);
+/// So many changes do not wait.
+const ROUND_OPS: usize = 1_000;
+/// With so many changes waiting, whoever brings more waits too.
+const MAX_WAITING: usize = 50_000;
+/// How long to wait before sled is tried again after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long sled may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
+/// sled's cache. It really takes about twice as much.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// So much must be free on the disk before sled is opened anew after a failure.
+const ROOM_TO_REOPEN: usize = 2 * 1024 * 1024;
+/// The home is ours alone, so sled's lock can be held only by what is about to let go: an earlier sled of this process
+/// that is closing, or a child that was just forked. So often is it tried, with so long a pause.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+const COMPLETE: &[u8] = b"complete";
+
+/// An opened sled.
+pub(super) struct Sled {
+    db: sled::Db,
+    rows: sled::Tree,
+    complete: Lsn,
+}
+
+/// Why sled did not do what was asked.
+#[derive(Debug, Clone)]
+enum Trouble {
+    Full,
+    Locked,
+    Damaged(String),
+    Other(String),
+}
+
+impl Trouble {
+    fn error(&self) -> StoreError {
+        match self {
+            Trouble::Full => StoreError::Full,
+            Trouble::Locked => StoreError::InUse,
+            Trouble::Damaged(text) => {
+                StoreError::Damaged(format!("the index ({text}); it is rebuilt at the next start"))
+            }
+            Trouble::Other(text) => StoreError::Io(format!("the index: {text}")),
+        }
+    }
+}
+
+impl From<sled::Error> for Trouble {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::WriteZero) => Trouble::Full,
+            // sled wraps what the system said in a text of its own when it hands an error on.
+            sled::Error::Io(e) if e.to_string().contains("StorageFull") => Trouble::Full,
+            sled::Error::Io(e) if e.to_string().contains("could not acquire lock") => Trouble::Locked,
+            sled::Error::Io(e) if e.kind() != ErrorKind::UnexpectedEof => Trouble::Other(e.to_string()),
+            other => Trouble::Damaged(other.to_string()),
+        }
+    }
+}
+
+/// Runs a piece of sled, which may panic on bytes that it did not write.
+fn guarded<T>(run: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Trouble> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result.map_err(Trouble::from),
+        Err(_) => Err(Trouble::Damaged("sled could not make sense of its files".to_owned())),
+    }
+}
+
+impl Sled {
+    /// Opens the sled in a home, or begins one. `None` if it is damaged, so that [`set_aside`] should come first.
+    pub(super) fn open(home: &Path) -> Result<Option<Sled>, StoreError> {
+        if suspect(home).exists() {
+            return Ok(None);
+        }
+        match Sled::try_open(&folder(home)) {
+            Ok(sled) => Ok(Some(sled)),
+            Err(Trouble::Damaged(_)) => Ok(None),
+            Err(trouble) => Err(trouble.error()),
+        }
+    }
+
+    fn try_open(folder: &Path) -> Result<Sled, Trouble> {
+        let mut tries = LOCK_TRIES;
+        loop {
+            match Sled::try_open_once(folder) {
+                Err(Trouble::Locked) if tries > 0 => thread::sleep(LOCK_PAUSE),
+                result => return result,
+            }
+            tries -= 1;
+        }
+    }
+
+    fn try_open_once(folder: &Path) -> Result<Sled, Trouble> {
+        guarded(|| {
+            let config = sled::Config::new()
+                .path(folder)
+                .cache_capacity(CACHE_BYTES)
+                .flush_every_ms(Some(1000))
+                .use_compression(false);
+            let db = config.open()?;
+            let rows = db.open_tree("rows")?;
+            let complete = db.get(COMPLETE)?.and_then(|bytes| bytes.first_chunk().map(|b| u64::from_le_bytes(*b)));
+            Ok(Sled { db, rows, complete: Lsn(complete.unwrap_or(0)) })
+        })
+    }
+
+    /// Returns up to which position the index is complete.
+    pub(super) fn complete(&self) -> Lsn {
+        self.complete
+    }
+
+    /// Closes it, without waiting for ever: a sled whose own thread has died waits for that thread.
+    pub(super) fn close(self) {
+        let (done, closed) = sync_channel(1);
+        let Ok(_detached) = thread::Builder::new().name("index-close".to_owned()).spawn(move || {
+            drop(guarded(|| {
+                drop(self);
+                Ok(())
+            }));
+            let _ = done.send(());
+        }) else {
+            return;
+        };
+        let _ = closed.recv_timeout(CLOSE);
+    }
+
+    /// Writes a layer, then the position, then flushes. Nothing needs to be atomic: the position comes last, and
+    /// writing a layer twice does no harm. (A sled batch would lock readers out for as long as it takes.)
+    fn write(&self, layer: &Layer, complete: Lsn) -> Result<(), Trouble> {
+        guarded(|| {
+            for (key, value) in layer {
+                drop(match value {
+                    Some(value) => self.rows.insert(key, value.as_slice())?,
+                    None => self.rows.remove(key)?,
+                });
+            }
+            drop(self.db.insert(COMPLETE, &complete.0.to_le_bytes())?);
+            self.db.flush().map(|_| ())
+        })
+    }
+}
+
+/// Takes a damaged sled out of the way. At most one is kept, until the index is rebuilt.
+pub(super) fn set_aside(home: &Path) -> Result<(), StoreError> {
+    let (folder, aside) = (folder(home), aside(home));
+    if folder.exists() {
+        remove_folder(&aside)?;
+        fs::rename(&folder, &aside).map_err(|e| failure(&folder, &e))?;
+        files::sync_folder(home)?;
+    }
+    match fs::remove_file(suspect(home)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(&suspect(home), &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The index of an opened home.
+pub(super) struct Index {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    home: PathBuf,
+    /// The position at which a rebuilt index has caught up.
+    rebuilt_at: Lsn,
+    state: Mutex<State>,
+    /// Wakes the writer.
+    work: Condvar,
+    /// Wakes those who wait for the writer.
+    round: Condvar,
+    /// `None` while it cannot be opened.
+    sled: RwLock<Option<Sled>>,
+}
+
+struct State {
+    overlay: Overlay,
+    /// How many rounds have ended, well or not.
+    rounds: u64,
+    /// Why the last round failed.
+    trouble: Option<Trouble>,
+    /// Somebody waits: begin at once.
+    hurry: bool,
+    closing: bool,
+}
+
+impl Index {
+    /// Starts the writer above an opened sled. `last` is the journal's last position.
+    pub(super) fn start(home: &Path, sled: Sled, last: Lsn) -> Result<Index, StoreError> {
+        let overlay = Overlay::above(sled.complete);
+        let shared = Arc::new(Shared {
+            home: home.to_owned(),
+            rebuilt_at: last,
+            state: Mutex::new(State { overlay, rounds: 0, trouble: None, hurry: false, closing: false }),
+            work: Condvar::new(),
+            round: Condvar::new(),
+            sled: RwLock::new(Some(sled)),
+        });
+        let theirs = Arc::clone(&shared);
+        let writer = thread::Builder::new().name("index".to_owned()).spawn(move || theirs.run());
+        Ok(Index { shared, writer: Some(writer.map_err(|e| failure(home, &e))?) })
+    }
+
+    /// Takes changes in. Waits only while far too many are waiting already.
+    pub(super) fn add(&self, ops: Vec<IndexOp>, complete: Lsn) -> Result<(), StoreError> {
+        let mut state = self.shared.lock();
+        while state.overlay.len() > MAX_WAITING {
+            if let Some(trouble) = &state.trouble {
+                return Err(trouble.error());
+            }
+            state = wait(&self.shared.round, state);
+        }
+        let (idle, few) = (state.overlay.is_settled(), state.overlay.waiting() < ROUND_OPS);
+        state.overlay.add(ops, complete);
+        if idle || (few && state.overlay.waiting() >= ROUND_OPS) {
+            self.shared.work.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Reads a key.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(change) = self.shared.lock().overlay.get(key) {
+            return Ok(change);
+        }
+        self.shared.read(|sled| Ok(sled.rows.get(key)?.map(|value| value.to_vec())))
+    }
+
+    /// Reads a range.
+    pub(super) fn scan(&self, from: &[u8], to: &[u8], limit: usize, backwards: bool) -> Result<Vec<Entry>, StoreError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        // The overlay first: a change that is written meanwhile is then seen in both, never in neither.
+        let (front, back) = self.shared.lock().overlay.cut(from..to, limit, backwards);
+        self.shared.read(|sled| {
+            let mut range = sled.rows.range::<&[u8], _>(from..to);
+            let below = std::iter::from_fn(|| if backwards { range.next_back() } else { range.next() })
+                .map(|row| row.map(|(key, value)| (key.to_vec(), Some(value.to_vec()))));
+            let middle = Laid::new(walk(&back, from..to, backwards), below, backwards);
+            entries(Laid::new(front.into_iter(), middle, backwards), limit)
+        })
+    }
+
+    /// Has the index begun anew at the next opening, because something that it was derived from is lost.
+    pub(super) fn distrust(&self) -> Result<(), StoreError> {
+        let note = suspect(&self.shared.home);
+        fs::write(&note, b"").map_err(|e| failure(&note, &e))
+    }
+
+    /// Waits until everything is in sled, or tells why it cannot be.
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
+        let mut state = self.shared.lock();
+        // A round that is under way may have begun before the newest change; the one after it has not.
+        let enough = state.rounds.saturating_add(2);
+        loop {
+            match &state.trouble {
+                None if state.overlay.is_settled() => return Ok(()),
+                Some(trouble) if state.rounds >= enough => return Err(trouble.error()),
+                _ => {}
+            }
+            state.hurry = true;
+            self.shared.work.notify_one();
+            state = wait(&self.shared.round, state);
+        }
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.shared.lock().closing = true;
+        self.shared.work.notify_one();
+        if let Some(writer) = self.writer.take() {
+            drop(writer.join());
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Sled) -> Result<T, sled::Error>) -> Result<T, StoreError> {
+        let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(sled) = sled.as_ref() else {
+            let why = self.lock().trouble.as_ref().map_or(StoreError::Full, Trouble::error);
+            return Err(StoreError::Io(format!("the index cannot be read for now: {why}")));
+        };
+        guarded(|| read(sled)).map_err(|trouble| {
+            self.suspect_if_damaged(&trouble);
+            trouble.error()
+        })
+    }
+
+    /// The writer's thread: one round after the other until the index is closed.
+    fn run(&self) {
+        while let Some((layer, complete, closing)) = self.next_round() {
+            let result = self.write(&layer, complete);
+            if result.is_ok() && complete >= self.rebuilt_at {
+                // Left over, it is replaced by the next one; so a failure may pass.
+                drop(remove_folder(&aside(&self.home)));
+            }
+            let mut state = self.lock();
+            if result.is_ok() {
+                state.overlay.end();
+            }
+            state.trouble = result.err();
+            state.rounds = state.rounds.saturating_add(1);
+            state.hurry = false;
+            self.round.notify_all();
+            if closing && (state.trouble.is_some() || state.overlay.is_settled()) {
+                break;
+            }
+        }
+        if let Some(sled) = self.sled.write().unwrap_or_else(PoisonError::into_inner).take() {
+            sled.close();
+        }
+    }
+
+    /// Waits until there is something to write, and for a while for more. `None` when all is written and it closes.
+    fn next_round(&self) -> Option<(Arc<Layer>, Lsn, bool)> {
+        let mut state = self.lock();
+        while state.overlay.is_settled() && !state.closing && !state.hurry {
+            state = wait(&self.work, state);
+        }
+        if state.closing && state.overlay.is_settled() {
+            return None;
+        }
+        let pause = if state.trouble.is_some() { RETRY } else { ROUND };
+        let urgent = |s: &mut State| s.closing || s.hurry || (s.trouble.is_none() && s.overlay.waiting() >= ROUND_OPS);
+        let (mut state, _) =
+            self.work.wait_timeout_while(state, pause, |s| !urgent(s)).unwrap_or_else(PoisonError::into_inner);
+        let (layer, complete) = state.overlay.begin();
+        Some((layer, complete, state.closing))
+    }
+
+    fn write(&self, layer: &Layer, complete: Lsn) -> Result<(), Trouble> {
+        if self.lock().trouble.is_some() {
+            self.reopen()?;
+        }
+        let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(sled) = sled.as_ref() else { return Err(Trouble::Other("it could not be opened".to_owned())) };
+        sled.write(layer, complete).inspect_err(|trouble| self.suspect_if_damaged(trouble))
+    }
+
+    /// Opens sled anew after a failure, as soon as there is room; the old one serves readers until then.
+    fn reopen(&self) -> Result<(), Trouble> {
+        let probe = self.home.join("room.new");
+        let room = fs::write(&probe, vec![1; ROOM_TO_REOPEN]);
+        drop(fs::remove_file(&probe));
+        if room.is_err() {
+            return Err(Trouble::Full);
+        }
+        let mut sled = self.sled.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = sled.take() {
+            old.close();
+        }
+        *sled = Some(Sled::try_open(&folder(&self.home))?);
+        Ok(())
+    }
+
+    /// Leaves a note for the next opening. If the note cannot be written, the next reader that stumbles writes it.
+    fn suspect_if_damaged(&self, trouble: &Trouble) {
+        if matches!(trouble, Trouble::Damaged(_)) {
+            drop(fs::write(suspect(&self.home), b""));
+        }
+    }
+}
+
+fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    condition.wait(state).unwrap_or_else(PoisonError::into_inner)
+}
+
+fn remove_folder(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Where sled lives.
+pub(super) fn folder(home: &Path) -> PathBuf {
+    home.join("index")
+}
+
+fn aside(home: &Path) -> PathBuf {
+    home.join("index.damaged")
+}
+
+fn suspect(home: &Path) -> PathBuf {
+    home.join("index.suspect")
+}

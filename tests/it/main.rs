@@ -1,0 +1,3 @@
+//! Stories, by theme.
+
+mod store;
