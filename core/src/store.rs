@@ -35,7 +35,7 @@ pub struct Record {
 }
 
 /// The largest record, in bytes. A change with its signature, header and payload is far below it.
-pub const MAX_RECORD: usize = 256 * 1024;
+pub const MAX_RECORD: usize = 2 * 1024 * 1024;
 
 /// The largest batch, in bytes as it is kept.
 pub const MAX_BATCH: usize = 16 * 1024 * 1024;
@@ -99,6 +99,12 @@ pub trait Store: Send + Sync {
 
     /// Returns the streams that hold records which the index, as it was found at opening, does not include yet.
     fn unindexed(&self) -> Vec<StreamId>;
+
+    /// Returns how many records of a stream its snapshot does not cover.
+    fn backlog(&self, stream: StreamId) -> usize;
+
+    /// Returns the position of the last batch that is kept.
+    fn last(&self) -> Lsn;
 
     /// Waits until all changes to the index are written. Used before a clean end.
     fn settle(&self) -> Result<(), StoreError>;

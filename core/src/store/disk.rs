@@ -217,6 +217,14 @@ impl Store for DiskStore {
         self.unindexed.clone()
     }
 
+    fn backlog(&self, stream: StreamId) -> usize {
+        lock(&self.catalogue).of(stream).tail.len()
+    }
+
+    fn last(&self) -> Lsn {
+        lock(&self.journal).last()
+    }
+
     fn settle(&self) -> Result<(), StoreError> {
         self.index.settle()
     }

@@ -173,6 +173,14 @@ impl Store for MemoryStore {
         self.lock().unindexed.clone()
     }
 
+    fn backlog(&self, stream: StreamId) -> usize {
+        self.lock().streams.get(&stream).map_or(0, |kept| kept.tail.len())
+    }
+
+    fn last(&self) -> Lsn {
+        self.lock().last
+    }
+
     fn settle(&self) -> Result<(), StoreError> {
         self.lock().write_index();
         Ok(())
