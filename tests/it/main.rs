@@ -1,0 +1,3 @@
+//! All stories, one binary.
+
+mod net;
