@@ -1,16 +1,43 @@
 //! The network: one link to each peer, over which opaque frames travel in order. libp2p is named only in this folder.
 //!
-//! One task owns the swarm; everyone else holds [`Net`], a cheap handle with bounded queues. A **link** is one
-//! long-lived stream to one peer, pinned to the best connection there is (direct before relayed). Links shake hands with
-//! protocol version and boot nonce, so that a peer that restarted under the same [`PeerId`] is recognised at once and
-//! its dead connection is dropped instead of waited for.
+//! One task owns the swarm ([`swarm`]); everyone else holds [`Net`], a cheap handle with bounded queues. A **link** is
+//! one long-lived stream to one peer, pinned to the best connection there is (direct before relayed). Links shake hands
+//! with protocol version and boot nonce, so that a peer that restarted under the same [`PeerId`] is recognised at once
+//! and its dead connection is dropped instead of waited for.
+//!
+//! The way of a frame: [`Net::send`] puts it into the peer's outbox without asking the swarm; the link's task writes it
+//! to the stream; the other end's link task reads it and hands it over as [`NetEvent::Frame`]. Each link is a task of
+//! its own, so a slow peer holds up nobody else.
 //!
 //! This room carries bytes under ids; it knows no message and no conversation. Loss is allowed: when a peer takes frames
 //! too slowly its queue fills, further frames for it are dropped, and [`NetEvent::Congested`] says so; sync mends it later.
 
+mod address;
+mod behaviour;
+mod discovery;
+mod failure;
+mod link;
+mod links;
+pub mod meeting;
+mod swarm;
+mod transport;
+
 use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+pub use address::{peer_of, split_peer, with_peer};
+use link::outbox::Outboxes;
+use links::Links;
+use swarm::Hub;
 
 use crate::id::{Address, PeerId};
+
+/// Events that may wait for whoever holds the receiver; while they do, no link is read further. One event holds at most
+/// one frame, so this times [`MAX_FRAME`] is the most that peers can make us keep.
+const MAX_QUEUED_EVENTS: usize = 256;
+
+/// Commands that may wait for the swarm's task.
+const MAX_QUEUED_COMMANDS: usize = 256;
 
 /// The largest frame, in bytes.
 pub const MAX_FRAME: usize = 1024 * 1024;
@@ -26,7 +53,7 @@ pub const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 pub struct NetConfig {
     /// The Ed25519 seed of the transport key; gives the [`PeerId`].
     pub secret: [u8; 32],
-    /// Where to listen; port 0 lets the system choose.
+    /// Where to listen; port 0 lets the system choose. Empty: every interface, any port, by QUIC and by TCP.
     pub listen: Vec<Address>,
     /// Whether to find peers on the local network by mDNS.
     pub mdns: bool,
@@ -55,7 +82,7 @@ pub enum NetEvent {
     LinkDown(PeerId),
     /// A frame arrived; at most [`MAX_FRAME`] bytes. The peer is not read further while the event queue is full.
     Frame(PeerId, Bytes),
-    /// The queue to this peer was full and a frame was dropped. Said once; nothing more is queued until `Drained`.
+    /// The queue to this peer was full and a frame was dropped. Said once; nothing more is queued until it is empty.
     Congested(PeerId),
     /// The queue to this peer is empty again.
     Drained(PeerId),
@@ -63,4 +90,104 @@ pub enum NetEvent {
     Discovered(PeerId, Vec<Address>),
     /// A dial came to nothing. The peer is known if the dial named it.
     DialFailed(Option<PeerId>, Address, String),
+}
+
+/// Why the network did not start, or did not understand an address.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The text is no multiaddr, or its `/p2p/…` part is not a peer of ours.
+    #[error("`{0}` is not an address; expected something like /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3Koo…")]
+    BadAddress(String),
+    /// We cannot listen there.
+    #[error("cannot listen on {address}: {reason}; choose another address or port")]
+    Listen {
+        /// Where.
+        address: Address,
+        /// What the system said.
+        reason: String,
+    },
+    /// The system did not give us what the transports need.
+    #[error("cannot start the network: {0}")]
+    Start(String),
+}
+
+/// What the handle asks of the swarm's task.
+enum Command {
+    Dial(Option<PeerId>, Vec<Address>),
+    Connections(oneshot::Sender<usize>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// A handle on the running network. Cheap to clone; the network stops when the last one is dropped.
+#[derive(Clone)]
+pub struct Net {
+    me: PeerId,
+    outboxes: Outboxes,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Net {
+    /// Starts the network and returns a handle on it and what happens there. Must be called inside a tokio runtime.
+    pub fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetEvent>), NetError> {
+        let (events, happened) = mpsc::channel(MAX_QUEUED_EVENTS);
+        let (commands, asked) = mpsc::channel(MAX_QUEUED_COMMANDS);
+        let outboxes = Outboxes::default();
+        let me = peer_of(&config.secret);
+        let links = Links::new(me, config.boot, outboxes.clone(), events.clone());
+        let hub = Hub::new(&config, links)?;
+        tokio::spawn(hub.run(asked, events));
+        Ok((Net { me, outboxes, commands }, happened))
+    }
+
+    /// Returns who we are on the network.
+    pub fn peer(&self) -> PeerId {
+        self.me
+    }
+
+    /// Sets out to link with a peer at any of these addresses. A peer that is linked already is left alone.
+    ///
+    /// Without a peer, each address may name its own by `/p2p/…`, and whoever answers is welcome where it does not.
+    /// The answer comes as an event: `LinkUp` or `DialFailed`.
+    pub fn dial(&self, peer: Option<PeerId>, addresses: Vec<Address>) {
+        if self.commands.try_send(Command::Dial(peer, addresses)).is_err() {
+            tracing::warn!("too many dials wait; one was dropped");
+        }
+    }
+
+    /// Queues a frame for a linked peer. Never waits; without a link, or over the bounds, the frame is dropped.
+    pub fn send(&self, peer: PeerId, frame: Bytes) {
+        if frame.len() > MAX_FRAME {
+            tracing::error!(bytes = frame.len(), "a frame over the limit was not sent");
+            return;
+        }
+        if let Some(outbox) = self.outboxes.get(peer) {
+            outbox.push(frame);
+        }
+    }
+
+    /// Drops the link to a peer that misbehaved.
+    pub fn close(&self, peer: PeerId) {
+        if let Some(outbox) = self.outboxes.get(peer) {
+            outbox.close();
+        }
+    }
+
+    /// Returns how many connections are open, with or without a link on them.
+    pub async fn connections(&self) -> usize {
+        let (answer, answered) = oneshot::channel();
+        // A network that has stopped has none.
+        if self.commands.send(Command::Connections(answer)).await.is_err() {
+            return 0;
+        }
+        answered.await.unwrap_or(0)
+    }
+
+    /// Closes all connections in order, so that peers need not wait for a timeout to know, and stops the network.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop(done)).await.is_ok() {
+            // An error only says that it had stopped already.
+            stopped.await.ok();
+        }
+    }
 }

@@ -1,3 +1,6 @@
-//! Stories, by theme.
+//! All stories, all attacks and all house rules, in one binary.
 
+mod cli;
+mod net;
 mod store;
+mod tidy;

@@ -1,0 +1,108 @@
+//! Frames between a link and the rest of us. One task a link: a slow peer holds up nobody else.
+//!
+//! Reading stops while the event queue is full, which in time stops the peer's writing: backpressure reaches to the
+//! other end. Writing puts all that waits into one write, and flushes as soon as nothing waits.
+//!
+//! ```text
+//!  0                4                  4 + length
+//!  +----------------+------------------+
+//!  | length (u32,   | frame, opaque    |   length ≤ MAX_FRAME, checked before a byte is made room for
+//!  | big-endian)    |                  |
+//!  +----------------+------------------+
+//! ```
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use futures::StreamExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
+
+use super::outbox::{Flow, Outbox};
+use crate::id::PeerId;
+use crate::net::{MAX_FRAME, NetEvent};
+
+/// Bytes that are gathered for one write.
+const BATCH: usize = 64 * 1024;
+
+/// Bytes that are read at once.
+const READ: usize = 16 * 1024;
+
+/// A peer that takes not one byte for so long is given up.
+const STALL: Duration = Duration::from_secs(20);
+
+/// Carries frames until the stream breaks or the outbox is closed. Says `up` first, and `LinkDown` at the end.
+pub(in crate::net) async fn run<S>(
+    stream: S,
+    peer: PeerId,
+    up: NetEvent,
+    outbox: Arc<Outbox>,
+    events: mpsc::Sender<NetEvent>,
+) where
+    S: AsyncRead + AsyncWrite,
+{
+    if events.send(up).await.is_err() {
+        return;
+    }
+    let (from_peer, to_peer) = tokio::io::split(stream);
+    let end = tokio::select! {
+        end = read(from_peer, peer, &events) => end,
+        end = write(to_peer, &outbox) => end,
+        end = report(peer, &outbox, &events) => end,
+        () = outbox.until(Flow::Closed) => Ok(()),
+    };
+    match end {
+        Ok(()) => tracing::debug!(peer = peer.fmt_short(), "link closed"),
+        Err(reason) => tracing::debug!(peer = peer.fmt_short(), %reason, "link broke"),
+    }
+    // When nobody listens for events any more there is nobody to tell.
+    events.send(NetEvent::LinkDown(peer)).await.ok();
+}
+
+async fn read<S: AsyncRead + Unpin>(stream: S, peer: PeerId, events: &mpsc::Sender<NetEvent>) -> io::Result<()> {
+    let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec();
+    let mut frames = FramedRead::with_capacity(stream, codec, READ);
+    while let Some(frame) = frames.next().await {
+        if events.send(NetEvent::Frame(peer, frame?.freeze())).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn write<S: AsyncWrite + Unpin>(mut stream: S, outbox: &Outbox) -> io::Result<()> {
+    let mut batch = BytesMut::with_capacity(BATCH);
+    loop {
+        outbox.take(&mut batch, BATCH).await;
+        let mut rest = batch.as_ref();
+        while rest.has_remaining() {
+            match timeout(STALL, stream.write(rest)).await?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => rest.advance(written),
+            }
+        }
+        batch.clear();
+        if outbox.is_drained() {
+            timeout(STALL, stream.flush()).await??;
+        }
+        if batch.capacity() > 2 * BATCH {
+            // One large frame must not hold its room for the life of the link.
+            batch = BytesMut::with_capacity(BATCH);
+        }
+    }
+}
+
+/// Tells of a congestion and of its end, in turns.
+async fn report(peer: PeerId, outbox: &Outbox, events: &mpsc::Sender<NetEvent>) -> io::Result<()> {
+    let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+    loop {
+        outbox.until(Flow::Congested).await;
+        events.send(NetEvent::Congested(peer)).await.map_err(gone)?;
+        outbox.until(Flow::Open).await;
+        events.send(NetEvent::Drained(peer)).await.map_err(gone)?;
+    }
+}

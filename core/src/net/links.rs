@@ -1,0 +1,232 @@
+//! All links: which tasks work on them, and which one is kept for each peer.
+//!
+//! A stream goes through three steps, each a task that ends with a value: it is greeted, it is confirmed, it carries
+//! frames. Between the steps it comes back here, where it is ruled on; so that no task has to ask, and a link that
+//! replaces another goes up only after the other has said `LinkDown`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use libp2p::Stream;
+use libp2p::swarm::ConnectionId;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+
+use super::NetEvent;
+use super::link::choice::{Candidate, Ruling, rule};
+use super::link::greet::{GreetError, Greeted, greet};
+use super::link::handshake::{Hello, binding};
+use super::link::outbox::{Flow, Outbox, Outboxes};
+use super::link::pump;
+use crate::id::{Address, PeerId};
+
+type Wire = Compat<Stream>;
+
+/// The connection that a link is on.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    pub(super) connection: ConnectionId,
+    pub(super) peer: PeerId,
+    /// Where the peer is.
+    pub(super) address: Address,
+    /// Whether we dialled it.
+    pub(super) dialed: bool,
+    /// Whether it goes over a relay.
+    pub(super) relayed: bool,
+}
+
+/// What a task ended with.
+pub(super) enum Step {
+    Greeted(Greeted<Wire>),
+    Confirmed(Wire),
+    Over(Option<GreetError>),
+}
+
+/// A connection whose link is over; it serves no purpose any more.
+pub(super) struct Gone {
+    pub(super) route: Route,
+    /// Why it never became a link, if that is a failure.
+    pub(super) failure: Option<GreetError>,
+}
+
+/// The links of one peer.
+#[derive(Default)]
+struct Slot {
+    /// The one that is up, or on its way up or down.
+    kept: Option<Kept>,
+    /// Waits for its turn, or as a spare until the kept one is up.
+    next: Option<(Route, Greeted<Wire>)>,
+}
+
+struct Kept {
+    route: Route,
+    candidate: Candidate,
+    hello: Hello,
+    since: Instant,
+    outbox: Arc<Outbox>,
+    up: bool,
+}
+
+/// All links. At most one task a connection, so bounded by the limit on those.
+pub(super) struct Links {
+    me: PeerId,
+    boot: u64,
+    slots: BTreeMap<PeerId, Slot>,
+    tasks: JoinSet<(Route, Step)>,
+    outboxes: Outboxes,
+    events: mpsc::Sender<NetEvent>,
+}
+
+impl Links {
+    pub(super) fn new(me: PeerId, boot: u64, outboxes: Outboxes, events: mpsc::Sender<NetEvent>) -> Links {
+        Links { me, boot, slots: BTreeMap::new(), tasks: JoinSet::new(), outboxes, events }
+    }
+
+    /// Returns the way over which the peer is linked, if it is.
+    pub(super) fn linked(&self, peer: PeerId) -> Option<&Route> {
+        let kept = self.slots.get(&peer)?.kept.as_ref()?;
+        kept.up.then_some(&kept.route)
+    }
+
+    /// Begins the handshake on a new stream.
+    pub(super) fn greet(&mut self, route: Route, stream: Stream, listens: Vec<Address>) {
+        let hello = Hello { boot: self.boot, listens };
+        let chooser = self.me < route.peer;
+        self.tasks.spawn(async move {
+            match greet(stream.compat(), hello, chooser).await {
+                Ok(greeted) => (route, Step::Greeted(greeted)),
+                Err(error) => (route, Step::Over(Some(error))),
+            }
+        });
+    }
+
+    /// Waits until a link has come a step further; `None` when there is none.
+    pub(super) async fn next_step(&mut self) -> Option<(Route, Step)> {
+        loop {
+            match self.tasks.join_next().await? {
+                Ok(step) => return Some(step),
+                Err(error) => tracing::error!(%error, "a link's task failed"),
+            }
+        }
+    }
+
+    /// Takes a link its next step. Returns it when there is none.
+    pub(super) fn advance(&mut self, route: Route, step: Step, now: Instant) -> Option<Gone> {
+        let failure = match step {
+            Step::Greeted(greeted) => {
+                self.consider(route, greeted, now);
+                return None;
+            }
+            Step::Confirmed(wire) => {
+                if self.raise(&route, wire) {
+                    return None;
+                }
+                None
+            }
+            Step::Over(failure) => failure.filter(|error| !matches!(error, GreetError::Spare)),
+        };
+        self.release(&route, now);
+        Some(Gone { route, failure })
+    }
+
+    fn consider(&mut self, route: Route, greeted: Greeted<Wire>, now: Instant) {
+        let slot = self.slots.entry(route.peer).or_default();
+        let present = slot.kept.as_ref().map(|kept| (kept.candidate, now.duration_since(kept.since)));
+        let ruling = rule(present, candidate(&route, &greeted.hello), self.me < route.peer);
+        let spared = match (ruling, &slot.kept) {
+            (Ruling::Spare, Some(kept)) if kept.up => Some((route, greeted)),
+            (Ruling::Keep, _) | (_, None) => return self.keep(route, greeted, now),
+            (Ruling::Replace, Some(kept)) => {
+                kept.outbox.close();
+                slot.next.replace((route, greeted))
+            }
+            // The kept one may still fail to come up.
+            (Ruling::Spare, Some(_)) => slot.next.replace((route, greeted)),
+        };
+        if let Some((route, greeted)) = spared {
+            self.spare(route, greeted);
+        }
+    }
+
+    fn keep(&mut self, route: Route, greeted: Greeted<Wire>, now: Instant) {
+        let outbox = Arc::new(Outbox::new());
+        let kept = Kept {
+            route: route.clone(),
+            candidate: candidate(&route, &greeted.hello),
+            hello: greeted.hello.clone(),
+            since: now,
+            outbox: outbox.clone(),
+            up: false,
+        };
+        self.slots.entry(route.peer).or_default().kept = Some(kept);
+        self.tasks.spawn(async move {
+            let confirmed = tokio::select! {
+                confirmed = greeted.confirm() => confirmed,
+                () = outbox.until(Flow::Closed) => Err(GreetError::Spare),
+            };
+            match confirmed {
+                Ok(wire) => (route, Step::Confirmed(wire)),
+                Err(error) => (route, Step::Over(Some(error))),
+            }
+        });
+    }
+
+    /// Brings a confirmed link up. Returns whether it did: it may have been replaced in the meantime.
+    fn raise(&mut self, route: &Route, wire: Wire) -> bool {
+        let Some(slot) = self.slots.get_mut(&route.peer) else {
+            return false;
+        };
+        let Some(kept) = slot.kept.as_mut().filter(|kept| kept.route.connection == route.connection) else {
+            return false;
+        };
+        if kept.outbox.is_closed() {
+            return false;
+        }
+        kept.up = true;
+        let up = NetEvent::LinkUp {
+            peer: route.peer,
+            binding: binding((self.me, self.boot), (route.peer, kept.hello.boot)),
+            address: route.address.clone(),
+            listens: kept.hello.listens.clone(),
+        };
+        let (outbox, events, route) = (kept.outbox.clone(), self.events.clone(), route.clone());
+        let spared = slot.next.take();
+        self.outboxes.insert(route.peer, outbox.clone());
+        self.tasks.spawn(async move {
+            pump::run(wire, route.peer, up, outbox, events).await;
+            (route, Step::Over(None))
+        });
+        if let Some((route, greeted)) = spared {
+            self.spare(route, greeted);
+        }
+        true
+    }
+
+    /// Forgets a link that is over, and gives the place to the one that waits for it.
+    fn release(&mut self, route: &Route, now: Instant) {
+        let Some(slot) = self.slots.get_mut(&route.peer) else {
+            return;
+        };
+        if slot.kept.as_ref().is_some_and(|kept| kept.route.connection == route.connection) {
+            slot.kept = None;
+            self.outboxes.remove(route.peer);
+            if let Some((route, greeted)) = slot.next.take() {
+                self.keep(route, greeted, now);
+                return;
+            }
+        }
+        if slot.kept.is_none() {
+            self.slots.remove(&route.peer);
+        }
+    }
+
+    fn spare(&mut self, route: Route, greeted: Greeted<Wire>) {
+        self.tasks.spawn(async move { (route, Step::Over(Some(greeted.spare().await))) });
+    }
+}
+
+fn candidate(route: &Route, hello: &Hello) -> Candidate {
+    Candidate { boot: hello.boot, relayed: route.relayed, dialed: route.dialed }
+}
