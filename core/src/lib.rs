@@ -13,3 +13,5 @@ pub mod store;
 
 #[cfg(feature = "net")]
 pub mod net;
+
+pub mod rpc;
