@@ -20,11 +20,6 @@ impl Output {
         Output { json, zone: TimeZone::system() }
     }
 
-    /// Returns whether JSON was asked for.
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Returns the time zone for people.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.zone

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::asked_to_stop;
 use crate::failure::Failure;
 use crate::follow::Followed;
-use crate::output::{Output, clean_line};
+use crate::output::Output;
 use crate::peer::{NetworkArguments, Peer};
 
 /// Rows to begin with.

@@ -24,7 +24,7 @@ fn reaction(emoji: &str, by: &str) -> Reaction {
 
 #[test]
 fn a_conversation_reads_like_one() {
-    let mut rows = vec![
+    let mut rows = [
         row("3f9a", "alice", LATE, "Are you coming?", "with 1 of 2"),
         row("77d0", "bob", LATE + MINUTE, "Yes.\nWith the boat.\n", "received"),
         row("a1b2", "alice", LATE + 2 * MINUTE, "Good, at eight", "kept"),
