@@ -27,3 +27,5 @@ pub mod store;
 
 #[cfg(feature = "net")]
 pub mod net;
+
+pub mod rpc;

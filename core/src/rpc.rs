@@ -2,6 +2,14 @@
 //!
 //! A [`Request`] goes in, one [`Reply`] or [`RpcError`] comes out; who follows a conversation gets [`Event`]s. On the
 //! local socket they travel as JSON-RPC 2.0, one object a line. `docs/api.md` shows each with an example.
+//!
+//! [`wire`] knows the bytes, [`socket`] answers, [`client`] asks.
+
+#[cfg(feature = "net")]
+pub mod client;
+#[cfg(feature = "net")]
+pub mod socket;
+pub mod wire;
 
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +97,8 @@ pub enum Request {
 pub enum Reply {
     /// To `log` and `follow`.
     Log {
+        /// The conversation's whole id: what the [`Event::Row`]s of a follower name.
+        conversation: String,
         /// The rows, oldest first.
         rows: Vec<Row>,
     },
@@ -280,7 +290,8 @@ impl TryFrom<i32> for ErrorCode {
 
     fn try_from(code: i32) -> Result<Self, String> {
         match code {
-            -32602 => Ok(ErrorCode::Invalid),
+            // JSON-RPC's own codes: not JSON, not a call, no such method, wrong parameters.
+            -32700 | -32600 | -32601 | -32602 => Ok(ErrorCode::Invalid),
             -32001 => Ok(ErrorCode::NotFound),
             -32002 => Ok(ErrorCode::NotAllowed),
             -32003 => Ok(ErrorCode::Machine),

@@ -1,0 +1,92 @@
+//! The commands, one file each: its arguments, what it asks, what it prints.
+
+mod chat;
+mod conversations;
+mod delete;
+mod edit;
+mod init;
+mod invite;
+mod join;
+mod log;
+mod new;
+mod peers;
+mod react;
+mod send;
+mod serve;
+mod status;
+
+use std::path::Path;
+
+use tokio::io::AsyncReadExt;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What `bayou` can do. Each command's own documentation is its help text.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    Init(init::Init),
+    Serve(serve::Serve),
+    New(new::New),
+    Invite(invite::Invite),
+    Join(join::Join),
+    Send(send::Send),
+    Edit(edit::Edit),
+    Delete(delete::Delete),
+    React(react::React),
+    Log(log::Log),
+    Conversations(conversations::Conversations),
+    Peers(peers::Peers),
+    Status(status::Status),
+    Chat(chat::Chat),
+}
+
+impl Command {
+    /// Runs the command in a home.
+    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+        match self {
+            Command::Init(command) => command.run(home, output),
+            Command::Serve(command) => command.run(home, output).await,
+            Command::New(command) => command.run(home, output).await,
+            Command::Invite(command) => command.run(home, output).await,
+            Command::Join(command) => command.run(home, output).await,
+            Command::Send(command) => command.run(home, output).await,
+            Command::Edit(command) => command.run(home, output).await,
+            Command::Delete(command) => command.run(home, output).await,
+            Command::React(command) => command.run(home, output).await,
+            Command::Log(command) => command.run(home, output).await,
+            Command::Conversations(command) => command.run(home, output).await,
+            Command::Peers(command) => command.run(home, output).await,
+            Command::Status(command) => command.run(home, output).await,
+            Command::Chat(command) => command.run(home, output).await,
+        }
+    }
+}
+
+/// The longest text that is read from stdin, in bytes; the peer itself takes less.
+const MAX_STDIN: u64 = 64 * 1024;
+
+/// Returns the text of an argument; `-` stands for all of stdin, without the line feed at its end.
+async fn text_of(argument: String) -> Result<String, Failure> {
+    if argument != "-" {
+        return Ok(argument);
+    }
+    let mut bytes = Vec::new();
+    tokio::io::stdin().take(MAX_STDIN).read_to_end(&mut bytes).await?;
+    let mut text = String::from_utf8(bytes).map_err(|_| Failure::invalid("stdin is not UTF-8 text"))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// Waits until the person or the system asks this process to end.
+async fn asked_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,92 @@
+use std::path::Path;
+
+use bayou_core::rpc::{Reply, Request, Row};
+
+use super::asked_to_stop;
+use crate::failure::Failure;
+use crate::follow::Followed;
+use crate::output::Output;
+use crate::peer::{NetworkArguments, Peer};
+use crate::row::{News, Page};
+
+/// The most rows that the peer gives at once.
+const MAX_ROWS: u32 = 1000;
+
+/// Print the newest messages of a conversation, oldest first
+///
+/// With --follow, new and changed ones follow until it is interrupted. If no peer runs in the home, this process is the
+/// peer for that time, network included.
+#[derive(clap::Args)]
+pub(crate) struct Log {
+    /// The conversation
+    #[arg(value_name = "CONV")]
+    conversation: String,
+
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+
+    /// Go on with what is new or changes
+    #[arg(long)]
+    follow: bool,
+
+    #[command(flatten)]
+    network: NetworkArguments,
+}
+
+impl Log {
+    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+        let peer = match self.follow {
+            true => Peer::reach_or_host(home, &self.network).await?,
+            false => Peer::reach(home).await?,
+        };
+        let outcome = match self.follow {
+            true => self.follow(&peer, output).await,
+            false => self.print(&peer, output).await,
+        };
+        peer.leave().await;
+        outcome
+    }
+
+    /// Prints the newest rows.
+    async fn print(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
+        let rows = read(peer, &self.conversation, self.limit).await?;
+        let mut page = Page::new(output.zone());
+        rows.iter().try_for_each(|row| output.say(row, || page.row(row, News::Row)))
+    }
+
+    /// Prints the newest rows, and what comes.
+    async fn follow(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
+        if matches!(peer, Peer::Hosted(_)) {
+            output.remark("no peer was running in this home: this process is it until it ends");
+        }
+        let stop = asked_to_stop();
+        tokio::pin!(stop);
+        let limit = self.limit.min(MAX_ROWS);
+        let mut followed = Followed::begin(peer, output, self.conversation.clone(), limit).await?;
+        loop {
+            tokio::select! {
+                event = followed.next() => followed.show(event).await?,
+                stopped = &mut stop => return Ok(stopped?),
+            }
+        }
+    }
+}
+
+/// Reads the newest rows, oldest first, page by page: the peer gives fewer than asked when they are long.
+async fn read(peer: &Peer, conversation: &str, limit: u32) -> Result<Vec<Row>, Failure> {
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let had = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let before = rows.first().map(|row| row.id.clone());
+        // A limit of 0 is asked for once, so that the peer says what is wrong with it.
+        let limit = limit.saturating_sub(had).min(MAX_ROWS);
+        let request = Request::Log { conversation: conversation.into(), limit, before };
+        let Reply::Log { rows: older, .. } = peer.call(request).await? else { return Err(Failure::unexpected()) };
+        let all = older.is_empty() || u32::try_from(older.len()).is_ok_and(|got| got >= limit && limit < MAX_ROWS);
+        rows.splice(0..0, older);
+        if all {
+            return Ok(rows);
+        }
+    }
+}

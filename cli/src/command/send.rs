@@ -1,0 +1,29 @@
+use std::path::Path;
+
+use bayou_core::rpc::{Reply, Request};
+
+use super::text_of;
+use crate::failure::Failure;
+use crate::output::{Output, short};
+use crate::peer;
+
+/// Write a message; without a running peer it is kept and goes out when one runs
+#[derive(clap::Args)]
+pub(crate) struct Send {
+    /// The conversation
+    #[arg(value_name = "CONV")]
+    conversation: String,
+
+    /// The text; `-` reads it from stdin
+    #[arg(allow_hyphen_values = true)]
+    text: String,
+}
+
+impl Send {
+    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+        let (conversation, text) = (self.conversation, text_of(self.text).await?);
+        let reply = peer::ask(home, Request::Send { conversation, text }).await?;
+        let Reply::Sent { id } = &reply else { return Err(Failure::unexpected()) };
+        output.say(&reply, || format!("message {}", short(id)))
+    }
+}

@@ -1,0 +1,91 @@
+use std::collections::HashSet;
+use std::path::Path;
+
+use bayou_core::node::Notice;
+use bayou_core::rpc::{Reply, Request};
+use serde::Serialize;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::asked_to_stop;
+use crate::failure::Failure;
+use crate::output::{Output, clean_line, short};
+use crate::peer::{Host, NetworkArguments};
+
+/// Run the peer until it is interrupted; other commands then ask it
+#[derive(clap::Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    network: NetworkArguments,
+}
+
+/// What `serve` prints, one line each.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Happening {
+    /// The peer takes calls.
+    Ready { peer: String, device: String },
+    /// It listens at an address, ready for another's `--peer`.
+    Listening { address: String },
+    /// There is a link to a peer.
+    Linked { peer: String },
+    /// The link to a peer is gone.
+    Unlinked { peer: String },
+    /// Something went wrong.
+    Problem { message: String },
+}
+
+impl Serve {
+    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+        let host = Host::new(home, &self.network).await?;
+        let outcome = tokio::select! {
+            outcome = tell(&host, output) => outcome,
+            stopped = asked_to_stop() => stopped.map_err(Failure::from),
+        };
+        host.stop().await;
+        outcome
+    }
+}
+
+/// Prints what happens, for as long as the peer runs.
+async fn tell(host: &Host, output: &Output) -> Result<(), Failure> {
+    let mut notices = host.node.notices();
+    let Reply::Status(status) = host.node.call(Request::Status).await? else { return Err(Failure::unexpected()) };
+    print(output, Happening::Ready { peer: status.peer, device: status.device })?;
+    // What it listened at before we followed its notices.
+    let mut told = HashSet::new();
+    for address in status.addresses {
+        told.insert(address.clone());
+        print(output, Happening::Listening { address })?;
+    }
+    loop {
+        match notices.recv().await {
+            Ok(Notice::Listening(address)) if told.contains(&address.0) => {}
+            Ok(Notice::Listening(address)) => print(output, Happening::Listening { address: address.0 })?,
+            Ok(Notice::Linked(peer)) => print(output, Happening::Linked { peer: peer.to_string() })?,
+            Ok(Notice::Unlinked(peer)) => print(output, Happening::Unlinked { peer: peer.to_string() })?,
+            Ok(Notice::Problem(message)) => print(output, Happening::Problem { message })?,
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return Err(Failure::machine("the peer stopped by itself: see `bayou status`")),
+        }
+    }
+}
+
+/// Prints one event. A peer runs on when nobody reads what it prints.
+fn print(output: &Output, happening: Happening) -> Result<(), Failure> {
+    match output.say(&happening, || words(&happening)) {
+        Err(Failure::OutputClosed) => Ok(()),
+        other => other,
+    }
+}
+
+fn words(happening: &Happening) -> String {
+    match happening {
+        Happening::Ready { peer, device } => {
+            format!("peer {} on device {} is ready; Ctrl-C stops it", short(peer), short(device))
+        }
+        Happening::Listening { address } => format!("listening at {}", clean_line(address)),
+        Happening::Linked { peer } => format!("linked to {}", short(peer)),
+        Happening::Unlinked { peer } => format!("no longer linked to {}", short(peer)),
+        Happening::Problem { message } => format!("problem: {}", clean_line(message)),
+    }
+}

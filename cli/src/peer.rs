@@ -1,0 +1,187 @@
+//! Who answers: the peer that runs in the home, or else this process.
+//!
+//! A running peer holds the home's store, so that everybody else asks it over its socket. Without one, a command opens
+//! the store for as long as it takes, offline. What stays ([`Host`]: `serve`, `chat`, `log --follow`) runs the peer
+//! itself, network and socket included.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bayou_core::id::Address;
+use bayou_core::node::{Network, Node, NodeConfig};
+use bayou_core::rpc::client::Client;
+use bayou_core::rpc::socket::Server;
+use bayou_core::rpc::{ErrorCode, Event, Reply, Request, RpcError};
+use tokio::sync::{broadcast, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::failure::Failure;
+
+/// The socket's name within a home.
+const SOCKET: &str = "bayou.sock";
+
+/// How often a home that another process holds for a moment is tried again.
+const MAX_TRIES: u32 = 40;
+
+/// How long to wait before trying again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How the network of a peer is set up.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct NetworkArguments {
+    /// Listen at this multiaddr; can be repeated [default: QUIC and TCP, any address, any port]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+
+    /// Do not look for peers on the local network
+    #[arg(long)]
+    no_mdns: bool,
+
+    /// Dial this peer, for example /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3…; can be repeated
+    #[arg(long, value_name = "MULTIADDR")]
+    peer: Vec<String>,
+}
+
+impl NetworkArguments {
+    fn network(&self) -> Network {
+        let anywhere = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"].map(String::from);
+        let listen = if self.listen.is_empty() { &anywhere[..] } else { &self.listen };
+        let addresses = |texts: &[String]| texts.iter().cloned().map(Address).collect();
+        Network { listen: addresses(listen), mdns: !self.no_mdns, peers: addresses(&self.peer) }
+    }
+}
+
+/// The peer of a home, as a command sees it.
+pub(crate) enum Peer {
+    /// It runs in another process.
+    Running(Client),
+    /// It is this process, offline, for one command.
+    Offline(Node),
+    /// It is this process, until it ends.
+    Hosted(Host),
+}
+
+impl Peer {
+    /// Reaches the running peer, or opens the home offline.
+    pub(crate) async fn reach(home: &Path) -> Result<Peer, Failure> {
+        Ok(match find(home, None).await? {
+            Found::Running(client) => Peer::Running(client),
+            Found::Free(node) => Peer::Offline(node),
+        })
+    }
+
+    /// Reaches the running peer, or becomes it.
+    pub(crate) async fn reach_or_host(home: &Path, network: &NetworkArguments) -> Result<Peer, Failure> {
+        Ok(match find(home, Some(network)).await? {
+            Found::Running(client) => Peer::Running(client),
+            Found::Free(node) => Peer::Hosted(Host::start(home, node).await?),
+        })
+    }
+
+    /// Asks.
+    pub(crate) async fn call(&self, request: Request) -> Result<Reply, RpcError> {
+        match self {
+            Peer::Running(client) => client.call(request).await,
+            Peer::Offline(node) => node.call(request).await,
+            Peer::Hosted(host) => host.node.call(request).await,
+        }
+    }
+
+    /// Returns what happens from now on: in conversations that were followed, perhaps in others too.
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+        match self {
+            Peer::Running(client) => client.events(),
+            Peer::Offline(node) => node.events(),
+            Peer::Hosted(host) => host.node.events(),
+        }
+    }
+
+    /// Leaves the peer, or ends it if it is ours.
+    pub(crate) async fn leave(self) {
+        match self {
+            Peer::Running(_) => {}
+            Peer::Offline(node) => node.stop().await,
+            Peer::Hosted(host) => host.stop().await,
+        }
+    }
+}
+
+/// Asks the peer of a home one thing.
+pub(crate) async fn ask(home: &Path, request: Request) -> Result<Reply, Failure> {
+    let peer = Peer::reach(home).await?;
+    let answer = peer.call(request).await;
+    peer.leave().await;
+    Ok(answer?)
+}
+
+/// A peer that this process runs, with its socket.
+pub(crate) struct Host {
+    /// The peer.
+    pub(crate) node: Node,
+    stop: oneshot::Sender<()>,
+    socket: JoinHandle<()>,
+}
+
+impl Host {
+    /// Starts the peer of a home in which none runs.
+    pub(crate) async fn new(home: &Path, network: &NetworkArguments) -> Result<Host, Failure> {
+        match find(home, Some(network)).await? {
+            Found::Free(node) => Host::start(home, node).await,
+            Found::Running(_) => {
+                Err(Failure::machine("a peer is already running in this home: use it, or choose another --home"))
+            }
+        }
+    }
+
+    async fn start(home: &Path, node: Node) -> Result<Host, Failure> {
+        let path = home.join(SOCKET);
+        let server = match Server::bind(&path).await {
+            Ok(server) => server,
+            Err(error) => {
+                node.stop().await;
+                let path = path.display();
+                let hint = match error.kind() {
+                    std::io::ErrorKind::InvalidInput => ": its path is too long for a socket, choose a shorter --home",
+                    _ => "",
+                };
+                return Err(Failure::machine(format!("cannot listen at {path}: {error}{hint}")));
+            }
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let socket = tokio::spawn(server.run(node.clone(), async { drop(stopped.await) }));
+        Ok(Host { node, stop, socket })
+    }
+
+    /// Ends the socket first, so that nobody is answered by a peer that stops.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        // It has nothing to say, and ends before it could be aborted.
+        self.socket.await.ok();
+        self.node.stop().await;
+    }
+}
+
+enum Found {
+    Running(Client),
+    Free(Node),
+}
+
+/// Finds the running peer, or opens the home.
+///
+/// Between the two lies a moment in which a peer holds the home and does not listen yet, and short commands hold it one
+/// after the other: so both are tried for a while.
+async fn find(home: &Path, network: Option<&NetworkArguments>) -> Result<Found, Failure> {
+    let mut tries = 0;
+    loop {
+        if let Ok(client) = Client::connect(&home.join(SOCKET)).await {
+            return Ok(Found::Running(client));
+        }
+        let network = network.map(NetworkArguments::network);
+        match Node::start(NodeConfig { home: home.to_owned(), network }).await {
+            Ok(node) => return Ok(Found::Free(node)),
+            Err(error) if error.code() == ErrorCode::Machine && tries < MAX_TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,141 @@
+//! Rows as people read them, and what has been shown of them already.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
+
+use bayou_core::rpc::{Reaction, Row};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use crate::output::{clean, clean_line, short};
+
+/// Rows whose last shown form is remembered.
+const MAX_REMEMBERED: usize = 4096;
+
+/// What is new about a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It was not shown before.
+    Row,
+    /// Its text or reactions are others than shown.
+    Content,
+    /// Only its state is another.
+    State,
+    /// Nothing.
+    None,
+}
+
+/// What has been shown.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// By id, a hash of content and one of the state. At most [`MAX_REMEMBERED`].
+    rows: HashMap<String, (u64, u64)>,
+    order: VecDeque<String>,
+}
+
+impl Shown {
+    /// Returns whether the row was shown, in whatever form.
+    pub(crate) fn knows(&self, row: &Row) -> bool {
+        self.rows.contains_key(&row.id)
+    }
+
+    /// Returns what is new about the row, and remembers it as shown.
+    pub(crate) fn note(&mut self, row: &Row) -> News {
+        let reactions: Vec<_> = row.reactions.iter().map(|reaction| (&reaction.emoji, &reaction.by)).collect();
+        let waiting = row.state == "waiting";
+        let now = (hash(&(&row.text, row.edited, row.deleted, reactions, waiting)), hash(&row.state));
+        match self.rows.insert(row.id.clone(), now) {
+            None => {
+                self.order.push_back(row.id.clone());
+                if self.order.len() > MAX_REMEMBERED
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.rows.remove(&oldest);
+                }
+                News::Row
+            }
+            Some(before) if before.0 != now.0 => News::Content,
+            Some(before) if before.1 != now.1 => News::State,
+            Some(_) => News::None,
+        }
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Writes rows one after the other, with a divider where the day changes.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    zone: &'a TimeZone,
+    day: Option<Date>,
+}
+
+impl<'a> Page<'a> {
+    /// Begins a page.
+    pub(crate) fn new(zone: &'a TimeZone) -> Self {
+        Page { zone, day: None }
+    }
+
+    /// Returns the row as a line (or several, when its text has several), after a divider if its day is another.
+    pub(crate) fn row(&mut self, row: &Row, news: News) -> String {
+        let at = moment(row.at, self.zone);
+        let day = at.as_ref().map(Zoned::date);
+        let divider = match &at {
+            Some(at) if day != self.day => format!("── {} ──\n", at.strftime("%a %-d %b %Y")),
+            _ => String::new(),
+        };
+        self.day = day;
+        let time = at.map_or_else(|| "--:--".into(), |at| at.strftime("%H:%M").to_string());
+        let mark = if news == News::Content { "~ " } else { "" };
+        let (id, author) = (short(&clean_line(&row.id)), clean_line(&row.author));
+        format!("{divider}{time}  {id}  {mark}{author}: {}", said(row))
+    }
+}
+
+/// Returns the moment in the zone; `None` when it lies beyond the calendar.
+fn moment(ms: u64, zone: &TimeZone) -> Option<Zoned> {
+    Some(Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok()?.to_zoned(zone.clone()))
+}
+
+/// Returns the time of a moment for a list: `HH:MM` with its date.
+pub(crate) fn date_and_time(ms: u64, zone: &TimeZone) -> String {
+    moment(ms, zone).map_or_else(|| "-".into(), |at| at.strftime("%-d %b %Y %H:%M").to_string())
+}
+
+/// Returns what a row says: text, marks, reactions, state.
+fn said(row: &Row) -> String {
+    let text = match (row.deleted, row.state.as_str()) {
+        (true, _) => "(deleted)".into(),
+        (false, "waiting") => "(on its way)".into(),
+        (false, _) => clean(&row.text).trim_end().replace('\n', "\n        "),
+    };
+    let mut parts = vec![text];
+    if row.edited && !row.deleted {
+        parts.push("(edited)".into());
+    }
+    parts.extend(reactions(&row.reactions));
+    // Of others' messages there is nothing to say once they are here.
+    if !matches!(row.state.as_str(), "received" | "waiting") {
+        parts.push(format!("· {}", clean_line(&row.state)));
+    }
+    parts.join("  ")
+}
+
+/// Returns one part for each emoji: `👍 alice, bob`.
+fn reactions(all: &[Reaction]) -> Vec<String> {
+    let same = all.chunk_by(|one, next| one.emoji == next.emoji);
+    same.filter_map(|group| {
+        let by: Vec<_> = group.iter().map(|reaction| clean_line(&reaction.by)).collect();
+        Some(format!("{} {}", clean_line(&group.first()?.emoji), by.join(", ")))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

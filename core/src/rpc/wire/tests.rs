@@ -1,0 +1,229 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::rpc::{Behind, Conversation, Peer, Reaction, Row, Status};
+
+fn row(id: &str, text: &str) -> Row {
+    Row {
+        id: id.into(),
+        author: "alice".into(),
+        device: "d0".repeat(32),
+        at: 1_790_000_000_000,
+        text: text.into(),
+        edited: true,
+        deleted: false,
+        reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into() }],
+        state: "with 1 of 2".into(),
+    }
+}
+
+fn requests() -> Vec<Request> {
+    let (conversation, message) = (String::from("3f9a"), String::from("77d0"));
+    vec![
+        Request::New { title: "Boats".into() },
+        Request::Invite { conversation: conversation.clone() },
+        Request::Join { link: "bayou://join/x".into() },
+        Request::Send { conversation: conversation.clone(), text: "line\none \"quoted\" \u{1f600}".into() },
+        Request::Edit { message: message.clone(), text: "two".into() },
+        Request::Delete { message: message.clone() },
+        Request::React { message, emoji: "👍".into(), off: true },
+        Request::Log { conversation: conversation.clone(), limit: 20, before: None },
+        Request::Follow { conversation, limit: 0 },
+        Request::Conversations,
+        Request::Peers,
+        Request::Status,
+        Request::Dial { address: "/ip4/192.0.2.7/tcp/4001".into() },
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    let conversation = Conversation {
+        conversation: "3f".repeat(32),
+        title: "Boats".into(),
+        members: vec!["alice".into(), "bob".into()],
+        last_at: Some(1),
+        last_text: "hello".into(),
+        unread: 3,
+    };
+    let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
+    let status = Status {
+        name: "alice".into(),
+        device: "bb".repeat(32),
+        peer: "aa".repeat(32),
+        online: true,
+        addresses: vec!["/ip4/192.0.2.7/tcp/4001/p2p/x".into()],
+        links: 1,
+        conversations: 2,
+        behind: vec![Behind { conversation: "3f".repeat(32), name: "bob".into(), lacks: 4 }],
+        problem: None,
+    };
+    vec![
+        Reply::Log { conversation: "3f".repeat(32), rows: vec![row("77", "hello")] },
+        Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
+        Reply::Conversations { conversations: vec![conversation] },
+        Reply::Peers { peers: vec![peer] },
+        Reply::Status(Box::new(status)),
+        Reply::Invite { link: "bayou://join/x".into() },
+        Reply::New { conversation: "3f".repeat(32) },
+        Reply::Sent { id: "77".repeat(16) },
+        Reply::Done { done: true },
+    ]
+}
+
+fn line(write: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let mut lines = Lines::default();
+    write(lines.buffer());
+    let line = lines.take().unwrap().unwrap();
+    assert_eq!(lines.take(), Ok(None), "exactly one line");
+    line
+}
+
+#[test]
+fn every_request_reply_and_event_survives_its_way() {
+    for (id, request) in requests().into_iter().enumerate() {
+        let bytes = line(|out| write_call(id as u64, &request, out).unwrap());
+        assert_eq!(read_call(&bytes), Ok((CallId::Number(id as u64), request)));
+    }
+    let failed = Err(RpcError::new(ErrorCode::NotFound, "no such message"));
+    for outcome in replies().into_iter().map(Ok).chain([failed]) {
+        let id = CallId::Text("a".into());
+        let bytes = line(|out| write_answer(&id, outcome.clone(), out));
+        assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Answer(Some(id), outcome));
+    }
+    for event in [Event::Row { conversation: "3f".into(), row: row("77", "hello") }, Event::Lagged] {
+        let bytes = line(|out| write_event(&event, out));
+        assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Event(event));
+    }
+}
+
+#[test]
+fn every_method_is_known() {
+    for request in requests() {
+        let value = serde_json::to_value(&request).unwrap();
+        assert!(METHODS.contains(&value["method"].as_str().unwrap()), "{request:?}");
+    }
+    assert_eq!(requests().len(), METHODS.len());
+}
+
+#[test]
+fn the_bytes_are_those_of_the_documentation() {
+    let send = Request::Send { conversation: "3f9a".into(), text: "hello".into() };
+    let call = line(|out| write_call(7, &send, out).unwrap());
+    assert_eq!(call, r#"{"jsonrpc":"2.0","id":7,"method":"send","params":{"conversation":"3f9a","text":"hello"}}"#);
+    let result = line(|out| write_answer(&CallId::Number(7), Ok(Reply::Sent { id: "77d0".into() }), out));
+    assert_eq!(result, r#"{"jsonrpc":"2.0","id":7,"result":{"id":"77d0"}}"#);
+    let error = RpcError::new(ErrorCode::NotFound, "no conversation begins with 3f9a");
+    let error = line(|out| write_answer(&CallId::Number(7), Err(error), out));
+    assert_eq!(
+        error,
+        r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32001,"message":"no conversation begins with 3f9a"}}"#
+    );
+    assert_eq!(line(|out| write_event(&Event::Lagged, out)), r#"{"jsonrpc":"2.0","method":"lagged"}"#);
+}
+
+#[test]
+fn what_is_no_call_is_refused_with_the_codes_of_the_standard() {
+    #[track_caller]
+    fn check(line: &str, id: Option<CallId>, code: i32) {
+        let refused = read_call(line.as_bytes()).unwrap_err();
+        assert_eq!((refused.id, refused.code), (id, code), "{}", refused.message);
+    }
+    let seven = Some(CallId::Number(7));
+    check("hello", None, -32700);
+    check(r#"{"jsonrpc":"2.0","id":7"#, None, -32700);
+    check(r#"[{"jsonrpc":"2.0","id":7,"method":"status"}]"#, None, -32600);
+    check(r#"{"jsonrpc":"2.0","method":"status"}"#, None, -32600);
+    check(r#"{"jsonrpc":"2.0","id":-1,"method":"status"}"#, None, -32600);
+    check(&format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"status"}}"#, "i".repeat(65)), None, -32600);
+    check(r#"{"id":7,"method":"status"}"#, seven.clone(), -32600);
+    check(r#"{"jsonrpc":"2.0","id":7,"method":"format_disk"}"#, seven.clone(), -32601);
+    check(r#"{"jsonrpc":"2.0","id":7,"method":"send","params":{"text":"x"}}"#, seven.clone(), -32602);
+    check(r#"{"jsonrpc":"2.0","id":7,"method":"send"}"#, seven, -32602);
+}
+
+#[test]
+fn parameters_may_come_first_and_be_empty() {
+    let first = br#"{"params":{"title":"Boats"},"method":"new","id":"a","jsonrpc":"2.0"}"#;
+    assert_eq!(read_call(first), Ok((CallId::Text("a".into()), Request::New { title: "Boats".into() })));
+    for empty in ["", r#","params":{}"#, r#","params":[]"#, r#","params":null"#] {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"status"{empty}}}"#);
+        assert_eq!(read_call(line.as_bytes()), Ok((CallId::Number(1), Request::Status)), "{line}");
+    }
+}
+
+#[test]
+fn a_refusal_stays_short() {
+    let long = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"react","params":"{}"}}"#, "x".repeat(MAX_LINE / 2));
+    let refused = read_call(long.as_bytes()).unwrap_err();
+    assert!(line(|out| refused.write(out)).len() < 1000);
+}
+
+#[test]
+fn rows_that_do_not_fit_are_left_out_from_the_oldest() {
+    let rows: Vec<Row> = (0..1000).map(|n| row(&n.to_string(), &"\u{1}".repeat(8 * 1024))).collect();
+    let conversation = String::from("3f");
+    let answer = Ok(Reply::Log { conversation: conversation.clone(), rows: rows.clone() });
+    let bytes = line(|out| write_answer(&CallId::Number(1), answer, out));
+    let Incoming::Answer(_, Ok(Reply::Log { rows: left, .. })) = read_incoming(&bytes).unwrap() else { panic!() };
+    assert!(!left.is_empty() && left.len() < 22, "{} rows of 48 KiB", left.len());
+    assert!(rows.ends_with(&left));
+}
+
+#[test]
+fn a_line_is_bounded() {
+    let mut lines = Lines::default();
+    lines.buffer().extend_from_slice(&vec![b'x'; MAX_LINE]);
+    assert_eq!(lines.take(), Ok(None));
+    lines.buffer().extend_from_slice(b"\n");
+    assert_eq!(lines.take().unwrap().unwrap().len(), MAX_LINE);
+    lines.buffer().extend_from_slice(&vec![b'x'; MAX_LINE + 1]);
+    assert_eq!(lines.take(), Err(TooLong));
+    assert_eq!(lines.take(), Ok(None));
+    lines.buffer().extend_from_slice(&vec![b'x'; MAX_LINE + 1]);
+    lines.buffer().extend_from_slice(b"\n");
+    assert_eq!(lines.take(), Err(TooLong));
+
+    let too_long = Request::New { title: "x".repeat(MAX_LINE) };
+    let mut out = BytesMut::from("before");
+    assert_eq!(write_call(1, &too_long, &mut out), Err(TooLong));
+    assert_eq!(out, "before");
+}
+
+/// Random bytes, and random damage to true lines, in random pieces: no panic, and what is read stays bounded.
+#[test]
+fn foreign_bytes_do_no_harm() {
+    let seed = 20_261_123;
+    println!("SEED={seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut below = move |bound: usize| rng.next_u32() as usize % bound;
+    let mut out = BytesMut::new();
+    requests().iter().for_each(|request| write_call(1, request, &mut out).unwrap());
+    replies().into_iter().for_each(|reply| write_answer(&CallId::Number(1), Ok(reply), &mut out));
+    write_event(&Event::Row { conversation: "3f".into(), row: row("77", "hello") }, &mut out);
+    let mut understood = 0;
+    for _ in 0..2_000 {
+        let mut bytes = out.to_vec();
+        for _ in 0..below(20) {
+            let at = below(bytes.len());
+            match below(4) {
+                0 => bytes[at] = below(256) as u8,
+                1 => drop(bytes.splice(at..at, [b'{'; 40])),
+                2 => bytes.truncate(at.max(1)),
+                _ => drop(bytes.splice(at..at, *b"\"\\u0000\n")),
+            }
+        }
+        let mut lines = Lines::default();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at((1 + below(300)).min(rest.len()));
+            lines.buffer().extend_from_slice(piece);
+            rest = after;
+            while let Ok(Some(line)) = lines.take() {
+                assert!(!line.contains(&b'\n') && line.len() <= MAX_LINE);
+                understood += usize::from(read_call(&line).is_ok()) + usize::from(read_incoming(&line).is_ok());
+            }
+        }
+    }
+    assert!(understood > 2_000, "the damage must leave something whole, else nothing was tried: {understood}");
+}
