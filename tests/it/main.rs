@@ -1,0 +1,3 @@
+//! All stories and all house rules, in one binary.
+
+mod tidy;
