@@ -161,7 +161,17 @@ impl Peer {
     /// # Errors
     /// When it does not listen before the deadline.
     pub fn address(&self) -> io::Result<String> {
-        let event = self.hears("listens", |event| event["event"] == "listening")?;
+        self.address_on("")
+    }
+
+    /// Returns an address that contains `part` (an IP address, say); waits until there is one.
+    ///
+    /// # Errors
+    /// As [`Peer::address`].
+    pub fn address_on(&self, part: &str) -> io::Result<String> {
+        let event = self.hears("listens", |event| {
+            event["event"] == "listening" && event["address"].as_str().is_some_and(|address| address.contains(part))
+        })?;
         text(&event, "address")
     }
 

@@ -106,6 +106,15 @@ impl Client {
         Ok(())
     }
 
+    /// As [`Client::shows`], when more than `rows` may have been shown before they were asked for.
+    ///
+    /// # Errors
+    /// As [`Client::shows`].
+    pub fn shows_all(&mut self, conversation: &str, rows: &[Value], count: usize) -> io::Result<()> {
+        let earlier = if rows.len() < 1000 { Vec::new() } else { self.read_back(conversation)? };
+        self.shows(conversation, &[rows, &earlier].concat(), count)
+    }
+
     /// Reads the whole conversation in pages; for when events were missed.
     fn read_back(&mut self, conversation: &str) -> io::Result<Vec<Value>> {
         let mut all = Vec::new();

@@ -258,7 +258,8 @@ fn tests_are_not_shipped() {
 
 #[test]
 fn functions_are_measured_to_their_closing_brace() {
-    let source = Source::new("x.rs", "trait T { fn declared(&self); }\n\nfn one(f: fn(u8)) {}\nfn two() -> [u8; 2]\n{\n}\n");
+    let source =
+        Source::new("x.rs", "trait T { fn declared(&self); }\n\nfn one(f: fn(u8)) {}\nfn two() -> [u8; 2]\n{\n}\n");
     let found: Vec<_> = source.functions().into_iter().map(|f| (f.name, f.line, f.lines)).collect();
     assert_eq!(found, [("one".to_string(), 3, 1), ("two".to_string(), 4, 3)]);
 }
