@@ -7,21 +7,25 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::lines::DEADLINE;
 
 /// The socket's name in a home.
-pub const SOCKET: &str = "socket";
+pub const SOCKET: &str = "bayou.sock";
 
 /// Replies that may wait for us before the socket is read no further.
 const MAX_REPLIES: usize = 1024;
 
 /// Events that may wait for us. Further ones are dropped, so a story that reads none of its events fails in the end.
 const MAX_EVENTS: usize = 1 << 18;
+
+/// How long nothing must happen before a conversation counts as quiet.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// A connection to a serving peer.
 pub struct Client {
@@ -91,34 +95,43 @@ impl Client {
 
     /// Waits until `count` different messages were shown with their text; `rows` are those that [`Client::follow`] gave.
     ///
+    /// When events were missed, reads the conversation once it has become quiet: reading it at each loss would slow down
+    /// what is measured.
+    ///
     /// # Errors
     /// When for the length of the deadline nothing more is shown.
     pub fn shows(&mut self, conversation: &str, rows: &[Value], count: usize) -> io::Result<()> {
         let mut seen: BTreeSet<String> = rows.iter().filter_map(complete).collect();
+        let mut missed = false;
         while seen.len() < count {
-            let event = self.event().map_err(|e| io::Error::other(format!("{e}; shown {} of {count}", seen.len())))?;
-            if event["method"] == "lagged" {
-                seen.extend(self.read_back(conversation)?.iter().filter_map(complete));
-            } else {
-                seen.extend(complete(&event["params"]["row"]));
+            match self.events.recv_timeout(if missed { QUIET } else { DEADLINE }) {
+                Ok(event) if event["method"] == "lagged" => missed = true,
+                Ok(event) => seen.extend(complete(&event["params"]["row"])),
+                Err(RecvTimeoutError::Timeout) if missed => {
+                    missed = false;
+                    seen.extend(self.read_back(conversation, Value::Null)?.iter().filter_map(complete));
+                }
+                Err(e) => return Err(io::Error::other(format!("{e}: shown {} of {count}", seen.len()))),
             }
         }
         Ok(())
     }
 
-    /// As [`Client::shows`], when more than `rows` may have been shown before they were asked for.
+    /// As [`Client::shows`], when there may be more messages than `rows` holds already.
     ///
     /// # Errors
     /// As [`Client::shows`].
     pub fn shows_all(&mut self, conversation: &str, rows: &[Value], count: usize) -> io::Result<()> {
-        let earlier = if rows.len() < 1000 { Vec::new() } else { self.read_back(conversation)? };
+        let earlier = match rows.first() {
+            Some(oldest) => self.read_back(conversation, oldest["id"].clone())?,
+            None => Vec::new(),
+        };
         self.shows(conversation, &[rows, &earlier].concat(), count)
     }
 
-    /// Reads the whole conversation in pages; for when events were missed.
-    fn read_back(&mut self, conversation: &str) -> io::Result<Vec<Value>> {
+    /// Reads the conversation in pages, from before a message (or from the newest one) back to its beginning.
+    fn read_back(&mut self, conversation: &str, mut before: Value) -> io::Result<Vec<Value>> {
         let mut all = Vec::new();
-        let mut before = Value::Null;
         loop {
             let page = json!({ "conversation": conversation, "limit": 1000, "before": before });
             let page = rows(&self.call("log", &page)?)?;
@@ -144,7 +157,7 @@ fn sort(reader: impl BufRead, replies: &SyncSender<Value>, events: &SyncSender<V
 }
 
 fn write(calls: &mut impl Write, method: &str, params: &Value) -> io::Result<()> {
-    // Replies come in the order of the calls or not at all, so one id will do.
+    // Replies are counted and never told apart, so one id will do.
     writeln!(calls, "{}", json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
 }
 

@@ -27,7 +27,6 @@ fn measure(missed: usize) -> io::Result<()> {
     let mut shown = Client::connect(&bob.home())?;
     let rows = shown.follow(&conversation, 1000)?;
     let followed = start.elapsed();
-    // What came before we followed may be more than the thousand rows that `follow` begins with.
     shown.shows_all(&conversation, &rows, before + missed)?;
     let all = start.elapsed();
 
