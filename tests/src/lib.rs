@@ -1,1 +1,6 @@
-//! Harness.
+//! The harness: what the stories, the demo and the benchmarks are told with.
+
+pub mod lan;
+pub mod lines;
+pub mod process;
+pub mod socket;

@@ -1,0 +1,49 @@
+//! Stories in a network of their own: each peer in a network namespace on one bridge, with no way out.
+//!
+//! Where this machine lets us make no namespaces they are skipped, and say so; under `cargo xtask lab` (which sets
+//! `BAYOU_LAB`) that is a failure.
+
+use std::io;
+
+use bayou_tests::lan::Lan;
+use bayou_tests::process::Peer;
+
+/// Returns a network, or `None` when there can be none here and that is all right.
+fn lan(hosts: usize) -> io::Result<Option<Lan>> {
+    match Lan::new(hosts) {
+        Ok(lan) => Ok(Some(lan)),
+        Err(reason) if std::env::var_os("BAYOU_LAB").is_some() => Err(reason),
+        Err(reason) => {
+            println!("skipped: no network namespaces here ({reason})");
+            Ok(None)
+        }
+    }
+}
+
+#[test]
+fn three_peers_without_internet_find_each_other_by_mdns_alone() -> io::Result<()> {
+    let Some(lan) = lan(3)? else { return Ok(()) };
+    let mut peers = Vec::new();
+    for (number, name) in ["alice", "bob", "carol"].into_iter().enumerate() {
+        peers.push(Peer::new(name)?.at(&lan.host(number)));
+    }
+    let conversation = peers[0].begins("on the island")?;
+    peers[0].invites(&peers[1], &conversation)?;
+    peers[0].invites(&peers[2], &conversation)?;
+    // Nobody is told an address.
+    peers.iter_mut().try_for_each(|peer| peer.serve_with(&[]))?;
+    for (speaker, words) in ["is anyone there?", "yes", "I am, too"].into_iter().enumerate() {
+        peers[speaker].says(&conversation, words)?;
+        for peer in &mut peers {
+            peer.sees(&conversation, words)?;
+        }
+    }
+    peers[1].kill9()?;
+    peers[0].says(&conversation, "where is bob?")?;
+    peers[1].serve_with(&[])?;
+    peers[1].sees(&conversation, "where is bob?")?;
+    let timeline = peers[0].timeline(&conversation)?;
+    assert_eq!(timeline.len(), 4);
+    assert_eq!(timeline, peers[1].timeline(&conversation)?);
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! House rules, as tests: who may know whom, which door leads to which crate, how long things may be.
+//!
+//! Each rule is a function from files to complaints. One test holds it against the workspace; another feeds it a bad
+//! sample, so that a rule that cannot fail is noticed. A new arrow means: change [`ARROWS`] and ARCHITECTURE.md in one
+//! commit, and say why.
+
+mod source;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use source::Source;
+
+/// Who may name whom. A room that is not here may not exist; an arrow that is not here may not be drawn.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("id", &[]),
+    ("time", &[]),
+    ("crypto", &["id"]),
+    ("identity", &["crypto", "id", "time"]),
+    ("authority", &["identity", "crypto", "id", "time"]),
+    ("conversation", &["crypto", "id", "time"]),
+    ("envelope", &["crypto", "id", "time"]),
+    ("sync", &["id", "time"]),
+    ("gossip", &["id", "time"]),
+    ("timeline", &["conversation", "id", "time"]),
+    (
+        "engine",
+        &[
+            "timeline",
+            "gossip",
+            "sync",
+            "envelope",
+            "conversation",
+            "authority",
+            "identity",
+            "crypto",
+            // Only its values: batches and index entries are what the engine asks to be kept.
+            "store",
+            "id",
+            "time",
+        ],
+    ),
+    ("store", &["id"]),
+    ("net", &["id"]),
+    ("rpc", &["id", "time"]),
+    ("node", &["engine", "store", "net", "rpc", "timeline", "identity", "crypto", "id", "time"]),
+    // Front ends hold a node and nothing else.
+    ("cli", &["node", "rpc", "id", "time"]),
+    ("desktop", &["node", "rpc", "id", "time"]),
+    // It can read nothing, so it knows nothing that could.
+    ("bootstrap-node", &["net", "id"]),
+];
+
+/// Foreign crates, and where alone they may be named.
+const DOORS: &[(&str, &[&str])] = &[
+    ("automerge", &["core/src/conversation"]),
+    ("sled", &["core/src/store/disk"]),
+    ("zstd", &["core/src/store"]),
+    ("crc32fast", &["core/src/store"]),
+    ("libp2p", &["core/src/net"]),
+    ("getrandom", &["core/src/node"]),
+    ("ed25519_dalek", &["core/src/crypto"]),
+    ("chacha20poly1305", &["core/src/crypto"]),
+    ("hpke", &["core/src/crypto"]),
+    ("sha2", &["core/src/crypto"]),
+    // A link's binding is a hash, and `net` knows no room that could make one for it.
+    ("blake3", &["core/src/crypto", "core/src/net"]),
+];
+
+/// Lines of shipped code in a file; with its tests it may have [`MAX_FILE_WITH_TESTS`].
+const MAX_FILE: usize = 500;
+const MAX_FILE_WITH_TESTS: usize = 700;
+const MAX_FUNCTION: usize = 60;
+
+/// What shipped code never says.
+const FORBIDDEN: &[&str] = &["unwrap()", "todo!", "unimplemented!", "dbg!"];
+
+/// What only `core/src/node` may ask.
+const CLOCKS: &[&str] = &["SystemTime::now", "Instant::now"];
+
+#[test]
+fn rooms_know_only_whom_they_may() {
+    complain(&arrows(&workspace()));
+}
+
+#[test]
+fn foreign_crates_are_named_behind_their_doors() {
+    complain(&doors(&workspace()));
+}
+
+#[test]
+fn files_and_functions_fit_a_head_and_a_screen() {
+    complain(&sizes(&workspace()));
+}
+
+#[test]
+fn shipped_code_neither_panics_on_a_whim_nor_reads_the_clock() {
+    complain(&words(&workspace()));
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    complain(&links(&root(), &source::files(&root(), "md")));
+}
+
+#[test]
+fn the_wire_format_is_described_as_it_is() {
+    let wire = fs::read_to_string(root().join("core/src/envelope/wire.rs"));
+    let document = fs::read_to_string(root().join("docs/wire-format.md"));
+    if let (Ok(wire), Ok(document)) = (wire, document) {
+        complain(&described(&wire, &document));
+    }
+}
+
+#[test]
+fn the_table_has_no_circle() {
+    let reached = |from: &str| -> BTreeSet<&str> {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&str> = may_name(from).unwrap().to_vec();
+        while let Some(room) = next.pop() {
+            if seen.insert(room) {
+                next.extend(may_name(room).unwrap_or_else(|| panic!("{room} has no row")));
+            }
+        }
+        seen
+    };
+    let circular: Vec<_> = ARROWS.iter().map(|(room, _)| *room).filter(|room| reached(room).contains(room)).collect();
+    assert_eq!(circular, [""; 0]);
+}
+
+/// Complains about rooms that name a room they may not, and about rooms that the table does not know.
+fn arrows(sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in sources.iter().filter(|source| source.package().is_some_and(|package| package != "xtask")) {
+        let (room, mut named) = match source.room() {
+            Some(room) => (room, source.named_from("crate")),
+            None if source.path.starts_with("core/") => continue,
+            None => (source.package().unwrap(), source.named_from("bayou_core")),
+        };
+        // In a room's first file, `super` is the whole crate.
+        if source.path == format!("core/src/{room}.rs") {
+            named.extend(source.named_from("super"));
+        }
+        let Some(allowed) = may_name(room) else {
+            complaints.push(format!("{}: the room `{room}` is not in the table", source.path));
+            continue;
+        };
+        let refused = named.iter().filter(|(name, _)| name != room && !allowed.contains(&name.as_str()));
+        complaints
+            .extend(refused.map(|(name, line)| format!("{}:{line}: `{room}` may not know `{name}`", source.path)));
+    }
+    complaints
+}
+
+/// Complains about foreign crates that are named outside their folder.
+fn doors(sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in sources.iter().filter(|source| source.package().is_some()) {
+        for (name, folders) in DOORS {
+            let inside = folders.iter().any(|folder| {
+                source.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
+            });
+            if inside {
+                continue;
+            }
+            let uses = [format!("{name}::"), format!("use {name};"), format!("use {name} as")];
+            let lines: BTreeSet<usize> = uses.iter().flat_map(|text| source.lines_with(text)).collect();
+            complaints.extend(
+                lines.iter().map(|line| format!("{}:{line}: {name} is named outside {folders:?}", source.path)),
+            );
+        }
+    }
+    complaints
+}
+
+/// Complains about files and functions that are too long.
+fn sizes(sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in sources {
+        let (all, shipped) = (source.text.lines().count(), shipped_lines(source));
+        if shipped > MAX_FILE || all > MAX_FILE_WITH_TESTS {
+            complaints.push(format!("{}: {shipped} lines and {all} with tests: split it", source.path));
+        }
+        for function in source.functions().iter().filter(|function| function.lines > MAX_FUNCTION) {
+            let (name, line, lines) = (&function.name, function.line, function.lines);
+            complaints.push(format!("{}:{line}: `{name}` has {lines} lines, at most {MAX_FUNCTION}", source.path));
+        }
+    }
+    complaints
+}
+
+/// Complains about words that shipped code may not say.
+fn words(sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in sources.iter().filter(|source| source.package().is_some()) {
+        for word in FORBIDDEN {
+            let lines = source.lines_with(word);
+            complaints.extend(lines.iter().map(|line| format!("{}:{line}: {word} outside tests", source.path)));
+        }
+        let may_ask = source.room() == Some("node") || source.package() == Some("xtask");
+        for clock in CLOCKS.iter().filter(|_| !may_ask) {
+            let lines = source.lines_with(clock);
+            complaints
+                .extend(lines.iter().map(|line| format!("{}:{line}: {clock}: take `now` as an argument", source.path)));
+        }
+    }
+    complaints
+}
+
+/// Complains about links that lead to no file.
+fn links(root: &Path, documents: &[String]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for path in documents {
+        let text = fs::read_to_string(root.join(path)).unwrap();
+        let folder = root.join(path).parent().unwrap().to_path_buf();
+        // Every second part between fences is code.
+        for target in text.split("```").step_by(2).flat_map(targets) {
+            let file = target.split('#').next().unwrap_or_default();
+            let elsewhere = target.contains("://") || target.starts_with("mailto:");
+            if !elsewhere && !file.is_empty() && !folder.join(file).exists() {
+                complaints.push(format!("{path}: the link to {target} leads nowhere"));
+            }
+        }
+    }
+    complaints
+}
+
+/// Complains when the code of the wire format was changed and its document was not read again.
+fn described(wire: &str, document: &str) -> Vec<String> {
+    let code: Vec<String> = Source::new("wire.rs", wire).shipped.split_whitespace().map(Into::into).collect();
+    let hash = &blake3::hash(code.join(" ").as_bytes()).to_hex()[..16];
+    if document.contains(&format!("wire.rs {hash}")) {
+        return Vec::new();
+    }
+    vec![format!(
+        "the wire format's code changed: bring docs/wire-format.md up to date and write in it: wire.rs {hash}"
+    )]
+}
+
+fn targets(markdown: &str) -> impl Iterator<Item = &str> {
+    markdown.split("](").skip(1).filter_map(|after| after.split([')', ' ']).next())
+}
+
+fn shipped_lines(source: &Source) -> usize {
+    if source.package().is_none() {
+        return 0;
+    }
+    // Blanked tests are blank lines; what was blank before stays counted as shipped.
+    let lines = source.text.lines().zip(source.shipped.lines()).zip(source.code.lines());
+    lines.filter(|((_, shipped), code)| code.trim().is_empty() || !shipped.trim().is_empty()).count()
+}
+
+fn may_name(room: &str) -> Option<&'static [&'static str]> {
+    ARROWS.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed)
+}
+
+fn workspace() -> Vec<Source> {
+    source::all(&root())
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn complain(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+/// Bad samples: each rule must see what it is there to see.
+mod samples {
+    use super::*;
+
+    fn one(path: &str, text: &str) -> [Source; 1] {
+        [Source::new(path, text)]
+    }
+
+    #[test]
+    fn a_forbidden_arrow_is_seen() {
+        assert_eq!(arrows(&one("core/src/store/disk.rs", "use crate::engine::Engine;")).len(), 1);
+        assert_eq!(arrows(&one("core/src/sync.rs", "use super::{id, engine::Input};")).len(), 1);
+        assert_eq!(arrows(&one("core/src/conversation/gate.rs", "fn f(x: crate::store::Lsn) {}")).len(), 1);
+        assert_eq!(arrows(&one("cli/src/main.rs", "use bayou_core::{node::Node, store::disk};")).len(), 1);
+        assert_eq!(arrows(&one("core/src/helpers.rs", "")).len(), 1);
+        assert!(arrows(&one("core/src/store.rs", "//! [`crate::engine`]\nuse crate::id::StreamId;")).is_empty());
+    }
+
+    #[test]
+    fn a_crate_beside_its_door_is_seen() {
+        assert_eq!(doors(&one("core/src/timeline.rs", "use automerge::ChangeHash;")).len(), 1);
+        assert_eq!(doors(&one("core/src/store/disk_full.rs", "fn f() { sled::open(0) }")).len(), 1);
+        assert!(doors(&one("core/src/store/disk/index.rs", "use sled::Db;")).is_empty());
+        assert!(doors(&one("core/src/crypto.rs", "use blake3;")).is_empty());
+    }
+
+    #[test]
+    fn too_long_is_seen() {
+        let file = "fn f() {}\n".repeat(MAX_FILE + 1);
+        assert_eq!(sizes(&one("core/src/long.rs", &file)).len(), 1);
+        let tests = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n", "fn f() {}\n".repeat(MAX_FILE));
+        assert!(sizes(&one("core/src/short.rs", &tests)).is_empty());
+        let function = format!("fn f() {{\n{}}}\n", "g();\n".repeat(MAX_FUNCTION));
+        assert_eq!(sizes(&one("core/src/x.rs", &function)).len(), 1);
+    }
+
+    #[test]
+    fn a_forbidden_word_is_seen() {
+        assert_eq!(words(&one("core/src/x.rs", "fn f() { g().unwrap(); }")).len(), 1);
+        assert_eq!(words(&one("cli/src/main.rs", "fn f() { std::time::Instant::now(); dbg!(1); }")).len(), 2);
+        assert!(words(&one("core/src/node/run.rs", "fn f() { Instant::now(); }")).is_empty());
+        assert!(
+            words(&one("core/src/x.rs", "// .unwrap()\n#[cfg(test)]\nmod tests { fn f() { g().unwrap(); } }"))
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_dead_link_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.md"), "[b](b.md) [a](a.md#top) [w](https://b.md)\n```\n[c](c.md)\n```")
+            .unwrap();
+        assert_eq!(links(folder.path(), &["a.md".into()]), ["a.md: the link to b.md leads nowhere"]);
+    }
+
+    #[test]
+    fn a_changed_wire_format_is_seen() {
+        let complaint = &described("fn encode() {}", "")[0];
+        let hash = complaint.rsplit(' ').next().unwrap();
+        let document = format!("Describes wire.rs {hash}.");
+        assert!(described("// why\nfn encode() {}", &document).is_empty());
+        assert_eq!(described("fn encode(more: u8) {}", &document).len(), 1);
+    }
+}

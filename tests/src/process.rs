@@ -1,0 +1,380 @@
+//! Peers as real processes: the `bayou` binary with a home of its own, used as a person would use it.
+//!
+//! A [`Peer`] is a home and, while it serves, a process. All it does goes through the command line: commands reach the
+//! serving process, or open the home themselves when none serves. Every wait is for a line that a process printed, with
+//! a deadline; nothing sleeps. What a peer sees is read from `bayou log --follow`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::lines::Lines;
+
+/// One person's peer.
+pub struct Peer {
+    name: String,
+    folder: TempDir,
+    /// The network namespace that it serves in, if not ours.
+    host: Option<String>,
+    serving: Option<Running>,
+    /// By conversation: the rows as they come and change.
+    followed: BTreeMap<String, Running>,
+}
+
+/// A process and what it printed. Killed when dropped.
+struct Running {
+    child: Child,
+    lines: Lines,
+}
+
+impl Peer {
+    /// Makes a home for `name` in the system's folder for temporary things. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When the binary cannot be built or `bayou init` fails.
+    pub fn new(name: &str) -> io::Result<Peer> {
+        Peer::new_in(&std::env::temp_dir(), name)
+    }
+
+    /// As [`Peer::new`], with the home somewhere below `folder`.
+    ///
+    /// # Errors
+    /// As [`Peer::new`].
+    pub fn new_in(folder: &Path, name: &str) -> io::Result<Peer> {
+        let folder = tempfile::Builder::new().prefix("bayou-").tempdir_in(folder)?;
+        let peer = Peer { name: name.into(), folder, host: None, serving: None, followed: BTreeMap::new() };
+        peer.command(&["init", "--name", name])?;
+        Ok(peer)
+    }
+
+    /// Makes a home for `name` and serves on loopback, without mDNS.
+    ///
+    /// # Errors
+    /// As [`Peer::new`] and [`Peer::serve`].
+    pub fn spawn(name: &str) -> io::Result<Peer> {
+        let mut peer = Peer::new(name)?;
+        peer.serve(&[])?;
+        Ok(peer)
+    }
+
+    /// From now on serves inside a network namespace.
+    #[must_use]
+    pub fn at(mut self, host: &str) -> Peer {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Serves on loopback, without mDNS, and dials the peers among `others` that serve. Returns when it listens.
+    ///
+    /// # Errors
+    /// When it does not listen before the deadline.
+    pub fn serve(&mut self, others: &[&Peer]) -> io::Result<()> {
+        let mut options: Vec<String> = ["--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"].map(Into::into).into();
+        for other in others.iter().filter(|other| other.serving.is_some()) {
+            options.extend(["--peer".into(), other.address()?]);
+        }
+        self.serve_with(&options)?;
+        self.address().map(drop)
+    }
+
+    /// Serves with these options. Returns when it is ready.
+    ///
+    /// # Errors
+    /// When it is not ready before the deadline; the message ends with what it complained about.
+    pub fn serve_with(&mut self, options: &[String]) -> io::Result<()> {
+        let mut command = match &self.host {
+            None => Command::new(bayou()?),
+            Some(host) => {
+                let mut inside = Command::new("ip");
+                inside.args(["netns", "exec", host]).arg(bayou()?);
+                inside
+            }
+        };
+        let complaints = std::fs::File::create(self.complaints())?;
+        command.env("BAYOU_HOME", self.home()).args(["serve", "--json"]).args(options).stderr(complaints);
+        let serving = Running::start(&mut command)?;
+        let ready = serving.event(&format!("{} is ready", self.name), |event| event["event"] == "ready");
+        self.serving = Some(serving);
+        ready.map(drop).map_err(|e| {
+            let complaints = std::fs::read_to_string(self.complaints()).unwrap_or_default();
+            io::Error::new(e.kind(), format!("{e}\n{complaints}"))
+        })
+    }
+
+    /// Stops serving as a person would: asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it ends with an error.
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.followed.clear();
+        let Some(mut serving) = self.serving.take() else { return Ok(()) };
+        kill(serving.pid()?, Signal::SIGTERM)?;
+        let status = serving.child.wait()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{} ended with {status}", self.name))) }
+    }
+
+    /// Kills the process in whatever it is doing, as the system does when memory runs out.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn kill9(&mut self) -> io::Result<()> {
+        self.followed.clear();
+        let Some(mut serving) = self.serving.take() else { return Ok(()) };
+        serving.child.kill()?;
+        serving.child.wait().map(drop)
+    }
+
+    /// Kills the process and serves again.
+    ///
+    /// # Errors
+    /// As [`Peer::kill9`] and [`Peer::serve`].
+    pub fn restart(&mut self, others: &[&Peer]) -> io::Result<()> {
+        self.kill9()?;
+        self.serve(others)
+    }
+
+    /// Returns the name given at `init`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the folder that holds all that the peer keeps.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// Returns the serving process's number.
+    pub fn pid(&self) -> Option<u32> {
+        self.serving.as_ref().map(|serving| serving.child.id())
+    }
+
+    /// Returns an address at which others can dial it; waits until there is one.
+    ///
+    /// # Errors
+    /// When it does not listen before the deadline.
+    pub fn address(&self) -> io::Result<String> {
+        self.address_on("")
+    }
+
+    /// Returns an address that contains `part` (an IP address, say); waits until there is one.
+    ///
+    /// # Errors
+    /// As [`Peer::address`].
+    pub fn address_on(&self, part: &str) -> io::Result<String> {
+        let event = self.hears("listens", |event| {
+            event["event"] == "listening" && event["address"].as_str().is_some_and(|address| address.contains(part))
+        })?;
+        text(&event, "address")
+    }
+
+    /// Waits until the link to another is up.
+    ///
+    /// # Errors
+    /// When it is not before the deadline.
+    pub fn links(&self, other: &Peer) -> io::Result<()> {
+        let peer = text(&other.answer(&["status"])?, "peer")?;
+        self.hears(&format!("is linked with {}", other.name), |event| {
+            event["event"] == "linked" && event["peer"] == *peer
+        })
+        .map(drop)
+    }
+
+    /// Begins a conversation and returns its id.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn begins(&self, title: &str) -> io::Result<String> {
+        text(&self.answer(&["new", title])?, "conversation")
+    }
+
+    /// Invites another and lets them join.
+    ///
+    /// # Errors
+    /// When one of the two commands fails.
+    pub fn invites(&self, other: &Peer, conversation: &str) -> io::Result<()> {
+        let link = text(&self.answer(&["invite", conversation])?, "link")?;
+        other.command(&["join", &link]).map(drop)
+    }
+
+    /// Writes a message and returns its id.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn says(&self, conversation: &str, words: &str) -> io::Result<String> {
+        text(&self.answer(&["send", conversation, words])?, "id")
+    }
+
+    /// Replaces the text of an own message.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn edits(&self, message: &str, words: &str) -> io::Result<()> {
+        self.command(&["edit", message, words]).map(drop)
+    }
+
+    /// Deletes an own message.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn deletes(&self, message: &str) -> io::Result<()> {
+        self.command(&["delete", message]).map(drop)
+    }
+
+    /// Reacts to a message.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn reacts(&self, message: &str, emoji: &str) -> io::Result<()> {
+        self.command(&["react", message, emoji]).map(drop)
+    }
+
+    /// Waits until a message with these words is shown.
+    ///
+    /// # Errors
+    /// When it is not before the deadline.
+    pub fn sees(&mut self, conversation: &str, words: &str) -> io::Result<Value> {
+        self.sees_that(conversation, words, |row| row["text"] == words)
+    }
+
+    /// Waits until a row is shown, or changes, such that `holds` is true of it.
+    ///
+    /// # Errors
+    /// When none is before the deadline.
+    pub fn sees_that(&mut self, conversation: &str, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
+        let what = format!("{} sees {what:?}", self.name);
+        self.follow(conversation)?.event(&what, holds)
+    }
+
+    /// Waits until more than `count` messages are shown, and returns the timeline.
+    ///
+    /// # Errors
+    /// When there are no more before the deadline.
+    pub fn sees_more(&mut self, conversation: &str, count: usize, deadline: Duration) -> io::Result<Vec<Value>> {
+        let what = format!("{} sees more than {count} messages", self.name);
+        self.follow(conversation)?.lines.wait_for(deadline, what, |rows| {
+            let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row["id"].as_str()).collect();
+            (ids.len() > count).then_some(())
+        })?;
+        self.timeline(conversation)
+    }
+
+    /// Returns the newest 1,000 messages, oldest first, without what differs from person to person (`state`).
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn timeline(&self, conversation: &str) -> io::Result<Vec<Value>> {
+        let mut rows = self.command(&["log", conversation, "--limit", "1000"])?;
+        for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+            row.remove("state");
+        }
+        Ok(rows)
+    }
+
+    /// Runs one command with `--json` and returns the objects that it prints.
+    ///
+    /// # Errors
+    /// When it ends with an error; the message holds what it complained about.
+    pub fn command(&self, arguments: &[&str]) -> io::Result<Vec<Value>> {
+        let output = Command::new(bayou()?).env("BAYOU_HOME", self.home()).args(arguments).arg("--json").output()?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            printed.lines().map(|line| serde_json::from_str(line).map_err(io::Error::other)).collect()
+        } else {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            let what =
+                format!("{}: bayou {} ({}): {printed}{complaint}", self.name, arguments.join(" "), output.status);
+            Err(io::Error::other(what))
+        }
+    }
+
+    fn answer(&self, arguments: &[&str]) -> io::Result<Value> {
+        let mut objects = self.command(arguments)?;
+        objects.pop().ok_or_else(|| io::Error::other(format!("bayou {arguments:?} printed nothing")))
+    }
+
+    fn hears(&self, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
+        let serving = self.serving.as_ref().ok_or_else(|| io::Error::other(format!("{} does not serve", self.name)))?;
+        serving.event(&format!("{} {what}", self.name), holds)
+    }
+
+    /// Returns the rows of a conversation as they come; begins with the newest thousand.
+    fn follow(&mut self, conversation: &str) -> io::Result<&Running> {
+        if !self.followed.contains_key(conversation) {
+            let mut command = Command::new(bayou()?);
+            command.env("BAYOU_HOME", self.home()).args(["log", conversation, "--limit", "1000", "--follow", "--json"]);
+            self.followed.insert(conversation.into(), Running::start(&mut command)?);
+        }
+        self.followed.get(conversation).ok_or_else(|| io::Error::other("not followed"))
+    }
+
+    fn complaints(&self) -> PathBuf {
+        self.folder.path().join("serve.stderr")
+    }
+}
+
+impl Running {
+    fn start(command: &mut Command) -> io::Result<Running> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
+        Ok(Running { child, lines: Lines::read(stdout) })
+    }
+
+    fn event(&self, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
+        self.lines.wait(what, |lines| lines.iter().rev().find(|line| holds(line)).cloned())
+    }
+
+    fn pid(&self) -> io::Result<Pid> {
+        i32::try_from(self.child.id()).map(Pid::from_raw).map_err(io::Error::other)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Returns where the `bayou` binary is: `BAYOU_BIN`, or else freshly built beside this program.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn bayou() -> io::Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = BINARY.get_or_init(|| match std::env::var_os("BAYOU_BIN") {
+        Some(path) => Ok(path.into()),
+        None => build().map_err(|e| format!("cannot build bayou: {e}; set BAYOU_BIN to where it is")),
+    });
+    found.as_deref().map_err(|reason| io::Error::other(reason.clone()))
+}
+
+/// Builds as `cargo xtask test` does: the whole workspace, so that no dependency is compiled with other features.
+fn build() -> io::Result<PathBuf> {
+    let me = std::env::current_exe()?;
+    let folder = me.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    let folder = folder.ok_or_else(|| io::Error::other("this program stands nowhere"))?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.status()?;
+    if status.success() {
+        Ok(folder.join("bayou"))
+    } else {
+        Err(io::Error::other(format!("cargo ended with {status}")))
+    }
+}
+
+fn text(object: &Value, field: &str) -> io::Result<String> {
+    object[field].as_str().map(Into::into).ok_or_else(|| io::Error::other(format!("no \"{field}\" in {object}")))
+}
