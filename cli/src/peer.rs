@@ -44,10 +44,8 @@ pub(crate) struct NetworkArguments {
 
 impl NetworkArguments {
     fn network(&self) -> Network {
-        let anywhere = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"].map(String::from);
-        let listen = if self.listen.is_empty() { &anywhere[..] } else { &self.listen };
         let addresses = |texts: &[String]| texts.iter().cloned().map(Address).collect();
-        Network { listen: addresses(listen), mdns: !self.no_mdns, peers: addresses(&self.peer) }
+        Network { listen: addresses(&self.listen), mdns: !self.no_mdns, peers: addresses(&self.peer) }
     }
 }
 

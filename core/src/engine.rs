@@ -73,7 +73,8 @@ pub struct Engine {
     waiting: Waiting,
     links: BTreeMap<PeerId, Link>,
     book: AddressBook,
-    listening: Vec<Address>,
+    /// Where we listen: for invites, and for people.
+    listening: Vec<(Address, Address)>,
     pending: BTreeMap<Ticket, Vec<Pending>>,
     next: Ticket,
     /// The position up to which everything kept is applied.
@@ -134,7 +135,7 @@ impl Engine {
             Input::Persisted(tickets) => self.persisted(now, tickets, view),
             Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why),
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
-            Input::Listening(address) => self.listening(address),
+            Input::Listening { address, dialable } => self.listening(address, dialable),
             Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
             Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),

@@ -20,12 +20,11 @@ pub mod sync;
 pub mod timeline;
 
 pub mod rpc;
+pub mod store;
 
 pub mod engine;
 
-pub mod store;
-
 #[cfg(feature = "net")]
 pub mod net;
-
-pub mod rpc;
+#[cfg(feature = "net")]
+pub mod node;

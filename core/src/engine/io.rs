@@ -34,7 +34,12 @@ pub enum Input {
     /// The snapshot of a stream is durable, or could not be written.
     Snapshotted(StreamId, Result<(), String>),
     /// We listen at an address.
-    Listening(Address),
+    Listening {
+        /// The address, for invites.
+        address: Address,
+        /// The same with our peer id, for people.
+        dialable: Address,
+    },
     /// A link is up.
     LinkUp {
         /// The peer.
@@ -88,7 +93,7 @@ pub enum Effect {
 /// What the person who runs a peer may want to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// We listen here (without `/p2p/…`).
+    /// We listen here (with `/p2p/…`, ready for another's `--peer`).
     Listening(Address),
     /// A peer is linked.
     Linked(PeerId),

@@ -36,10 +36,11 @@ pub(super) struct Link {
 }
 
 impl Engine {
-    pub(super) fn listening(&mut self, address: Address) {
-        if !self.listening.contains(&address) {
-            self.listening.push(address.clone());
-            self.effects.push(Effect::Notice(Notice::Listening(address)));
+    pub(super) fn listening(&mut self, address: Address, dialable: Address) {
+        let place = (address, dialable.clone());
+        if !self.listening.contains(&place) {
+            self.listening.push(place);
+            self.effects.push(Effect::Notice(Notice::Listening(dialable)));
         }
     }
 

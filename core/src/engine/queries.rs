@@ -88,13 +88,14 @@ impl Engine {
     fn invite(&self, conversation: &str) -> Result<Reply, RpcError> {
         let id = self.find_conversation(conversation)?;
         let secret = self.conversations.get(&id).map(|c| c.secret).unwrap_or_default();
-        let peers = vec![(self.peer, self.listening.clone())];
+        let addresses = self.listening.iter().map(|(address, _)| address.clone()).collect();
+        let peers = vec![(self.peer, addresses)];
         Ok(Reply::Invite { link: Invite { conversation: id, secret, peers }.to_link() })
     }
 
     fn log(&mut self, text: &str, limit: u32, before: Option<&str>, view: &dyn View) -> Result<Reply, RpcError> {
         let id = self.find_conversation(text)?;
-        let Some(conversation) = self.conversations.get(&id) else { return Ok(Reply::Log { rows: vec![] }) };
+        let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
         let (from, end) = keys::all(keys::Part::Rows, conversation.number);
         let to = match before {
             Some(before) => {
@@ -112,7 +113,7 @@ impl Engine {
             let newest = *newest;
             self.mark_read(id, newest);
         }
-        Ok(Reply::Log { rows: shown })
+        Ok(Reply::Log { conversation: id.to_string(), rows: shown })
     }
 
     fn list(&self, view: &dyn View) -> Result<Reply, RpcError> {
@@ -164,7 +165,7 @@ impl Engine {
             device: self.key.device().to_string(),
             peer: self.peer.to_string(),
             online: !self.listening.is_empty(),
-            addresses: self.listening.iter().map(ToString::to_string).collect(),
+            addresses: self.listening.iter().map(|(_, dialable)| dialable.to_string()).collect(),
             links: count(self.links.len()),
             conversations: count(self.conversations.len()),
             behind: self.conversations.iter().flat_map(|(id, c)| self.behind(id, c)).collect(),

@@ -1,0 +1,177 @@
+//! A running peer: the engine, the store and the network joined. This is what front ends hold.
+//!
+//! ```text
+//!   front end ──call──►┐                        ┌──► writer thread ──► journal (group commit)
+//!   network ──event──► │  the loop (run.rs):    │──► compactor thread ──► snapshots
+//!   disk ──persisted──►├─ Engine::handle(now,…) ┼──► index (write-behind)
+//!   tick ────────────► │  effects, in order     │──► network
+//!                      └────────────────────────┴──► replies, events
+//! ```
+//!
+//! The loop is the only place that reads the clock; everything that waits or blocks stands beside it.
+
+mod compactor;
+mod home;
+mod run;
+mod writer;
+
+use std::path::PathBuf;
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub use crate::engine::Notice;
+pub use home::{Identified, init};
+
+use crate::id::{Address, DeviceId, PeerId};
+use crate::rpc::socket::Answer;
+use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
+use crate::store::StoreError;
+
+/// Calls that wait to be handled.
+const MAX_QUEUED_CALLS: usize = 1024;
+
+/// Events and notices that are kept for a slow follower; beyond, it misses the oldest and is told so.
+const MAX_QUEUED_EVENTS: usize = 4096;
+
+/// Where a peer lives, and whether it goes online.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// The folder that [`init`] made.
+    pub home: PathBuf,
+    /// How to reach others; `None` only opens the store.
+    pub network: Option<Network>,
+}
+
+/// How a peer reaches others.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// Where to listen. Empty: where it listened last, or else at any address and port.
+    pub listen: Vec<Address>,
+    /// Whether to find peers on the local network.
+    pub mdns: bool,
+    /// Peers to dial.
+    pub peers: Vec<Address>,
+}
+
+/// A running peer. Cheap to clone; call [`Node::stop`] to end it in order.
+#[derive(Clone)]
+pub struct Node {
+    device: DeviceId,
+    peer: PeerId,
+    calls: mpsc::Sender<run::Asked>,
+    events: broadcast::Sender<Event>,
+    notices: broadcast::Sender<Notice>,
+}
+
+/// Why a peer cannot start. The messages say what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// Nobody lives here yet.
+    #[error("there is no home in {0}: run `bayou init --name YOU` first, or choose another with --home")]
+    NoHome(PathBuf),
+    /// Somebody lives here already.
+    #[error("{0} is a home already: use it, or choose another with --home")]
+    HomeExists(PathBuf),
+    /// The name cannot be used.
+    #[error("a name has 1 to {max} bytes and no control characters", max = crate::authority::MAX_NAME)]
+    BadName,
+    /// The identity file is not what was written.
+    #[error("the identity in {0} cannot be read: restore the file from a backup")]
+    BadIdentity(PathBuf),
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The engine cannot start from what is kept.
+    #[error("{0}")]
+    Engine(#[from] crate::engine::OpenError),
+    /// The network failed.
+    #[error("{0}")]
+    Net(#[from] crate::net::NetError),
+    /// The machine failed.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl NodeError {
+    /// Returns the kind of failure that a front end reports.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            NodeError::NoHome(_) => ErrorCode::NotFound,
+            NodeError::HomeExists(_) | NodeError::BadName => ErrorCode::Invalid,
+            NodeError::Net(crate::net::NetError::BadAddress(_)) => ErrorCode::Invalid,
+            _ => ErrorCode::Machine,
+        }
+    }
+}
+
+impl Node {
+    /// Opens a home and starts its peer. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the home does not exist, is in use or damaged, or the network cannot start.
+    pub async fn start(config: NodeConfig) -> Result<Node, NodeError> {
+        let (calls, asked) = mpsc::channel(MAX_QUEUED_CALLS);
+        let (events, _) = broadcast::channel(MAX_QUEUED_EVENTS);
+        let (notices, _) = broadcast::channel(MAX_QUEUED_EVENTS);
+        let (started, ready) = oneshot::channel();
+        let told = run::Told { events: events.clone(), notices: notices.clone() };
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("bayou-loop".into())
+            .spawn(move || runtime.block_on(run::run(config, asked, told, started)))
+            .map_err(|error| NodeError::Io(error.to_string()))?;
+        let (device, peer) = ready.await.map_err(|_| NodeError::Io("the peer ended while starting".into()))??;
+        Ok(Node { device, peer, calls, events, notices })
+    }
+
+    /// Returns the device.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// Returns the peer's name on the network.
+    pub fn peer(&self) -> PeerId {
+        self.peer
+    }
+
+    /// Carries out a request. What it changes is durable when the reply comes.
+    ///
+    /// # Errors
+    /// What went wrong, in words, with what to do about it.
+    pub async fn call(&self, request: Request) -> Result<Reply, RpcError> {
+        let gone = || RpcError::new(ErrorCode::Machine, "the peer has stopped");
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(run::Asked::Call(request, reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Returns the rows of all conversations from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Returns what the person who runs this peer may want to see, from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    /// Stops the peer: closes its links and waits until everything is written.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        if self.calls.send(run::Asked::Stop(done)).await.is_ok() {
+            // An error only says that it had stopped already.
+            stopped.await.ok();
+        }
+    }
+}
+
+impl Answer for Node {
+    async fn answer(&self, request: Request) -> Result<Reply, RpcError> {
+        self.call(request).await
+    }
+
+    fn follow(&self) -> broadcast::Receiver<Event> {
+        self.events()
+    }
+}

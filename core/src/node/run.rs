@@ -1,0 +1,297 @@
+//! The loop: the only place that reads the clock and draws entropy. It gives inputs to the engine, one at a time, and
+//! executes the effects in order.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+use super::{Network, NodeConfig, NodeError, compactor, home, writer};
+use crate::engine::{CallId, Config, Effect, Engine, Input, Notice};
+use crate::id::{Address, DeviceId, PeerId};
+use crate::identity::Identity;
+use crate::net::{Net, NetConfig, NetEvent};
+use crate::rpc::{Event, Reply, Request, RpcError};
+use crate::store::Store;
+use crate::store::disk::DiskStore;
+use crate::time::Timestamp;
+
+/// How often the engine is told that time has passed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a holder of the node asks of the loop.
+pub(super) enum Asked {
+    Call(Request, oneshot::Sender<Result<Reply, RpcError>>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Whom the loop tells.
+pub(super) struct Told {
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) notices: broadcast::Sender<Notice>,
+}
+
+type Started = oneshot::Sender<Result<(DeviceId, PeerId), NodeError>>;
+
+/// Runs a peer until it is told to stop or every handle is dropped.
+pub(super) async fn run(config: NodeConfig, asked: mpsc::Receiver<Asked>, told: Told, started: Started) {
+    match Shell::open(config, told) {
+        Ok((shell, inputs)) => {
+            // Who started us may be gone already; then the loop ends with its first look at `asked`.
+            started.send(Ok((shell.engine.device(), shell.peer))).ok();
+            shell.serve(asked, inputs).await;
+        }
+        Err(error) => {
+            started.send(Err(error)).ok();
+        }
+    }
+}
+
+/// Where inputs come from.
+struct Inputs {
+    /// The writer's and the compactor's answers.
+    disk: mpsc::Receiver<Input>,
+    net: Option<mpsc::Receiver<NetEvent>>,
+}
+
+/// The engine with its arms and legs.
+struct Shell {
+    home: PathBuf,
+    peer: PeerId,
+    engine: Engine,
+    store: Arc<DiskStore>,
+    batches: SyncSender<writer::Job>,
+    snapshots: SyncSender<compactor::Job>,
+    threads: Vec<JoinHandle<()>>,
+    net: Option<Net>,
+    told: Told,
+    listening: Vec<Address>,
+    calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
+    next_call: u64,
+    /// Batches that are on their way to disk.
+    unwritten: usize,
+}
+
+impl Shell {
+    fn open(config: NodeConfig, told: Told) -> Result<(Self, Inputs), NodeError> {
+        let NodeConfig { home, network } = config;
+        let identity = home::load(&home)?;
+        let (store, opened) = DiskStore::open(&home)?;
+        for damage in &opened.damage {
+            tracing::warn!("{damage}");
+        }
+        let store = Arc::new(store);
+        let peer = home::identified(&identity).peer;
+        let (answers, disk) = mpsc::channel(writer::MAX_BATCHES + 64);
+        let (batches, writing) = writer::start(store.clone(), answers.clone()).map_err(io)?;
+        let (snapshots, compacting) = compactor::start(store.clone(), answers).map_err(io)?;
+        let (net, events) = match &network {
+            Some(network) => start_net(&home, &identity, network).map(|(net, events)| (Some(net), Some(events)))?,
+            None => (None, None),
+        };
+        let config = Config { identity, peer, instance: home::instance(&home)?, seed: home::random()? };
+        let (engine, effects) = Engine::open(config, now(), &*store)?;
+        let mut shell = Shell {
+            home,
+            peer,
+            engine,
+            store,
+            batches,
+            snapshots,
+            threads: vec![writing, compacting],
+            net,
+            told,
+            listening: Vec::new(),
+            calls: HashMap::new(),
+            next_call: 0,
+            unwritten: 0,
+        };
+        shell.execute(effects);
+        for address in network.into_iter().flat_map(|network| network.peers) {
+            let (address, peer) = crate::net::split_peer(&address)?;
+            shell.handle(Input::Known(peer, address));
+        }
+        Ok((shell, Inputs { disk, net: events }))
+    }
+
+    async fn serve(mut self, mut asked: mpsc::Receiver<Asked>, mut inputs: Inputs) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let done = loop {
+            let room = self.unwritten < writer::MAX_BATCHES / 2;
+            tokio::select! {
+                biased;
+                Some(answer) = inputs.disk.recv() => self.handle(answer),
+                _ = ticks.tick() => self.handle(Input::Tick),
+                Some(event) = next(&mut inputs.net), if room => self.net_event(event),
+                call = asked.recv(), if room => match call {
+                    Some(Asked::Call(request, reply)) => self.call(request, reply),
+                    Some(Asked::Stop(done)) => break Some(done),
+                    None => break None,
+                },
+            }
+        };
+        self.stop(inputs.disk).await;
+        if let Some(done) = done {
+            done.send(()).ok();
+        }
+    }
+
+    fn call(&mut self, request: Request, reply: oneshot::Sender<Result<Reply, RpcError>>) {
+        if let Request::Dial { address } = &request {
+            let result = match crate::net::split_peer(&Address(address.clone())) {
+                Ok((address, peer)) => {
+                    self.handle(Input::Known(peer, address));
+                    Ok(Reply::Done { done: true })
+                }
+                Err(error) => Err(RpcError::new(crate::rpc::ErrorCode::Invalid, error.to_string())),
+            };
+            reply.send(result).ok();
+            return;
+        }
+        let call = CallId(self.next_call);
+        self.next_call += 1;
+        self.calls.insert(call, reply);
+        self.handle(Input::Call(call, request));
+    }
+
+    fn net_event(&mut self, event: NetEvent) {
+        let input = match event {
+            NetEvent::Listening(address) => {
+                self.listening.push(address.clone());
+                home::note_listening(&self.home, &self.listening);
+                Input::Listening { dialable: crate::net::with_peer(&address, self.peer), address }
+            }
+            NetEvent::LinkUp { peer, binding, address, listens } => Input::LinkUp { peer, binding, address, listens },
+            NetEvent::LinkDown(peer) => Input::LinkDown(peer),
+            NetEvent::Frame(peer, bytes) => Input::Frame(peer, bytes),
+            NetEvent::Congested(peer) => Input::Congested(peer),
+            NetEvent::Drained(peer) => Input::Drained(peer),
+            NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
+            NetEvent::DialFailed(_, _, why) => return tracing::debug!("a dial came to nothing: {why}"),
+        };
+        self.handle(input);
+    }
+
+    fn handle(&mut self, input: Input) {
+        match &input {
+            Input::Persisted(tickets) => self.unwritten = self.unwritten.saturating_sub(tickets.len()),
+            Input::NotPersisted(..) => self.unwritten = self.unwritten.saturating_sub(1),
+            _ => {}
+        }
+        let effects = self.engine.handle(now(), input, &*self.store);
+        self.execute(effects);
+    }
+
+    fn execute(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Persist(ticket, batch) => {
+                    self.unwritten += 1;
+                    // The queue holds more than `room` lets in; the thread ends only with this sender.
+                    self.batches.send((ticket, batch)).ok();
+                }
+                Effect::Index(ops, complete) => {
+                    if let Err(error) = self.store.index(ops, complete) {
+                        tracing::warn!("the index lags behind: {error}");
+                    }
+                }
+                Effect::Snapshot(stream, covers, image) => {
+                    if self.snapshots.try_send((stream, covers, image)).is_err() {
+                        tracing::debug!("too many snapshots wait; the stream is compacted later");
+                    }
+                }
+                Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
+                Effect::Close(peer) => self.with_net(|net| net.close(peer)),
+                Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
+                Effect::Reply(call, result) => {
+                    if let Some(reply) = self.calls.remove(&call) {
+                        reply.send(*result).ok();
+                    }
+                }
+                Effect::Emit(event) => drop(self.told.events.send(event)),
+                Effect::Notice(notice) => self.notice(notice),
+            }
+        }
+    }
+
+    fn with_net(&self, act: impl FnOnce(&Net)) {
+        if let Some(net) = &self.net {
+            act(net);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match &notice {
+            Notice::Listening(address) => tracing::info!(%address, "listening"),
+            Notice::Problem(problem) => tracing::warn!("{problem}"),
+            Notice::Linked(peer) => tracing::info!(peer = peer.fmt_short(), "linked"),
+            Notice::Unlinked(peer) => tracing::info!(peer = peer.fmt_short(), "unlinked"),
+        }
+        // Nobody may be listening.
+        self.told.notices.send(notice).ok();
+    }
+
+    /// Lets go of everything in order: links, what is on its way to disk, the index.
+    async fn stop(mut self, mut disk: mpsc::Receiver<Input>) {
+        if let Some(net) = self.net.take() {
+            net.stop().await;
+        }
+        while self.unwritten > 0 {
+            let Some(answer) = disk.recv().await else { break };
+            self.handle(answer);
+        }
+        drop((self.batches, self.snapshots, disk));
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the peer ended badly");
+            }
+        }
+        if let Err(error) = self.store.settle() {
+            tracing::warn!("the index was not settled and will be mended at the next start: {error}");
+        }
+    }
+}
+
+/// Starts the network where we listened last, so that others find us; somewhere else if that is taken.
+fn start_net(
+    home: &std::path::Path,
+    identity: &Identity,
+    network: &Network,
+) -> Result<(Net, mpsc::Receiver<NetEvent>), NodeError> {
+    let [a, b, c, d, e, f, g, h] = home::random()?;
+    let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    let config = |listen| NetConfig { secret: *identity.transport_seed(), listen, mdns: network.mdns, boot };
+    if !network.listen.is_empty() {
+        return Ok(Net::start(config(network.listen.clone()))?);
+    }
+    match Net::start(config(home::listened(home))) {
+        Ok(started) => Ok(started),
+        Err(error) => {
+            tracing::info!("listening elsewhere than last time: {error}");
+            Ok(Net::start(config(Vec::new()))?)
+        }
+    }
+}
+
+async fn next(net: &mut Option<mpsc::Receiver<NetEvent>>) -> Option<NetEvent> {
+    match net {
+        Some(net) => net.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn io(error: std::io::Error) -> NodeError {
+    NodeError::Io(error.to_string())
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
