@@ -95,3 +95,25 @@ impl Catalogue {
         idle
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_goes_when_the_last_stream_that_uses_it_is_covered() {
+        let place = |lsn, file| Place { lsn: Lsn(lsn), offset: 0, file, len: 20 };
+        let other = StreamId::Control(crate::id::ConversationId([1; 32]));
+        let mut catalogue = Catalogue::default();
+        catalogue.note(StreamId::Local, place(1, 1));
+        catalogue.note(StreamId::Local, place(1, 1)); // Two records of one batch.
+        catalogue.note(other, place(1, 1));
+        catalogue.note(other, place(2, 2));
+        catalogue.cover(StreamId::Local, Lsn(1));
+        assert!(catalogue.take_idle_files(2).is_empty());
+        catalogue.cover(other, Lsn(1));
+        assert_eq!(catalogue.take_idle_files(2), [1]);
+        assert_eq!(catalogue.of(other).tail, [place(2, 2)]);
+        assert_eq!(catalogue.beyond(Some(Lsn(1))), [other]);
+    }
+}
