@@ -72,9 +72,11 @@ enum Column {
 
 fn column(spec: u64) -> Option<Column> {
     const ACTORS: u64 = 2;
+    const COUNTERS: u64 = 1 << 32; // of operations; decoding a larger one panics
     Some(match spec {
         0x01 => Column::Numbers { below: ACTORS },
-        0x02 | 0x42 | 0x56 => Column::Numbers { below: u64::MAX },
+        0x02 => Column::Numbers { below: COUNTERS },
+        0x42 | 0x56 => Column::Numbers { below: u64::MAX },
         0x15 => Column::Strings,
         0x34 => Column::Flags,
         0x57 => Column::Raw,
