@@ -138,6 +138,7 @@ impl Segment {
         });
         match self.chains.get_mut(&gated.actor) {
             Some(chain) => {
+                debug_assert_eq!(chain.seq() as usize + gated.changes.len(), gated.tip.seq as usize, "gated before");
                 chain.links.extend(links);
                 chain.tip = gated.tip;
             }
@@ -252,3 +253,6 @@ impl Segment {
         gate::entries(&self.genesis, self.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;
