@@ -1,0 +1,4 @@
+//! Stories and attacks, in one binary.
+
+mod gate;
+mod gate_fuzz;
