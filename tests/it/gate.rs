@@ -84,7 +84,9 @@ fn refuses(room: &Segment, attack: &str, run: Vec<Sent>, expected: Refusal) {
     assert_eq!(state(room), before, "{attack}");
 }
 
-fn state(room: &Segment) -> (Vector, Vector, Vec<(ActorId, ChangeHash)>, Option<Vec<u8>>) {
+type State = (Vector, Vector, Vec<(ActorId, ChangeHash)>, Option<Vec<u8>>);
+
+fn state(room: &Segment) -> State {
     (room.vector().clone(), room.admitted(), room.heads().collect(), room.image())
 }
 

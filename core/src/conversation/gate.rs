@@ -41,6 +41,7 @@ pub struct Sent {
 
 /// What the gate says of a run.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "short-lived, one for each run")]
 pub enum Outcome {
     /// It continues its chain; these changes are new.
     Next(Gated),
@@ -188,6 +189,7 @@ fn parse(bytes: &[u8]) -> Result<Change, Refusal> {
 }
 
 /// Where the first new change of a run stands.
+#[expect(clippy::large_enum_variant, reason = "short-lived, one for each run")]
 enum Place {
     Known,
     Early,

@@ -102,7 +102,7 @@ fn columns(body: &mut Reader<'_>) -> Result<(), &'static str> {
         let mut data = Reader(body.take(len)?);
         match column(spec).ok_or("unknown column")? {
             Column::Numbers { below } => {
-                runs(&mut data, |data| if data.unsigned()? < below { Ok(()) } else { Err("value") })?
+                runs(&mut data, |data| if data.unsigned()? < below { Ok(()) } else { Err("value") })?;
             }
             Column::Strings => runs(&mut data, |data| data.size().and_then(|len| data.take(len)).map(drop))?,
             Column::Flags => flags(&mut data)?,

@@ -65,10 +65,10 @@ fn take(segment: &mut Segment, run: Vec<Sent>) -> Vec<Entry> {
     segment.apply(vec![run]).unwrap()
 }
 
+type State = (Vector, Vector, Vec<(ActorId, ChangeHash)>, Vec<Entry>, Vec<Payload>, Vec<PayloadHash>);
+
 /// All that two segments must have in common to be the same.
-fn state(
-    segment: &Segment,
-) -> (Vector, Vector, Vec<(ActorId, ChangeHash)>, Vec<Entry>, Vec<Payload>, Vec<PayloadHash>) {
+fn state(segment: &Segment) -> State {
     let mut entries = segment.entries();
     entries.sort_by_key(|entry| entry.id);
     let payloads = segment.payloads.held().map(|(_, payload)| payload.clone()).collect();
