@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bayou_core::conversation::SEGMENT_CHANGES;
 use bayou_core::rpc::Request;
 use bayou_core::store::memory::MemoryStore;
 use bayou_tests::network::Weather;
@@ -40,6 +41,18 @@ fn convergence_of_many_worlds() {
         story.end()
     });
     println!("{total} worlds converged: {summary:?}");
+}
+
+/// Conversations that fill their first segment, with people who were away when the second was opened.
+#[test]
+fn convergence_of_long_conversations() {
+    let summary = each(0..number("BAYOU_LONG_SEEDS").unwrap_or(4), |seed| {
+        let mut story = Story::begin(seed);
+        story.fill_a_segment();
+        story.unfold(STEPS);
+        story.end()
+    });
+    println!("long conversations converged: {summary:?}");
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -115,7 +128,9 @@ impl Story {
         let mut world = World::new(seed);
         let people = 5 + usize::try_from(seed % 3).unwrap();
         let people: Vec<Who> = NAMES.iter().take(people).map(|name| world.person(name)).collect();
-        world.begin("river", &people);
+        // More than are kept open at once, in some worlds.
+        let conversations = [1, 1, 1, 2, 1, 12][usize::try_from(seed % 6).unwrap()];
+        (0..conversations).for_each(|number| world.begin(&format!("river {number}"), &people));
         let wrong = [0, 7 * YEAR, -30 * YEAR, 3 * MINUTE, -MINUTE, 0, 40 * YEAR];
         for who in people {
             world.peers[who].clock = wrong[who];
@@ -123,6 +138,22 @@ impl Story {
         let room = if seed.is_multiple_of(2) { 4 } else { 64 };
         world.network.weather = Weather { delay: 10 + seed % 400, room, rough: true };
         Story { world, summary: Summary::default(), copy: None, backup: None, words: 0 }
+    }
+
+    /// Some write as much as a segment takes while the others are away; then most of them meet.
+    fn fill_a_segment(&mut self) {
+        self.world.network.weather = Weather::CALM;
+        let (writers, readers) = ([0, 1, 2], [0, 1, 2, 3]);
+        for number in 0..SEGMENT_CHANGES / 3 + 20 {
+            for who in writers {
+                let (text, conversation) = (format!("{number} by {who}"), self.world.conversation(0));
+                self.world.asks(who, Request::Send { conversation, text });
+            }
+        }
+        self.world.run(20_000);
+        self.world.link_all(&readers);
+        self.world.run(60_000);
+        self.world.network.weather = Weather { delay: 100, room: 64, rough: true };
     }
 
     fn unfold(&mut self, steps: u64) {
@@ -173,12 +204,14 @@ impl Story {
         let any = dice.pick(&any).map(|(id, _)| id.to_string()).or_else(|| own.clone());
         let emoji = (*dice.pick(&EMOJI).unwrap()).to_owned();
         let off = dice.one_in(3);
+        let number = self.world.dice.below(self.world.invites.len() as u64);
+        let conversation = self.world.conversation(usize::try_from(number).unwrap());
         let text = self.text();
         let request = match (kind, own, any) {
             (0..2, Some(message), _) => Request::Edit { message, text },
             (2, Some(message), _) => Request::Delete { message },
             (3..6, _, Some(message)) => Request::React { message, emoji, off },
-            _ => Request::Send { conversation: self.world.conversation(0), text },
+            _ => Request::Send { conversation, text },
         };
         self.world.asks(who, request);
     }

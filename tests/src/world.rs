@@ -428,7 +428,7 @@ impl World {
             match self.disagreement() {
                 None => {
                     // Bodies that were deleted are compacted away, one stream a tick.
-                    self.run(TICK_MS * 20);
+                    self.run(TICK_MS * 120);
                     return;
                 }
                 Some(what) => last = what,
