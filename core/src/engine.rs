@@ -100,6 +100,8 @@ struct Conversation {
     orphans: BTreeSet<EntryId>,
     /// Bodies that have not arrived, and the row that lacks each.
     wants: BTreeMap<(u32, PayloadHash), EntryId>,
+    /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
+    erasing: BTreeMap<(u32, PayloadHash), bool>,
     /// Our own chains, and how much of each a member was heard to have. We ourselves have all of it.
     acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
     /// Our newest entries: segment, sequence number, id.
@@ -117,6 +119,7 @@ impl Conversation {
             heads: BTreeMap::new(),
             orphans: BTreeSet::new(),
             wants: BTreeMap::new(),
+            erasing: BTreeMap::new(),
             acks: BTreeMap::new(),
             recent: VecDeque::new(),
             read: EntryId::MIN,

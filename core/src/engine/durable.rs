@@ -14,7 +14,7 @@ use crate::authority::ControlRecord;
 use crate::conversation::{EntryId, Payload, SegmentId, Sent, Vector, Verified};
 use crate::envelope::{Frame, Told};
 use crate::gossip;
-use crate::id::{ActorId, ConversationId, DeviceId, PeerId, StreamId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
 use crate::rpc::Reply;
 use crate::store::{IndexOp, Lsn};
 use crate::sync::SegmentHeads;
@@ -29,6 +29,8 @@ pub(super) enum Pending {
     Controls { id: ConversationId, records: Vec<ControlRecord>, from: Option<PeerId> },
     /// Show bodies that were missing.
     Bodies(SegmentId, Vec<Payload>),
+    /// Nothing more, but try again if it is not kept.
+    Erased(SegmentId, PayloadHash),
     /// Begin to take part in a conversation, and answer who asked for it.
     Joined { call: CallId, id: ConversationId },
     /// Nothing more.
@@ -84,6 +86,7 @@ impl Engine {
         match pending {
             Pending::Controls { id, records, from } => self.controls_settled(now, id, records, from, view),
             Pending::Bodies(id, payloads) => self.bodies_settled(id, payloads, view),
+            Pending::Erased(id, _) => self.shelf.release(id, 1),
             Pending::Joined { call, id } => {
                 self.reply(call, Ok(Reply::New { conversation: id.to_string() }));
                 self.share_everywhere(now);
@@ -264,6 +267,7 @@ impl Engine {
                     );
                     self.reply(call, Err(machine(why)));
                 }
+                Pending::Erased(id, hash) => self.erase_later(id, hash),
                 _ => {}
             }
         }

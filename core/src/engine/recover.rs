@@ -194,6 +194,10 @@ impl Conversation {
                 self.wants.insert((segment, PayloadHash(hash)), row);
             }
         }
+        for (key, _) in all(keys::Part::Erasing)? {
+            let (Some(segment), Some(hash)) = (keys::segment(&key), keys::last32(&key)) else { continue };
+            self.erasing.insert((segment, PayloadHash(hash)), false);
+        }
         for (key, value) in all(keys::Part::Acks)? {
             let place = keys::segment(&key).zip(keys::ack_actor(&key));
             let (Some(place), Some(device), Ok(seq)) = (place, keys::last32(&key), postcard::from_bytes(&value)) else {

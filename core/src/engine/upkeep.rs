@@ -33,6 +33,8 @@ struct TailState {
     erased: bool,
     /// When something came last.
     at: Timestamp,
+    /// After a snapshot failed: when to try again.
+    retry: Timestamp,
     /// A snapshot is on its way to disk.
     writing: bool,
 }
@@ -56,7 +58,9 @@ impl Tails {
     fn due(&self, now: Timestamp) -> Option<StreamId> {
         let due = |state: &TailState| {
             let grown = state.records > MIN_TAIL.max(state.compacted / 4);
-            !state.writing && (grown || state.erased || (state.records > 0 && now.since(state.at) > QUIET_MS))
+            !state.writing
+                && state.retry <= now
+                && (grown || state.erased || (state.records > 0 && now.since(state.at) > QUIET_MS))
         };
         self.0.iter().find(|(_, state)| due(state)).map(|(stream, _)| *stream)
     }
@@ -77,6 +81,7 @@ impl Engine {
             }
             self.ask(now, peer, view);
         }
+        self.erase_again(view);
         self.compact(view, now);
     }
 
@@ -107,8 +112,13 @@ impl Engine {
         if let Some(state) = self.tails.0.get_mut(&stream) {
             state.writing = false;
             if result.is_err() {
-                state.records += 1;
-                state.at = now.plus(RETRY_MS).max(state.at);
+                // What is to be compacted away may have been erased.
+                state.erased = true;
+                state.retry = now.plus(RETRY_MS);
+            }
+            // What was erased after the image was made waits for the next.
+            if let (StreamId::Segment(conversation, number), false) = (stream, state.erased) {
+                self.erased(SegmentId { conversation, number });
             }
         }
         if let Err(error) = result {
