@@ -65,8 +65,9 @@ impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
         let mut runs: BTreeMap<SegmentId, Vec<(Verified, Vec<Sent>, Origin)>> = BTreeMap::new();
         let mut others = Vec::new();
+        let mut last = self.complete;
         for (ticket, lsn) in tickets {
-            self.complete = self.complete.max(lsn);
+            last = last.max(lsn);
             for pending in self.pending.remove(&ticket).unwrap_or_default() {
                 match pending {
                     Pending::Run { id, run, sent, origin } => runs.entry(id).or_default().push((run, sent, origin)),
@@ -77,8 +78,15 @@ impl Engine {
         for pending in others {
             self.settled(now, pending, view);
         }
+        // Only the last change to the index says that it is complete: a crash after half of them must not pass for all.
+        let newest = runs.pop_last();
         for (id, runs) in runs {
             self.apply(now, id, runs, view);
+        }
+        self.complete = last;
+        match newest {
+            Some((id, runs)) => self.apply(now, id, runs, view),
+            None => self.effects.push(Effect::Index(Vec::new(), last)),
         }
     }
 
