@@ -2,8 +2,10 @@
 
 mod cli;
 mod convergence;
+mod crash;
 mod gate;
 mod gate_fuzz;
 mod net;
 mod store;
+mod stories;
 mod tidy;
