@@ -9,6 +9,7 @@ pub mod craft;
 pub mod dice;
 pub mod lan;
 pub mod lines;
+pub mod mallory;
 pub mod network;
 pub mod peer;
 pub mod process;

@@ -151,3 +151,9 @@ pub fn places(store: &MemoryStore, text: &str) -> Vec<String> {
     }
     places
 }
+
+/// Returns how many bytes a store keeps, without its index.
+pub fn bytes(store: &MemoryStore) -> usize {
+    let kept = store.streams().into_iter().map(|stream| store.read(stream).expect("memory"));
+    kept.flat_map(|kept| kept.tail.into_iter().chain(kept.image)).map(|bytes| bytes.len()).sum()
+}
