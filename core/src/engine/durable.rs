@@ -273,7 +273,7 @@ impl Engine {
 /// Joins runs of one chain that follow each other, and cuts them into frames of a bounded size.
 ///
 /// Cuts fall only between runs as they came, so that each piece ends at a signature that was checked.
-fn frames(runs: Vec<(ActorId, Vec<Sent>)>) -> Vec<Vec<Vec<Sent>>> {
+pub(super) fn frames(runs: Vec<(ActorId, Vec<Sent>)>) -> Vec<Vec<Vec<Sent>>> {
     let (mut frames, mut frame, mut weight) = (Vec::new(), BTreeMap::<ActorId, Vec<Sent>>::new(), 0);
     for (actor, run) in runs {
         let size: usize = run.iter().map(Sent::weight).sum();
