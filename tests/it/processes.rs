@@ -139,7 +139,7 @@ fn a_peer_that_missed_a_thousand_messages_gets_them_all() -> Story {
 fn a_second_process_on_the_same_home_is_refused_in_words() -> Story {
     let alice = Peer::spawn("alice")?;
     let refused = alice.command(&["serve", "--no-mdns"]).unwrap_err().to_string();
-    assert!(refused.contains("in use") && refused.contains("--home"), "{refused}");
+    assert!(refused.contains("already running") && refused.contains("--home") && refused.contains("exit status: 5"), "{refused}");
     alice.begins("still serves")?;
     Ok(())
 }

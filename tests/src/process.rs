@@ -24,9 +24,9 @@ pub struct Peer {
     folder: TempDir,
     /// The network namespace that it serves in, if not ours.
     host: Option<String>,
-    serving: Option<Running>,
-    /// By conversation: the rows as they come and change.
+    /// By conversation: the rows as they come and change. Dropped before the peer that they follow, or they would complain.
     followed: BTreeMap<String, Running>,
+    serving: Option<Running>,
 }
 
 /// A process and what it printed. Killed when dropped.
