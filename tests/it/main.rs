@@ -1,6 +1,8 @@
 //! All stories, all attacks and all house rules, in one binary.
 
 mod cli;
+mod gate;
+mod gate_fuzz;
 mod lab;
 mod net;
 mod processes;

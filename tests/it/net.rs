@@ -9,9 +9,9 @@ mod stranger;
 use std::time::Duration;
 
 use bayou_core::id::{Address, PeerId};
-use bayou_core::net::{MAX_FRAME, NetEvent, peer_of, with_peer};
+use bayou_core::net::{MAX_FRAME, Net, NetConfig, NetEvent, peer_of, split_peer, with_peer};
 use bytes::Bytes;
-use end::{End, QUIC, TCP, link};
+use end::{End, QUIC, TCP, link, linked};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use stranger::{Stranger, frame};
@@ -85,8 +85,7 @@ async fn dials_that_cross_leave_one_connection_and_one_link() {
         let (mut alice, mut bob) = (End::start(100 + round, listen).await, End::start(200 + round, listen).await);
         alice.net.dial(Some(bob.peer()), vec![bob.address.clone()]);
         bob.net.dial(Some(alice.peer()), vec![alice.address.clone()]);
-        let (at_alice, at_bob) = tokio::join!(alice.link_up(bob.net.peer()), bob.link_up(alice.net.peer()));
-        assert_eq!(at_alice, at_bob);
+        linked(&mut alice, &mut bob).await;
         alice.net.send(bob.peer(), Bytes::from_static(b"over"));
         bob.net.send(alice.peer(), Bytes::from_static(b"and back"));
         assert_eq!(bob.frame(alice.peer()).await, "over");
@@ -114,12 +113,41 @@ async fn dials_that_cross_leave_one_connection_and_one_link() {
 }
 
 #[tokio::test]
+async fn peers_that_find_each_other_on_the_local_network_link_once() {
+    let found = |secret| {
+        let config = NetConfig { secret: [secret; 32], listen: Vec::new(), mdns: true, boot: secret.into() };
+        Net::start(config).unwrap()
+    };
+    let ((alice, mut at_alice), (bob, mut at_bob)) = (found(31), found(32));
+    let up = |events: &[NetEvent], other| {
+        events.iter().filter(|event| matches!(event, NetEvent::LinkUp { peer, .. } if *peer == other)).count()
+    };
+    let (mut alices, mut bobs) = (Vec::new(), Vec::new());
+    // Longer than the second that the larger peer waits before it dials as well.
+    let ripe = sleep(Duration::from_secs(4));
+    tokio::pin!(ripe);
+    loop {
+        tokio::select! {
+            Some(event) = at_alice.recv() => alices.push(event),
+            Some(event) = at_bob.recv() => bobs.push(event),
+            () = &mut ripe => break,
+        }
+    }
+    if !alices.iter().any(|event| matches!(event, NetEvent::Discovered(peer, _) if *peer == bob.peer())) {
+        println!("skipped: no interface here carries multicast");
+        return;
+    }
+    assert_eq!((up(&alices, bob.peer()), up(&bobs, alice.peer())), (1, 1));
+    assert!(!alices.contains(&NetEvent::LinkDown(bob.peer())) && !bobs.contains(&NetEvent::LinkDown(alice.peer())));
+}
+
+#[tokio::test]
 async fn a_linked_peer_is_not_dialled_again() {
     let (mut alice, mut bob) = (End::start(1, QUIC).await, End::start(2, QUIC).await);
     link(&mut alice, &mut bob).await;
     alice.net.dial(Some(bob.peer()), vec![bob.address.clone()]);
     bob.net.dial(Some(alice.peer()), vec![alice.address.clone()]);
-    let (unnamed, _) = bayou_core::net::split_peer(&bob.address).unwrap();
+    let (unnamed, _) = split_peer(&bob.address).unwrap();
     alice.net.dial(None, vec![unnamed]);
     let one_is_left = async {
         // The unnamed dial reaches bob, is found needless, and is closed.
@@ -152,7 +180,7 @@ async fn who_closes_or_stops_is_gone_at_once() {
 #[tokio::test]
 async fn a_failed_dial_says_why() {
     let (mut alice, bob) = (End::start(1, TCP).await, End::start(2, TCP).await);
-    let (bobs_address, _) = bayou_core::net::split_peer(&bob.address).unwrap();
+    let (bobs_address, _) = split_peer(&bob.address).unwrap();
 
     alice.net.dial(None, vec![Address("/ip4/127.0.0.1/tcp/1".into())]);
     assert_eq!(alice.dial_failed().await, "refused: nobody listens there");
@@ -162,6 +190,10 @@ async fn a_failed_dial_says_why() {
 
     alice.net.dial(None, vec![alice.address.clone()]);
     assert_eq!(alice.dial_failed().await, "that is this peer itself");
+
+    let (alices_address, _) = split_peer(&alice.address).unwrap();
+    alice.net.dial(None, vec![alices_address]);
+    assert!(alice.dial_failed().await.contains("only this peer's own"));
 
     alice.net.dial(Some(bob.peer()), vec![alice.address.clone()]);
     assert_eq!(alice.dial_failed().await, "the address names another peer");

@@ -1,5 +1,6 @@
 //! The harness: what the stories, the demo and the benchmarks are told with.
 
+pub mod craft;
 pub mod lan;
 pub mod lines;
 pub mod process;

@@ -9,6 +9,8 @@
 //! depends on a clock, on the order of arrival between chains or on counts across chains; those may delay, never refuse,
 //! or peers would differ for ever.
 
+use std::collections::BTreeSet;
+
 use automerge::legacy::{Key, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ use super::prescan::prescan;
 use super::record::{Entry, MAX_RECORD, Record};
 use super::schema::{Genesis, MAX_CHAIN_BYTES, MAX_CHAIN_CHANGES, SegmentId, actor_id};
 use crate::crypto::Signature;
-use crate::id::{ActorId, ChangeHash, DeviceId};
+use crate::id::{ActorId, ChangeHash, DeviceId, PayloadHash};
 use crate::time::Hlc;
 
 /// A change as it travels and as it is kept: with its proof, and with the bodies that its sender has.
@@ -46,6 +48,7 @@ impl Sent {
 
 /// What the gate says of a run.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "short-lived, one for each run")]
 pub enum Outcome {
     /// It continues its chain; these changes are new.
     Next(Gated),
@@ -193,6 +196,7 @@ fn parse(bytes: &[u8]) -> Result<Change, Refusal> {
 }
 
 /// Where the first new change of a run stands.
+#[expect(clippy::large_enum_variant, reason = "short-lived, one for each run")]
 enum Place {
     Known,
     Early,
@@ -307,12 +311,9 @@ pub(super) fn entries(
     Ok(entries)
 }
 
-/// Keeps the payloads that the entries refer to; anything else that came along is dropped.
+/// Keeps the payloads that the entries refer to, each once; anything else that came along is dropped.
 fn wanted(mut payloads: Vec<Payload>, entries: &[Entry]) -> Vec<Payload> {
-    payloads.retain(|payload| {
-        let hash = Some(payload.hash());
-        entries.iter().any(|entry| entry.record.payload() == hash)
-    });
-    payloads.dedup();
+    let mut named: BTreeSet<PayloadHash> = entries.iter().filter_map(|entry| entry.record.payload()).collect();
+    payloads.retain(|payload| payload.fits() && named.remove(&payload.hash()));
     payloads
 }

@@ -26,6 +26,12 @@ impl Payload {
     pub fn hash(&self) -> PayloadHash {
         PayloadHash(crypto::hash("bayou/1/payload", &[&self.salt, self.body.as_bytes()]))
     }
+
+    /// Tells whether it is as small as a payload must be. The hash alone does not prove that: a record may lie about
+    /// the length.
+    pub(super) fn fits(&self) -> bool {
+        self.body.len() <= MAX_BODY
+    }
 }
 
 impl std::fmt::Debug for Payload {
@@ -47,9 +53,9 @@ impl Payloads {
         self.held.get(hash)
     }
 
-    /// Takes a payload in, unless it was erased; returns whether it is held now.
+    /// Takes a payload in, unless it was erased or is too large; returns whether it is held now.
     pub fn insert(&mut self, hash: PayloadHash, payload: Payload) -> bool {
-        let welcome = !self.erased.contains(&hash);
+        let welcome = payload.fits() && !self.erased.contains(&hash);
         if welcome {
             self.held.insert(hash, payload);
         }

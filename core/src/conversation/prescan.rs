@@ -72,9 +72,11 @@ enum Column {
 
 fn column(spec: u64) -> Option<Column> {
     const ACTORS: u64 = 2;
+    const COUNTERS: u64 = 1 << 32; // of operations; decoding a larger one panics
     Some(match spec {
         0x01 => Column::Numbers { below: ACTORS },
-        0x02 | 0x42 | 0x56 => Column::Numbers { below: u64::MAX },
+        0x02 => Column::Numbers { below: COUNTERS },
+        0x42 | 0x56 => Column::Numbers { below: u64::MAX },
         0x15 => Column::Strings,
         0x34 => Column::Flags,
         0x57 => Column::Raw,
@@ -100,7 +102,7 @@ fn columns(body: &mut Reader<'_>) -> Result<(), &'static str> {
         let mut data = Reader(body.take(len)?);
         match column(spec).ok_or("unknown column")? {
             Column::Numbers { below } => {
-                runs(&mut data, |data| if data.unsigned()? < below { Ok(()) } else { Err("value") })?
+                runs(&mut data, |data| if data.unsigned()? < below { Ok(()) } else { Err("value") })?;
             }
             Column::Strings => runs(&mut data, |data| data.size().and_then(|len| data.take(len)).map(drop))?,
             Column::Flags => flags(&mut data)?,

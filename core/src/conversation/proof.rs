@@ -57,10 +57,11 @@ impl Verified {
         Ok(Verified(gated))
     }
 
-    /// Accepts a run that this home verified before it kept it.
+    /// Accepts a run that this home verified before it kept it, and remembers of it what [`Verified::check`] did.
     pub(super) fn kept(mut gated: Gated) -> Self {
-        if let Some(change) = gated.changes.last_mut() {
-            change.proved = true;
+        let (begins, newest) = (gated.header.is_some(), gated.changes.len().saturating_sub(1));
+        for (at, change) in gated.changes.iter_mut().enumerate() {
+            change.proved = at == newest || (begins && at == 0);
         }
         Verified(gated)
     }

@@ -139,6 +139,7 @@ impl Segment {
         });
         match self.chains.get_mut(&gated.actor) {
             Some(chain) => {
+                debug_assert_eq!(chain.seq() as usize + gated.changes.len(), gated.tip.seq as usize, "gated before");
                 chain.links.extend(links);
                 chain.tip = gated.tip;
             }
@@ -260,3 +261,6 @@ impl Segment {
         gate::entries(&self.genesis, self.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

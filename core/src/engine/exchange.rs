@@ -18,7 +18,10 @@ use crate::sync::covers;
 use crate::time::Timestamp;
 
 /// About how many bytes of changes go into one frame.
-pub(super) const FRAME_BUDGET: usize = 256 * 1024;
+pub(super) const FRAME_BUDGET: usize = 640 * 1024;
+
+/// What a frame may weigh more than is reckoned.
+const SLACK: usize = 64 * 1024;
 
 /// The most bodies that are asked for or given in one frame.
 const MAX_WANTS: usize = 256;
@@ -98,7 +101,7 @@ impl Engine {
         };
         let lacking = !covers(&ours.admitted(), have);
         let (mut runs, complete) = ours.missing(have, FRAME_BUDGET);
-        if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - FRAME_BUDGET {
+        if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
             // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
             runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
         }

@@ -10,15 +10,18 @@ use libp2p::swarm::DialError;
 use super::address::bare;
 use crate::id::Address;
 
+/// Why a peer does not dial itself.
+pub(super) const OURSELVES: &str = "that is this peer itself";
+
 /// Returns which addresses failed and why. Empty when the dial was only not needed.
 pub(super) fn explain(error: &DialError) -> Vec<(Address, String)> {
     let one = |address: &Multiaddr, reason: &str| vec![(bare(address), reason.to_owned())];
     let nowhere = |reason: &str| vec![(Address(String::new()), reason.to_owned())];
     match error {
         DialError::DialPeerConditionFalse(_) | DialError::Aborted => Vec::new(),
-        DialError::LocalPeerId { address } => one(address, "that is this peer itself"),
+        DialError::LocalPeerId { address } => one(address, OURSELVES),
         DialError::WrongPeerId { address, .. } => one(address, "another peer answers there"),
-        DialError::NoAddresses => nowhere("no address is known"),
+        DialError::NoAddresses => nowhere("no address to dial: none is known, or only this peer's own"),
         DialError::Denied { .. } => nowhere("there are too many connections already"),
         DialError::Transport(tried) => tried.iter().map(|(a, e)| (bare(a), transport(e))).collect(),
     }
@@ -31,30 +34,23 @@ fn transport(error: &TransportError<io::Error>) -> String {
     }
 }
 
-/// Looks for the system's word in the chain of causes; each transport wraps it differently, and QUIC has its own.
+/// Looks for the system's word in what the transports say. Each wraps it in types of its own, which keep the text and
+/// lose the kind.
 fn words(error: &io::Error) -> String {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    let mut last = String::new();
+    let mut text = error.to_string();
+    let mut next = error.source();
     while let Some(cause) = next {
-        let io = cause.downcast_ref::<io::Error>();
-        let known = io.and_then(|io| match io.kind() {
-            io::ErrorKind::ConnectionRefused => Some("refused: nobody listens there"),
-            io::ErrorKind::TimedOut => Some("timed out"),
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some("there is no way there"),
-            _ => None,
-        });
-        if let Some(known) = known {
-            return known.to_owned();
-        }
-        last = cause.to_string();
-        if last.to_lowercase().contains("timed out") {
-            return "timed out".to_owned();
-        }
-        // An io::Error names as its source the cause of what it wraps and leaves out what it wraps.
-        next = match io.and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => cause.source(),
-        };
+        text = format!("{text}: {cause}");
+        next = cause.source();
     }
-    last
+    let says = |word: &str| text.to_lowercase().contains(word);
+    if says("connection refused") {
+        "refused: nobody listens there".to_owned()
+    } else if says("timed out") || says("timeout") {
+        "timed out".to_owned()
+    } else if says("unreachable") {
+        "there is no way there".to_owned()
+    } else {
+        text
+    }
 }

@@ -102,6 +102,15 @@ impl Links {
         });
     }
 
+    /// Orders the link on this connection down. A connection that closes does not always break its streams: Yamux
+    /// leaves them waiting when the other end is frozen.
+    pub(super) fn shut(&self, peer: PeerId, connection: ConnectionId) {
+        let kept = self.slots.get(&peer).and_then(|slot| slot.kept.as_ref());
+        if let Some(kept) = kept.filter(|kept| kept.route.connection == connection) {
+            kept.outbox.close();
+        }
+    }
+
     /// Waits until a link has come a step further; `None` when there is none.
     pub(super) async fn next_step(&mut self) -> Option<(Route, Step)> {
         loop {

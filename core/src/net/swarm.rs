@@ -33,6 +33,7 @@ const MAX_UNSAID: usize = 256;
 
 /// The swarm and what we know of its connections.
 pub(super) struct Hub {
+    me: PeerId,
     swarm: Swarm<Behaviour>,
     links: Links,
     lines: HashMap<ConnectionId, Line>,
@@ -55,8 +56,9 @@ impl Hub {
     pub(super) fn new(config: &NetConfig, links: Links) -> Result<Hub, NetError> {
         let mut swarm = transport::build(&config.secret, Behaviour::new(config))?;
         transport::listen(&mut swarm, &config.listen)?;
-        let discovery = Discovery::new(peer_of(&config.secret));
-        Ok(Hub { swarm, links, lines: HashMap::new(), discovery, unsaid: VecDeque::new() })
+        let me = peer_of(&config.secret);
+        let discovery = Discovery::new(me);
+        Ok(Hub { me, swarm, links, lines: HashMap::new(), discovery, unsaid: VecDeque::new() })
     }
 
     /// Runs until told to stop, or until nobody is left who could tell.
@@ -207,6 +209,9 @@ impl Hub {
         let mut known: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
         for address in addresses {
             match target(peer, &address) {
+                Ok((_, Some(named))) if named == self.me => {
+                    self.say(NetEvent::DialFailed(peer, address, failure::OURSELVES.to_owned()));
+                }
                 Ok((parsed, Some(named))) => known.entry(named).or_default().push(parsed),
                 Ok((parsed, None)) => self.attempt(None, DialOpts::unknown_peer_id().address(parsed).build()),
                 Err(reason) => self.say(NetEvent::DialFailed(peer, address, reason)),
@@ -237,6 +242,9 @@ impl Hub {
     }
 
     fn close(&mut self, connection: ConnectionId) {
+        if let Some(line) = self.lines.get(&connection) {
+            self.links.shut(line.route.peer, connection);
+        }
         // False only says that it is closed already.
         self.swarm.close_connection(connection);
     }

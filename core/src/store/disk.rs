@@ -22,6 +22,7 @@ mod frame;
 mod heal;
 mod index;
 mod journal;
+mod leaf;
 mod overlay;
 mod snapshot;
 

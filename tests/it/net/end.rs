@@ -87,6 +87,12 @@ impl End {
 /// Links two ends; the first dials.
 pub(super) async fn link(alice: &mut End, bob: &mut End) {
     alice.net.dial(Some(bob.peer()), vec![bob.address.clone()]);
-    let (at_alice, at_bob) = tokio::join!(alice.link_up(bob.net.peer()), bob.link_up(alice.net.peer()));
+    linked(alice, bob).await;
+}
+
+/// Waits until two ends are linked.
+pub(super) async fn linked(alice: &mut End, bob: &mut End) {
+    let (a, b) = (alice.peer(), bob.peer());
+    let (at_alice, at_bob) = tokio::join!(alice.link_up(b), bob.link_up(a));
     assert_eq!(at_alice, at_bob, "both ends know the link by one binding");
 }

@@ -1,13 +1,13 @@
 //! How fast it is, beside a bare TCP echo of the same run. Run by hand:
 //! `cargo test --release -p bayou-tests --test it -- --ignored --nocapture measure`
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bayou_core::net::NetEvent;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::end::{End, QUIC, TCP, link};
 

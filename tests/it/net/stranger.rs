@@ -149,7 +149,7 @@ pub(super) async fn question(address: &Address) -> (identify::Info, std::time::D
     loop {
         match swarm.select_next_some().await {
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { info, .. })) => {
-                said = Some(info)
+                said = Some(info);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => pinged = event.result.ok(),
             _ => {}

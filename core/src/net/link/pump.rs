@@ -106,3 +106,60 @@ async fn report(peer: PeerId, outbox: &Outbox, events: &mpsc::Sender<NetEvent>) 
         events.send(NetEvent::Drained(peer)).await.map_err(gone)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::{BufMut, Bytes};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    use super::*;
+
+    const PEER: PeerId = PeerId([7; 32]);
+
+    /// Returns the frames that were read before the stream ended, and whether it ended well.
+    async fn frames(bytes: &[u8]) -> (Vec<Bytes>, bool) {
+        let (events, mut happened) = mpsc::channel(64);
+        let well = read(bytes, PEER, &events).await.is_ok();
+        drop(events);
+        let mut frames = Vec::new();
+        while let Some(NetEvent::Frame(_, frame)) = happened.recv().await {
+            frames.push(frame);
+        }
+        (frames, well)
+    }
+
+    #[tokio::test]
+    async fn a_frame_over_the_limit_is_refused_by_its_length_alone() {
+        assert_eq!(frames(&(MAX_FRAME as u32 + 1).to_be_bytes()).await, (Vec::new(), false));
+        assert_eq!(frames(&u32::MAX.to_be_bytes()).await, (Vec::new(), false));
+    }
+
+    #[tokio::test]
+    async fn ten_thousand_damaged_streams_give_only_whole_frames() {
+        let seed = 11;
+        println!("seed {seed}");
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        for _ in 0..10_000 {
+            let (mut bytes, mut sent) = (Vec::new(), Vec::new());
+            for _ in 0..random.next_u32() % 4 {
+                let mut frame = vec![0; random.next_u32() as usize % 40];
+                random.fill_bytes(&mut frame);
+                bytes.put_u32(frame.len() as u32);
+                bytes.put_slice(&frame);
+                sent.push(Bytes::from(frame));
+            }
+            let whole = bytes.len();
+            let cut = random.next_u32() as usize % (whole + 1);
+            let (got, well) = frames(&bytes[..cut]).await;
+            assert!(sent.starts_with(&got), "a prefix of what was sent");
+            assert!(cut < whole || (well && got == sent));
+
+            // Noise behind whole frames takes none of them back.
+            let mut noise = [0; 24];
+            random.fill_bytes(&mut noise);
+            bytes.put_slice(&noise);
+            assert!(frames(&bytes).await.0.starts_with(&sent));
+        }
+    }
+}

@@ -11,6 +11,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
@@ -19,11 +20,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::files::{self, failure};
-use super::overlay::{Laid, Layer, Overlay, entries, walk};
+use super::leaf::{self, Leaf};
+use super::overlay::{Laid, Layer, Overlay, Row, entries, walk};
 use crate::store::{Entry, IndexOp, Lsn, StoreError};
 
 /// How long changes wait for more before they are written.
-const ROUND: Duration = Duration::from_millis(50);
+const ROUND: Duration = Duration::from_millis(250);
 /// So many changes do not wait.
 const ROUND_OPS: usize = 1_000;
 /// With so many changes waiting, whoever brings more waits too.
@@ -45,6 +47,7 @@ const COMPLETE: &[u8] = b"complete";
 /// An opened sled.
 pub(super) struct Sled {
     db: sled::Db,
+    /// The rows, packed into leaves.
     rows: sled::Tree,
     complete: Lsn,
 }
@@ -124,7 +127,7 @@ impl Sled {
                 .flush_every_ms(Some(1000))
                 .use_compression(false);
             let db = config.open()?;
-            let rows = db.open_tree("rows")?;
+            let rows = db.open_tree("leaves")?;
             let complete = db.get(COMPLETE)?.and_then(|bytes| bytes.first_chunk().map(|b| u64::from_le_bytes(*b)));
             Ok(Sled { db, rows, complete: Lsn(complete.unwrap_or(0)) })
         })
@@ -154,16 +157,83 @@ impl Sled {
     /// writing a layer twice does no harm. (A sled batch would lock readers out for as long as it takes.)
     fn write(&self, layer: &Layer, complete: Lsn) -> Result<(), Trouble> {
         guarded(|| {
-            for (key, value) in layer {
-                drop(match value {
-                    Some(value) => self.rows.insert(key, value.as_slice())?,
-                    None => self.rows.remove(key)?,
-                });
+            let mut changes = layer.iter().peekable();
+            while let Some((first, _)) = changes.peek() {
+                let (fence, mut leaf) = self.leaf_of(first)?;
+                let next = self.fence_after(&fence)?;
+                let below = |key: &[u8]| next.as_ref().is_none_or(|next| key < next.as_slice());
+                leaf.retain(|key, _| below(key));
+                leaf::merge(&mut leaf, std::iter::from_fn(|| changes.next_if(|(key, _)| below(key))));
+                for (fence, part) in leaf::split(&fence, &leaf).into_iter().rev() {
+                    drop(match part.is_empty() {
+                        true => self.rows.remove(fence)?,
+                        false => self.rows.insert(fence, leaf::pack(&part)?)?,
+                    });
+                }
             }
             drop(self.db.insert(COMPLETE, &complete.0.to_le_bytes())?);
             self.db.flush().map(|_| ())
         })
     }
+}
+
+impl Sled {
+    /// Returns the leaf that a key belongs to, with its fence; an empty one if there is none yet.
+    fn leaf_of(&self, key: &[u8]) -> Result<(Vec<u8>, Leaf), sled::Error> {
+        match self.rows.range::<&[u8], _>(..=key).next_back().transpose()? {
+            Some((fence, packed)) => Ok((fence.to_vec(), unpack(&packed)?.into_iter().collect())),
+            None => Ok((Vec::new(), Leaf::new())),
+        }
+    }
+
+    fn fence_after(&self, fence: &[u8]) -> Result<Option<Vec<u8>>, sled::Error> {
+        let after = (Bound::Excluded(fence), Bound::Unbounded);
+        Ok(self.rows.range::<&[u8], _>(after).next().transpose()?.map(|(fence, _)| fence.to_vec()))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, sled::Error> {
+        Ok(self.leaf_of(key)?.1.remove(key))
+    }
+
+    /// Returns the rows of a range, leaf by leaf.
+    fn range<'a>(
+        &'a self,
+        range: Range<&'a [u8]>,
+        backwards: bool,
+    ) -> impl Iterator<Item = Result<Row, sled::Error>> + 'a {
+        // The leaf that the range begins in may have its fence before it.
+        let first = match self.rows.range::<&[u8], _>(..=range.start).next_back() {
+            Some(Ok((fence, _))) => fence.to_vec(),
+            _ => Vec::new(),
+        };
+        let mut leaves = self.rows.range::<Vec<u8>, _>(first..range.end.to_vec());
+        let mut next_leaf = move || if backwards { leaves.next_back() } else { leaves.next() };
+        let mut current = if backwards { None } else { next_leaf() };
+        // Reading backwards, the fence of the leaf that was read before this one.
+        let mut fence_behind: Option<Vec<u8>> = None;
+        let read = move || -> Option<Result<Vec<Row>, sled::Error>> {
+            let leaf = if backwards { next_leaf()? } else { current.take()? };
+            let (fence, packed) = match leaf {
+                Ok((fence, packed)) => (fence.to_vec(), packed),
+                Err(error) => return Some(Err(error)),
+            };
+            let next = if backwards {
+                fence_behind.replace(fence)
+            } else {
+                current = next_leaf();
+                current.as_ref().and_then(|leaf| leaf.as_ref().ok()).map(|(fence, _)| fence.to_vec())
+            };
+            Some(unpack(&packed).map(|entries| leaf::rows(entries, &range, next.as_deref(), backwards)))
+        };
+        std::iter::from_fn(read).flat_map(|rows| match rows {
+            Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(error) => vec![Err(error)],
+        })
+    }
+}
+
+fn unpack(packed: &[u8]) -> Result<Vec<Entry>, sled::Error> {
+    leaf::unpack(packed).ok_or(sled::Error::Corruption { at: None, bt: () })
 }
 
 /// Takes a damaged sled out of the way. At most one is kept, until the index is rebuilt.
@@ -249,7 +319,7 @@ impl Index {
         if let Some(change) = self.shared.lock().overlay.get(key) {
             return Ok(change);
         }
-        self.shared.read(|sled| Ok(sled.rows.get(key)?.map(|value| value.to_vec())))
+        self.shared.read(|sled| sled.get(key))
     }
 
     /// Reads a range.
@@ -260,9 +330,7 @@ impl Index {
         // The overlay first: a change that is written meanwhile is then seen in both, never in neither.
         let (front, back) = self.shared.lock().overlay.cut(from..to, limit, backwards);
         self.shared.read(|sled| {
-            let mut range = sled.rows.range::<&[u8], _>(from..to);
-            let below = std::iter::from_fn(|| if backwards { range.next_back() } else { range.next() })
-                .map(|row| row.map(|(key, value)| (key.to_vec(), Some(value.to_vec()))));
+            let below = sled.range(from..to, backwards);
             let middle = Laid::new(walk(&back, from..to, backwards), below, backwards);
             entries(Laid::new(front.into_iter(), middle, backwards), limit)
         })
@@ -416,4 +484,51 @@ fn aside(home: &Path) -> PathBuf {
 
 fn suspect(home: &Path) -> PathBuf {
     home.join("index.suspect")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Entropy;
+
+    /// Writes random changes in rounds and compares every way of reading with a plain map.
+    #[test]
+    fn leaves_read_like_one_ordered_map() {
+        let home = tempfile::tempdir().unwrap();
+        let mut model = std::collections::BTreeMap::new();
+        let mut random = Entropy::from_seed([7; 32]);
+        for round in 0..40u64 {
+            let sled = Sled::try_open(&folder(home.path())).unwrap();
+            let mut layer = Layer::new();
+            for _ in 0..1 + random.bytes::<1>()[0] {
+                let [high, low, len, remove] = random.bytes();
+                // Some rounds append, some write all over the place.
+                let first = if round % 3 == 0 { 200 } else { high % 200 };
+                let value = (remove > 60).then(|| vec![low; usize::from(len) * 4]);
+                layer.insert(vec![b'r', first, low, len % 3], value);
+            }
+            sled.write(&layer, Lsn(round)).unwrap();
+            leaf::merge(&mut model, layer.iter());
+            for _ in 0..20 {
+                let [a, b, c, d, limit, backwards] = random.bytes();
+                let (from, to) = ([b'r', a.min(c), b], [b'r', a.max(c), d]);
+                let backwards = backwards % 2 == 0;
+                let found: Vec<Entry> = entries(sled.range(&from..&to, backwards), usize::from(limit)).unwrap();
+                let wanted = model.range(from.to_vec()..to.to_vec().max(from.to_vec()));
+                let wanted = wanted.map(|(key, value)| (key.clone(), value.clone()));
+                let wanted: Vec<Entry> = if backwards {
+                    wanted.rev().take(limit.into()).collect()
+                } else {
+                    wanted.take(limit.into()).collect()
+                };
+                assert_eq!(found, wanted, "round {round}");
+            }
+            for key in layer.keys() {
+                assert_eq!(sled.get(key).unwrap(), model.get(key).cloned());
+            }
+            assert!(sled.rows.len() <= 1 + model.len());
+            sled.close();
+        }
+        assert!(model.len() > 1000);
+    }
 }

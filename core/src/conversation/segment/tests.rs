@@ -1,0 +1,246 @@
+use super::super::chain::ChainHeader;
+use super::super::draft::draft;
+use super::super::gate::Gated;
+use super::super::key::EntryId;
+use super::super::proof::sign;
+use super::super::record::{Annotation, Place, Record, Target};
+use super::*;
+use crate::crypto::{DeviceKey, Entropy};
+use crate::id::ConversationId;
+use crate::time::Hlc;
+
+const ID: SegmentId = SegmentId { conversation: ConversationId([5; 32]), number: 0 };
+
+/// A device that writes into any segment that holds its chain.
+struct Author {
+    key: DeviceKey,
+    header: ChainHeader,
+    actor: ActorId,
+}
+
+impl Author {
+    fn new(seed: u8) -> Self {
+        let key = DeviceKey::from_seed(&[seed; 32]);
+        let header = ChainHeader::new(key.device(), [seed; 16], Vector::new());
+        let actor = header.actor(Genesis::new(ID).hash());
+        Author { key, header, actor }
+    }
+
+    /// Writes the next change: a message with this text, or an annotation of the segment's first message.
+    fn write(&self, segment: &Segment, text: &str) -> Sent {
+        let chain = segment.chain(&self.actor);
+        let at = Hlc { ms: 1000 + 10 * u64::from(chain.map_or(0, Chain::seq)), counter: 0 };
+        let payload = Payload { salt: [7; 16], body: text.to_owned() };
+        let record = Record::encode_text(payload.hash(), text.len());
+        let message = EntryId { at, actor: self.actor, number: 0 };
+        let about = Target { segment: 0, message };
+        let delete = Record::encode_annotation(about, Annotation::Delete, 0);
+        let records = [(Place::Messages, record), (Place::Annotations, delete)];
+        let (hash, change) = draft(segment.genesis(), chain, self.actor, at, &records);
+        let header = chain.is_none().then(|| self.header.clone());
+        let signature = sign(&self.key, ID, hash, header.as_ref());
+        Sent { change, header, signature, payloads: vec![payload] }
+    }
+}
+
+fn empty() -> Segment {
+    Segment::open(ID, None, &[]).unwrap()
+}
+
+fn gated(segment: &Segment, run: Vec<Sent>) -> Gated {
+    match segment.gate(run) {
+        Ok(Outcome::Next(gated)) => gated,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn admit(segment: &mut Segment, run: Vec<Sent>) -> Verified {
+    let run = Verified::check(gated(segment, run)).unwrap();
+    segment.admit(&run);
+    run
+}
+
+fn take(segment: &mut Segment, run: Vec<Sent>) -> Vec<Entry> {
+    let run = admit(segment, run);
+    segment.apply(vec![run]).unwrap()
+}
+
+type State = (Vector, Vector, Vec<(ActorId, ChangeHash)>, Vec<Entry>, Vec<Payload>, Vec<PayloadHash>);
+
+/// All that two segments must have in common to be the same.
+fn state(segment: &Segment) -> State {
+    let mut entries = segment.entries();
+    entries.sort_by_key(|entry| entry.id);
+    let payloads = segment.payloads.held().map(|(_, payload)| payload.clone()).collect();
+    let erased = segment.payloads.erased().copied().collect();
+    (segment.vector().clone(), segment.admitted(), segment.heads().collect(), entries, payloads, erased)
+}
+
+/// The links of all chains: hash, signature, and whether it was checked.
+fn links(segment: &Segment) -> Vec<(ActorId, ChangeHash, crate::crypto::Signature, bool)> {
+    let links = |(actor, chain): (&ActorId, &Chain)| {
+        chain.links.iter().map(|link| (*actor, link.hash, link.signature, link.proved)).collect::<Vec<_>>()
+    };
+    segment.chains.iter().flat_map(links).collect()
+}
+
+fn tips(segment: &Segment) -> Vec<super::super::chain::Tip> {
+    segment.chains.values().map(|chain| chain.tip).collect()
+}
+
+/// Two authors in turn; returns the segment and the records that a store would have kept of it.
+fn two_chains() -> (Segment, Vec<Vec<u8>>) {
+    let (alice, bob, mut segment, mut tail) = (Author::new(1), Author::new(2), empty(), Vec::new());
+    for round in 0..12 {
+        let author = if round % 3 == 0 { &bob } else { &alice };
+        let run = vec![author.write(&segment, &format!("round {round}"))];
+        tail.push(postcard::to_stdvec(&Tail::Run(run.clone())).unwrap());
+        assert_eq!(take(&mut segment, run).len(), 2);
+    }
+    (segment, tail)
+}
+
+/// A copy of a segment that took each of its chains in one bulk run, so that most links are not proved.
+fn in_bulk(segment: &Segment) -> Segment {
+    let mut copy = empty();
+    for run in segment.missing(&Vector::new(), usize::MAX).0 {
+        take(&mut copy, run);
+    }
+    copy
+}
+
+#[test]
+fn chains_that_alternate_do_not_touch_each_other() {
+    let (segment, _) = two_chains();
+    assert_eq!(segment.vector().values().sum::<u32>(), 12);
+    assert_eq!(segment.entries().len(), 24);
+    assert_eq!(segment.heads().count(), 2);
+    assert_eq!(state(&in_bulk(&segment)), state(&segment));
+}
+
+#[test]
+fn what_is_admitted_is_told_only_when_it_is_applied() {
+    let (alice, mut segment) = (Author::new(1), empty());
+    let first = alice.write(&segment, "first");
+    let first = admit(&mut segment, vec![first]);
+    let second = alice.write(&segment, "second");
+    let second = admit(&mut segment, vec![second]);
+    assert_eq!(segment.admitted(), Vector::from([(alice.actor, 2)]));
+    assert!(segment.vector().is_empty() && segment.entries().is_empty() && segment.heads().next().is_none());
+    assert_eq!(segment.missing(&Vector::new(), usize::MAX), (vec![], true));
+    assert_eq!(segment.image(), None, "the image would lose what is on its way");
+
+    segment.apply(vec![first]).unwrap();
+    assert_eq!((segment.vector()[&alice.actor], segment.entries().len()), (1, 2));
+    assert_eq!(segment.missing(&Vector::new(), usize::MAX).0[0].len(), 1);
+    segment.apply(vec![second]).unwrap();
+    assert_eq!((segment.vector()[&alice.actor], segment.entries().len()), (2, 4));
+    assert!(segment.image().is_some());
+}
+
+#[test]
+fn an_image_brings_everything_back() {
+    let (mut segment, _) = two_chains();
+    let erased = *segment.payloads.held().next().unwrap().0;
+    segment.erase(erased);
+    for original in [in_bulk(&segment), segment] {
+        let image = original.image().unwrap();
+        let opened = Segment::open(ID, Some(&image), &[]).unwrap();
+        assert_eq!(state(&opened), state(&original));
+        assert_eq!(links(&opened), links(&original));
+        assert_eq!(tips(&opened), tips(&original));
+        assert_eq!(opened.image().unwrap(), image);
+    }
+}
+
+#[test]
+fn a_tail_brings_everything_back_at_any_cut_between_image_and_tail() {
+    let (segment, tail) = two_chains();
+    let bulk = Tail::Run(segment.missing(&Vector::new(), usize::MAX).0.remove(0));
+    let opened = Segment::open(ID, None, &[postcard::to_stdvec(&bulk).unwrap()]).unwrap();
+    let mut taken = empty();
+    let Tail::Run(bulk) = bulk else { unreachable!() };
+    take(&mut taken, bulk);
+    assert_eq!(links(&opened), links(&taken), "a bulk run remembers the same proofs");
+
+    for cut in 0..=tail.len() {
+        let image = Segment::open(ID, None, &tail[..cut]).unwrap().image();
+        let opened = Segment::open(ID, image.as_deref(), &tail[cut..]).unwrap();
+        assert_eq!((state(&opened), links(&opened), tips(&opened)), (state(&segment), links(&segment), tips(&segment)));
+        let overlapping = Segment::open(ID, image.as_deref(), &tail).unwrap();
+        assert_eq!(state(&overlapping), state(&segment), "records that the image has already change nothing");
+    }
+    assert!(Segment::open(ID, None, &tail[1..]).is_err(), "a record is missing");
+    assert!(Segment::open(SegmentId { number: 1, ..ID }, segment.image().as_deref(), &[]).is_err(), "another's image");
+}
+
+#[test]
+fn an_erased_payload_is_not_served_and_not_taken_back() {
+    let (segment, mut tail) = two_chains();
+    let (hash, payload) = segment.payloads.held().map(|(hash, payload)| (*hash, payload.clone())).next().unwrap();
+    let mut erased = in_bulk(&segment);
+    assert!(erased.erase(hash) && !erased.erase(hash), "news only once");
+    assert!(!erased.add_payload(payload.clone()));
+    let served = erased.missing(&Vector::new(), usize::MAX).0.concat();
+    assert_eq!(served.iter().flat_map(|sent| &sent.payloads).count(), 11);
+    assert!(served.iter().all(|sent| !sent.payloads.contains(&payload)));
+
+    let mut refusing = empty();
+    refusing.erase(hash);
+    for run in segment.missing(&Vector::new(), usize::MAX).0 {
+        take(&mut refusing, run);
+    }
+    tail.push(postcard::to_stdvec(&Tail::Erased(vec![hash])).unwrap());
+    tail.push(postcard::to_stdvec(&Tail::Payloads(vec![payload])).unwrap());
+    let from_tail = Segment::open(ID, None, &tail).unwrap();
+    let from_image = Segment::open(ID, erased.image().as_deref(), &tail[12..]).unwrap();
+    for segment in [refusing, from_tail, from_image] {
+        assert!(segment.payloads.get(&hash).is_none() && segment.payloads.is_erased(&hash));
+        assert_eq!(state(&segment), state(&erased));
+    }
+}
+
+#[test]
+fn what_is_missing_makes_any_peer_equal() {
+    for seed in 0..60u8 {
+        println!("seed {seed}");
+        let mut entropy = Entropy::from_seed([seed; 32]);
+        let mut below = |end: usize| usize::from(u16::from_le_bytes(entropy.bytes())) % end;
+        let authors: Vec<Author> = (0..1 + below(5)).map(|n| Author::new(n as u8)).collect();
+        let mut full = empty();
+        for round in 0..below(60) {
+            let author = &authors[below(authors.len())];
+            let run = vec![author.write(&full, &"x".repeat(round))];
+            take(&mut full, run);
+        }
+        let full = if below(2) == 0 { full } else { in_bulk(&full) };
+        let mut peer = empty();
+        for mut run in full.missing(&Vector::new(), usize::MAX).0 {
+            let known = below(run.len() + 1);
+            run.truncate(known);
+            while run.last().is_some_and(|sent| !proved(&full, sent)) {
+                run.pop();
+            }
+            if !run.is_empty() {
+                take(&mut peer, run);
+            }
+        }
+        let budget = [0, 1, 300, 3000, usize::MAX][below(5)];
+        for _round in 0..200 {
+            let (runs, complete) = full.missing(peer.vector(), budget);
+            assert!(complete || !runs.is_empty(), "something is always on its way");
+            assert!(runs.iter().all(|run| proved(&full, run.last().unwrap())));
+            runs.into_iter().for_each(|run| drop(take(&mut peer, run)));
+            if complete {
+                break;
+            }
+        }
+        assert_eq!(state(&peer), state(&full));
+        assert_eq!(full.missing(peer.vector(), budget), (vec![], true));
+    }
+}
+
+fn proved(segment: &Segment, sent: &Sent) -> bool {
+    let hash = ChangeHash(crate::crypto::sha256(&sent.change[8..]));
+    segment.chains.values().flat_map(|chain| &chain.links).any(|link| link.hash == hash && link.proved)
+}
