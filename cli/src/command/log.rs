@@ -77,15 +77,14 @@ impl Log {
 async fn read(peer: &Peer, conversation: &str, limit: u32) -> Result<Vec<Row>, Failure> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
-        let had = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let before = rows.first().map(|row| row.id.clone());
         // A limit of 0 is asked for once, so that the peer says what is wrong with it.
-        let limit = limit.saturating_sub(had).min(MAX_ROWS);
-        let request = Request::Log { conversation: conversation.into(), limit, before };
+        let missing = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        let request = Request::Log { conversation: conversation.into(), limit: missing.min(MAX_ROWS), before };
         let Reply::Log { rows: older, .. } = peer.call(request).await? else { return Err(Failure::unexpected()) };
-        let all = older.is_empty() || u32::try_from(older.len()).is_ok_and(|got| got >= limit && limit < MAX_ROWS);
+        let all = older.is_empty();
         rows.splice(0..0, older);
-        if all {
+        if all || u32::try_from(rows.len()).is_ok_and(|got| got >= limit) {
             return Ok(rows);
         }
     }

@@ -24,6 +24,7 @@ impl Engine {
     pub(super) fn query(&mut self, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
         match request {
             Request::Invite { conversation } => self.invite(&conversation),
+            Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
             Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
             Request::Conversations => self.list(view),
