@@ -94,6 +94,11 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Tells whether another process holds the home, perhaps only for a moment.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, NodeError::Store(StoreError::InUse))
+    }
+
     /// Returns the kind of failure that a front end reports.
     pub fn code(&self) -> ErrorCode {
         match self {

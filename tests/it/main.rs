@@ -3,6 +3,7 @@
 mod cli;
 mod gate;
 mod gate_fuzz;
+mod harm;
 mod lab;
 mod net;
 mod processes;
