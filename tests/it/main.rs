@@ -9,3 +9,4 @@ mod net;
 mod processes;
 mod store;
 mod tidy;
+mod wire;
