@@ -51,6 +51,9 @@ impl Log {
     /// Prints the newest rows.
     async fn print(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
         let rows = read(peer, &self.conversation, self.limit).await?;
+        if rows.is_empty() {
+            output.remark("no messages yet");
+        }
         let mut page = Page::new(output.zone());
         rows.iter().try_for_each(|row| output.say(row, || page.row(row, News::Row)))
     }
@@ -58,7 +61,7 @@ impl Log {
     /// Prints the newest rows, and what comes.
     async fn follow(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
         if matches!(peer, Peer::Hosted(_)) {
-            output.remark("no peer was running in this home: this process is it until it ends");
+            output.remark("no peer was running in this home: this process is the peer until it ends; Ctrl-C ends it");
         }
         let stop = asked_to_stop();
         tokio::pin!(stop);
