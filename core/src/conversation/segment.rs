@@ -247,6 +247,9 @@ impl Segment {
 
     /// Returns the document's changes beyond a vector, each chain's in order.
     fn changes_beyond(&self, have: &Vector) -> Vec<Change> {
+        if self.applied.iter().all(|(actor, seq)| have.get(actor).is_some_and(|held| held >= seq)) {
+            return Vec::new(); // Automerge takes 0.13 ms to find that nothing is missing.
+        }
         let mut known = vec![automerge::ChangeHash(self.genesis.hash().0)];
         known.extend(have.iter().filter_map(|(actor, seq)| {
             let at = (*seq).min(*self.applied.get(actor)?).checked_sub(1)?;

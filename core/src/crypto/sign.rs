@@ -11,6 +11,11 @@ use crate::id::DeviceId;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signature(#[serde(with = "serde_bytes")] pub [u8; 64]);
 
+impl Signature {
+    /// Stands where a signature will be. Never valid.
+    pub const NONE: Signature = Signature([0; 64]);
+}
+
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature(…)")

@@ -45,7 +45,7 @@ pub(super) enum Origin {
 }
 
 /// Own messages of each conversation of which followers are told when more members have them.
-const MAX_RECENT: usize = 64;
+const MAX_RECENT: usize = 16;
 
 /// A run that is applied now.
 struct Applied {
