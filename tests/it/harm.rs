@@ -17,6 +17,9 @@ use serde_json::Value;
 
 type Story = io::Result<()>;
 
+/// What is done to the folder of an index.
+type Harm = fn(&Path) -> Story;
+
 /// How often alice is killed.
 const KILLS: usize = 24;
 
@@ -94,7 +97,7 @@ fn a_lost_or_damaged_index_changes_nothing() -> Story {
 
     let before = alice.timeline(&conversation)?;
     assert_eq!(before.len(), 1 + 500 + 2);
-    let harm: [(&str, fn(&Path) -> Story); 4] = [
+    let harm: [(&str, Harm); 4] = [
         ("deleted", |index| fs::remove_dir_all(index)),
         ("emptied", |index| each_file(index, |path| fs::write(path, b""))),
         ("overwritten", |index| each_file(index, |path| fs::write(path, [0x5a; 10_000]))),
