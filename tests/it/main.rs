@@ -3,6 +3,10 @@
 mod cli;
 mod gate;
 mod gate_fuzz;
+mod harm;
+mod lab;
 mod net;
+mod processes;
 mod store;
 mod tidy;
+mod wire;

@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 
 /// What is to be done once a batch is durable.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are runs")]
 pub(super) enum Pending {
     /// Apply a run. `sent` is the form in which it was kept and is passed on.
     Run { id: SegmentId, run: Verified, sent: Vec<Sent>, origin: Origin },
