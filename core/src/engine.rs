@@ -82,6 +82,8 @@ pub struct Engine {
     tails: Tails,
     problem: Option<String>,
     effects: Vec<Effect>,
+    /// What the effects of this input write into the rows of the index: the view does not show it yet.
+    written: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
 /// What is known of one conversation.
@@ -145,6 +147,7 @@ impl Engine {
             Input::Discovered(peer, addresses) => self.discovered(now, peer, addresses),
             Input::Tick => self.tick(now, view),
         }
+        self.written.clear();
         std::mem::take(&mut self.effects)
     }
 

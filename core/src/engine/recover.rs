@@ -63,6 +63,7 @@ impl Engine {
             tails: Tails::default(),
             problem: None,
             effects: Vec::new(),
+            written: BTreeMap::new(),
         };
         if unreadable > 0 {
             engine.problem(format!("{unreadable} of this home's own facts could not be read"));
@@ -74,6 +75,7 @@ impl Engine {
         }
         engine.read_peers(view)?;
         engine.rebuild(view)?;
+        engine.written.clear();
         let effects = std::mem::take(&mut engine.effects);
         Ok((engine, effects))
     }

@@ -3,7 +3,7 @@
 //! Rows come from the index, bodies from open segments.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::durable::Pending;
 use super::io::{Effect, View};
@@ -17,6 +17,8 @@ use crate::timeline::{Change, Fold, Row, Rows, Text};
 /// Reads one conversation's rows.
 pub(super) struct Reader<'a> {
     pub(super) view: &'a dyn View,
+    /// What was written since, by earlier folds of the same input.
+    pub(super) written: &'a BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     pub(super) conversation: ConversationId,
     pub(super) number: u32,
     /// Messages that annotations wait for: saves asking the index about all others.
@@ -29,6 +31,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, OpenError> {
+        match self.written.get(key) {
+            Some(written) => Ok(written.clone()),
+            None => Ok(self.view.get(key)?),
+        }
+    }
+
     fn segment<T>(&self, number: u32, read: impl FnOnce(&Segment) -> T) -> Option<T> {
         let id = SegmentId { conversation: self.conversation, number };
         let mut shelf = self.shelf.borrow_mut();
@@ -43,7 +52,7 @@ impl Rows for Reader<'_> {
         if !self.rebuilding && self.fresh.contains(id) {
             return Ok(None);
         }
-        let bytes = self.view.get(&keys::row(self.number, id))?;
+        let bytes = self.get(&keys::row(self.number, id))?;
         Ok(bytes.and_then(|bytes| decode(&bytes)))
     }
 
@@ -51,7 +60,7 @@ impl Rows for Reader<'_> {
         if !self.orphans.contains(message) {
             return Ok(Vec::new());
         }
-        let bytes = self.view.get(&keys::orphans(self.number, message))?;
+        let bytes = self.get(&keys::orphans(self.number, message))?;
         Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default())
     }
 
@@ -114,6 +123,7 @@ impl Engine {
         let Some(conversation) = self.conversations.get(&id) else { return Ok(Vec::new()) };
         let reader = Reader {
             view,
+            written: &self.written,
             conversation: id,
             number: conversation.number,
             orphans: &conversation.orphans,
@@ -149,6 +159,10 @@ impl Engine {
                 deleted.push((*message, row.clone()));
             }
         }
+        self.written.extend(ops.iter().map(|op| match op {
+            IndexOp::Put(key, value) => (key.clone(), Some(value.clone())),
+            IndexOp::Remove(key) => (key.clone(), None),
+        }));
         for (message, row) in deleted {
             self.erase(id, message, &row, view);
         }

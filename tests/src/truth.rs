@@ -1,0 +1,143 @@
+//! What became of a story, read from the stores themselves and not from the engines that wrote them.
+
+use std::collections::BTreeMap;
+
+use bayou_core::authority::{ControlRecord, Members};
+use bayou_core::conversation::{EntryId, Segment, SegmentId};
+use bayou_core::id::{ConversationId, DeviceId, StreamId};
+use bayou_core::store::memory::MemoryStore;
+use bayou_core::store::{Lsn, Record, Store};
+use bayou_core::sync::SegmentHeads;
+use bayou_core::timeline::{self, Row, Text};
+
+/// What of an index everyone must agree on: bytes under keys, by conversation. Homes number their conversations as they
+/// join them, so conversations are told apart by what is in them.
+pub type Index = Vec<Vec<(Vec<u8>, Vec<u8>)>>;
+
+/// The parts of an index that hold rows, annotations that wait, heads, and bodies that are missing.
+const SHARED: [u8; 4] = [b'h', b'o', b'r', b'w'];
+
+/// Reads what of an index everyone must agree on.
+pub fn index(store: &MemoryStore) -> Index {
+    let mut conversations: BTreeMap<Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+    for part in SHARED {
+        for (key, value) in scan(store, part) {
+            let number = key[1..5].to_vec();
+            let key = [&key[..1], &key[5..]].concat();
+            conversations.entry(number).or_default().push((key, value));
+        }
+    }
+    let mut index: Index = conversations.into_values().collect();
+    index.sort();
+    index
+}
+
+/// Says in what two indexes differ.
+pub fn difference(a: &Index, b: &Index) -> Option<String> {
+    if a == b {
+        return None;
+    }
+    if a.len() != b.len() {
+        return Some(format!("{} and {} conversations", a.len(), b.len()));
+    }
+    let (a, b) = a.iter().zip(b).find(|(a, b)| a != b)?;
+    let show = |(key, value): &(Vec<u8>, Vec<u8>)| match key.first() {
+        Some(b'r') => format!("row {:?} {:?}", EntryId::from_sortable(&key[1..]), postcard::from_bytes::<Row>(value)),
+        Some(b'h') => format!("heads {:?} {:?}", &key[1..], postcard::from_bytes::<SegmentHeads>(value)),
+        Some(part) => format!("{} {:?}", char::from(*part), EntryId::from_sortable(&key[1..])),
+        None => String::new(),
+    };
+    let only = |a: &[(Vec<u8>, Vec<u8>)], b: &[(Vec<u8>, Vec<u8>)]| -> Vec<String> {
+        a.iter().filter(|entry| !b.contains(entry)).take(3).map(show).collect()
+    };
+    Some(format!("\n  here  {}\n  there {}", only(a, b).join("\n        "), only(b, a).join("\n        ")))
+}
+
+/// Reads all rows, oldest first.
+pub fn rows(store: &MemoryStore) -> Vec<(EntryId, Row)> {
+    let row = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let id = EntryId::from_sortable(&key[5..]).expect("the key of a row");
+        (id, postcard::from_bytes(&value).expect("a row"))
+    };
+    scan(store, b'r').into_iter().map(row).collect()
+}
+
+/// Prints the timeline.
+pub fn print(store: &MemoryStore, name: impl Fn(DeviceId) -> String) -> String {
+    let rows = rows(store);
+    timeline::print(rows.iter().map(|(id, row)| (*id, row)), name)
+}
+
+fn scan(store: &MemoryStore, part: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
+    store.scan(&[part], &[part + 1], usize::MAX, false).expect("memory")
+}
+
+/// Opens all segments that a store keeps.
+pub fn segments(store: &MemoryStore) -> Vec<Segment> {
+    let open = |stream| match stream {
+        StreamId::Segment(conversation, number) => {
+            let kept = store.read(stream).expect("memory");
+            let id = SegmentId { conversation, number };
+            Some(Segment::open(id, kept.image.as_deref(), &kept.tail).expect("what was kept opens"))
+        }
+        StreamId::Local | StreamId::Control(_) => None,
+    };
+    store.streams().into_iter().filter_map(open).collect()
+}
+
+/// Reads what a store truly has: the heads of its segments, and digests of its control records.
+pub fn heads(store: &MemoryStore) -> (BTreeMap<SegmentId, SegmentHeads>, BTreeMap<ConversationId, [u8; 32]>) {
+    let segments = segments(store).iter().map(|segment| (segment.id(), SegmentHeads::of(segment))).collect();
+    let mut controls = BTreeMap::new();
+    for stream in store.streams() {
+        let StreamId::Control(conversation) = stream else { continue };
+        let kept = store.read(stream).expect("memory");
+        let image: Vec<Vec<u8>> = kept.image.map_or(Vec::new(), |image| postcard::from_bytes(&image).expect("records"));
+        let mut members = Members::default();
+        for bytes in image.iter().chain(&kept.tail) {
+            members.insert(ControlRecord::open(bytes, conversation).expect("a record"));
+        }
+        controls.insert(conversation, members.digest());
+    }
+    (segments, controls)
+}
+
+/// Returns what is left of a store when its index was thrown away.
+pub fn without_index(store: &MemoryStore) -> MemoryStore {
+    let bare = MemoryStore::default();
+    for stream in store.streams() {
+        let kept = store.read(stream).expect("memory");
+        if let Some(image) = kept.image {
+            bare.snapshot(stream, Lsn(0), &image).expect("memory");
+        }
+        let batches: Vec<_> = kept.tail.into_iter().map(|bytes| vec![Record { stream, bytes }]).collect();
+        bare.append(&batches).expect("memory");
+    }
+    bare.copy()
+}
+
+/// Says where a deleted body can still be found, if it can.
+pub fn undead(store: &MemoryStore) -> Option<String> {
+    let segments = segments(store);
+    let held = |number: u32, hash| {
+        segments.iter().any(|open| open.id().number == number && open.payloads().get(&hash).is_some())
+    };
+    rows(store).into_iter().filter(|(_, row)| row.deleted).find_map(|(id, row)| {
+        if row.text != Text::Erased {
+            return Some(format!("{id} is deleted and still says something"));
+        }
+        let places = row.edits.iter().map(|edit| (edit.segment, edit.payload));
+        let original = segments.iter().filter(|s| s.id().number == row.segment).find_map(|s| s.original(&id));
+        let mut places = places.chain(original.map(|hash| (row.segment, hash)));
+        places.any(|(segment, hash)| held(segment, hash)).then(|| format!("the body of {id} is still held"))
+    })
+}
+
+/// Tells whether any stream of a store has these bytes in it.
+pub fn contains(store: &MemoryStore, text: &str) -> bool {
+    let found = |bytes: &Vec<u8>| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    store.streams().into_iter().any(|stream| {
+        let kept = store.read(stream).expect("memory");
+        kept.image.iter().chain(&kept.tail).any(found)
+    })
+}
