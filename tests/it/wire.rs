@@ -7,7 +7,7 @@ use std::path::Path;
 use bayou_core::authority::{Control, ControlRecord};
 use bayou_core::conversation::{EntryId, Genesis, Payload, Sent, Vector};
 use bayou_core::crypto::{DeviceKey, Signature};
-use bayou_core::envelope::Frame;
+use bayou_core::envelope::{Answer, Frame};
 use bayou_core::id::{ActorId, Address, PeerId};
 use bayou_core::identity::Invite;
 use bayou_core::time::{Hlc, Timestamp};
@@ -98,7 +98,7 @@ fn every_kind_of_frame_is_written_as_documented() {
         ),
         ("Controls", Frame::Controls { conversation, records: vec![record.into()] }),
         ("Have", Frame::Have { conversation, segment, vector: vector.clone() }),
-        ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), complete: true }),
+        ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete }),
         ("Push", Frame::Push { conversation, segment, told, runs }),
         ("Ack", Frame::Ack { conversation, segment, vector }),
         ("Want", Frame::Want { conversation, segment, hashes: vec![hash] }),

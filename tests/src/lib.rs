@@ -6,8 +6,8 @@
 //! of it from the stores, and [`verdict`] judges it.
 
 pub mod craft;
-pub mod disk;
 pub mod dice;
+pub mod disk;
 pub mod lan;
 pub mod lines;
 pub mod network;

@@ -64,8 +64,8 @@ impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
         let mut runs: BTreeMap<SegmentId, Vec<(Verified, Vec<Sent>, Origin)>> = BTreeMap::new();
         let mut others = Vec::new();
-        for (ticket, lsn) in tickets {
-            self.complete = self.complete.max(lsn);
+        let complete = tickets.iter().map(|(_, lsn)| *lsn).fold(self.complete, Lsn::max);
+        for (ticket, _) in tickets {
             for pending in self.pending.remove(&ticket).unwrap_or_default() {
                 match pending {
                     Pending::Run { id, run, sent, origin } => runs.entry(id).or_default().push((run, sent, origin)),
@@ -79,6 +79,9 @@ impl Engine {
         for (id, runs) in runs {
             self.apply(now, id, runs, view);
         }
+        // Only now is everything that follows from these batches on its way into the index.
+        self.complete = complete;
+        self.effects.push(Effect::Index(Vec::new(), complete));
     }
 
     fn settled(&mut self, now: Timestamp, pending: Pending, view: &dyn View) {

@@ -112,6 +112,9 @@ impl Shell {
             unwritten: 0,
         };
         shell.execute(effects);
+        while let Some(effects) = shell.engine.rebuild(&*shell.store) {
+            shell.execute(effects);
+        }
         for address in network.into_iter().flat_map(|network| network.peers) {
             let (address, peer) = crate::net::split_peer(&address)?;
             shell.handle(Input::Known(peer, address));
