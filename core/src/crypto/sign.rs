@@ -42,7 +42,7 @@ impl DeviceKey {
         DeviceId(self.0.verifying_key().to_bytes())
     }
 
-    /// Signs the concatenation of `context` and `parts`. The same rule for delimiting as in [`super::hash`].
+    /// Signs the concatenation of `context` and `parts`. The same rule for delimiting as in [`hash`](super::hash()).
     pub fn sign(&self, context: &'static str, parts: &[&[u8]]) -> Signature {
         Signature(self.0.sign(&message(context, parts)).to_bytes())
     }
