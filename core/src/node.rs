@@ -1,9 +1,9 @@
 //! A running peer: the engine, the store and the network joined. This is what front ends hold.
 //!
 //! ```text
-//!   front end ──call──►┐                        ┌──► writer thread ──► journal (group commit)
+//!   front end ──call──►┐                        ┌──► journal (group commit, once a round)
 //!   network ──event──► │  the loop (run.rs):    │──► compactor thread ──► snapshots
-//!   disk ──persisted──►├─ Engine::handle(now,…) ┼──► index (write-behind)
+//!   compactor ──done──►├─ Engine::handle(now,…) ┼──► index (write-behind)
 //!   tick ────────────► │  effects, in order     │──► network
 //!                      └────────────────────────┴──► replies, events
 //! ```
@@ -13,7 +13,6 @@
 mod compactor;
 mod home;
 mod run;
-mod writer;
 
 use std::path::PathBuf;
 
