@@ -11,7 +11,7 @@ use bayou_core::id::Address;
 use bayou_core::node::{Network, Node, NodeConfig};
 use bayou_core::rpc::client::Client;
 use bayou_core::rpc::socket::Server;
-use bayou_core::rpc::{ErrorCode, Event, Reply, Request, RpcError};
+use bayou_core::rpc::{Event, Reply, Request, RpcError};
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
@@ -177,7 +177,7 @@ async fn find(home: &Path, network: Option<&NetworkArguments>) -> Result<Found, 
         let network = network.map(NetworkArguments::network);
         match Node::start(NodeConfig { home: home.to_owned(), network }).await {
             Ok(node) => return Ok(Found::Free(node)),
-            Err(error) if error.code() == ErrorCode::Machine && tries < MAX_TRIES => tries += 1,
+            Err(error) if error.is_in_use() && tries < MAX_TRIES => tries += 1,
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(PAUSE).await;

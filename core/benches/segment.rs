@@ -186,8 +186,16 @@ fn keeping() {
 
     let mut have = segment.vector().clone();
     have.values_mut().next().into_iter().for_each(|seq| *seq -= 1);
-    tell("missing one of 2,000", best(50, || drop(segment.missing(&have, usize::MAX))), "µs");
-    tell("missing none of 2,000", best(50, || drop(segment.missing(segment.vector(), usize::MAX))), "µs");
-    tell("missing all of 2,000", best(10, || drop(segment.missing(&Vector::new(), usize::MAX))) / 1000.0, "ms");
-    tell("missing all, 16 KiB", best(10, || drop(segment.missing(&Vector::new(), 16 << 10))) / 1000.0, "ms");
+    tell("missing one of 2,000", best(50, || drop(segment.missing(&have, usize::MAX, usize::MAX))), "µs");
+    tell("missing none of 2,000", best(50, || drop(segment.missing(segment.vector(), usize::MAX, usize::MAX))), "µs");
+    tell(
+        "missing all of 2,000",
+        best(10, || drop(segment.missing(&Vector::new(), usize::MAX, usize::MAX))) / 1000.0,
+        "ms",
+    );
+    tell(
+        "missing all, 16 KiB",
+        best(10, || drop(segment.missing(&Vector::new(), 16 << 10, usize::MAX))) / 1000.0,
+        "ms",
+    );
 }

@@ -84,6 +84,8 @@ pub struct Engine {
     effects: Vec<Effect>,
     /// What the effects of this input write into the rows of the index: the view does not show it yet.
     written: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Segments that the index does not include yet.
+    stale: Vec<SegmentId>,
 }
 
 /// What is known of one conversation.

@@ -1,9 +1,9 @@
 //! A running peer: the engine, the store and the network joined. This is what front ends hold.
 //!
 //! ```text
-//!   front end ──call──►┐                        ┌──► writer thread ──► journal (group commit)
+//!   front end ──call──►┐                        ┌──► journal (group commit, once a round)
 //!   network ──event──► │  the loop (run.rs):    │──► compactor thread ──► snapshots
-//!   disk ──persisted──►├─ Engine::handle(now,…) ┼──► index (write-behind)
+//!   compactor ──done──►├─ Engine::handle(now,…) ┼──► index (write-behind)
 //!   tick ────────────► │  effects, in order     │──► network
 //!                      └────────────────────────┴──► replies, events
 //! ```
@@ -13,7 +13,6 @@
 mod compactor;
 mod home;
 mod run;
-mod writer;
 
 use std::path::PathBuf;
 
@@ -94,6 +93,11 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Tells whether another process holds the home, perhaps only for a moment.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, NodeError::Store(StoreError::InUse))
+    }
+
     /// Returns the kind of failure that a front end reports.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -142,7 +146,10 @@ impl Node {
     pub async fn call(&self, request: Request) -> Result<Reply, RpcError> {
         let gone = || RpcError::new(ErrorCode::Machine, "the peer has stopped");
         let (reply, answer) = oneshot::channel();
-        self.calls.send(run::Asked::Call(request, reply)).await.map_err(|_| gone())?;
+        // The loop must see calls in the order in which they were made, and its queue is fair. But a task that has used up
+        // its budget would be sent away before it has queued, and those sent away come back in any order.
+        let queued = tokio::task::unconstrained(self.calls.send(run::Asked::Call(request, reply)));
+        queued.await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 

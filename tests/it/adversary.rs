@@ -7,7 +7,7 @@ use bayou_core::conversation::{
     Annotation, ChainHeader, EntryId, Genesis, MAX_BODY, Payload, Place, Record, Sent, Target, Vector,
 };
 use bayou_core::crypto::DeviceKey;
-use bayou_core::envelope::{Frame, MAX_FRAME};
+use bayou_core::envelope::{Answer, Frame, MAX_FRAME};
 use bayou_core::id::{ActorId, ConversationId, PayloadHash};
 use bayou_core::rpc::Request;
 use bayou_core::timeline::Text;
@@ -224,7 +224,7 @@ fn lies_about_what_one_has_are_harmless() {
         Frame::Heads { conversation, controls: [1; 32], segments },
         Frame::Have { conversation, segment: u32::MAX, vector: nobody.clone() },
         Frame::Have { conversation, segment: 0, vector: future.clone() },
-        Frame::Changes { conversation, segment: 77, runs: vec![], complete: false },
+        Frame::Changes { conversation, segment: 77, runs: vec![], answer: Answer::More },
         Frame::Ack { conversation, segment: 0, vector: future },
         Frame::Ack { conversation, segment: 9, vector: nobody },
         Frame::Want { conversation, segment: 0, hashes: vec![PayloadHash([2; 32]); 30_000] },
@@ -255,7 +255,7 @@ fn who_never_says_that_it_is_all_is_not_asked_for_ever() {
         let haves = heard.iter().filter(|frame| matches!(frame, Frame::Have { .. })).count();
         if haves > asked {
             asked = haves;
-            let nothing = Frame::Changes { conversation, segment: 0, runs: vec![], complete: false };
+            let nothing = Frame::Changes { conversation, segment: 0, runs: vec![], answer: Answer::More };
             scene.tells(scene.alice, &nothing);
         }
     }

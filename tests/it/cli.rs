@@ -1,30 +1,10 @@
 //! The commands as a person or a script runs them: real processes, real homes.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::sync::OnceLock;
 
+use bayou_tests::process::bayou;
 use serde_json::Value;
-
-/// Returns the `bayou` binary, built from the sources as they are.
-fn bayou() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        // target/debug/deps/it-… → target/debug/bayou
-        let folder = test.parent().and_then(Path::parent).unwrap();
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "bayou", "--manifest-path"]);
-        build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success());
-        folder.join("bayou")
-    })
-}
 
 /// A person with a home of their own.
 struct Person {
@@ -40,7 +20,7 @@ impl Person {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(bayou());
+        let mut command = Command::new(bayou().unwrap());
         command.args(arguments).env("BAYOU_HOME", self.home.path()).env("TZ", "UTC").stdin(Stdio::null());
         command
     }

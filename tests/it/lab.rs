@@ -4,6 +4,7 @@
 //! `BAYOU_LAB`) that is a failure.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use bayou_tests::lan::Lan;
 use bayou_tests::process::Peer;
@@ -45,5 +46,30 @@ fn three_peers_without_internet_find_each_other_by_mdns_alone() -> io::Result<()
     let timeline = peers[0].timeline(&conversation)?;
     assert_eq!(timeline.len(), 4);
     assert_eq!(timeline, peers[1].timeline(&conversation)?);
+    Ok(())
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked here")]
+fn who_comes_to_a_network_is_heard_within_a_second() -> io::Result<()> {
+    let Some(lan) = lan(2)? else { return Ok(()) };
+    let (mut alice, mut bob) = (Peer::new("alice")?.at(&lan.host(0)), Peer::new("bob")?.at(&lan.host(1)));
+    let conversation = alice.begins("in the hall")?;
+    alice.invites(&bob, &conversation)?;
+    alice.says(&conversation, "who comes?")?;
+    alice.serve_with(&[])?;
+    let mut best = Duration::MAX;
+    for round in 0..3 {
+        let said = format!("here I am {round}");
+        bob.says(&conversation, &said)?;
+        let start = Instant::now();
+        bob.serve_with(&[])?;
+        bob.sees(&conversation, "who comes?")?;
+        alice.sees(&conversation, &said)?;
+        println!("heard {} ms after the second peer was started", start.elapsed().as_millis());
+        best = best.min(start.elapsed());
+        bob.stop()?;
+    }
+    assert!(best < Duration::from_secs(1), "{best:?}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Stories with real processes, real disks and real sockets on loopback. Few, because the simulation tells the many.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use bayou_tests::process::Peer;
 use bayou_tests::socket::Client;
@@ -139,7 +140,81 @@ fn a_peer_that_missed_a_thousand_messages_gets_them_all() -> Story {
 fn a_second_process_on_the_same_home_is_refused_in_words() -> Story {
     let alice = Peer::spawn("alice")?;
     let refused = alice.command(&["serve", "--no-mdns"]).unwrap_err().to_string();
-    assert!(refused.contains("in use") && refused.contains("--home"), "{refused}");
+    assert!(
+        refused.contains("already running") && refused.contains("--home") && refused.contains("exit status: 5"),
+        "{refused}"
+    );
     alice.begins("still serves")?;
+    Ok(())
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is asked here")]
+fn a_peer_that_restarts_under_its_name_is_heard_again_within_two_seconds() -> Story {
+    let mut friends = Friends::meet()?;
+    let conversation = friends.conversation.clone();
+    for round in 0..3 {
+        friends.bob.kill9()?;
+        let start = Instant::now();
+        // Bob dials nobody that he is told of: he remembers alice. She still believes in the connection to the dead bob.
+        friends.bob.serve(&[])?;
+        let said = format!("are you back? {round}");
+        friends.alice.says(&conversation, &said)?;
+        friends.bob.sees(&conversation, &said)?;
+        let heard = start.elapsed();
+        println!("heard {} ms after the restart", heard.as_millis());
+        assert!(heard < Duration::from_secs(2), "{heard:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_frozen_peer_holds_up_nobody_else() -> Story {
+    let mut friends = Friends::meet()?;
+    let conversation = friends.conversation.clone();
+    friends.carol.freeze()?;
+    // More than may wait for her: further frames for her are dropped.
+    let texts: Vec<String> = (0..3000).map(|number| format!("{number} {}", "x".repeat(500))).collect();
+    let mut bob = friends.bob.client()?;
+    let rows = bob.follow(&conversation, 1000)?;
+    friends.alice.client()?.send_all(&conversation, &texts)?;
+    bob.shows_all(&conversation, &rows, 1 + texts.len())?;
+    friends.bob.says(&conversation, "carol is silent")?;
+    friends.alice.sees(&conversation, "carol is silent")?;
+
+    friends.carol.thaw()?;
+    let mut carol = friends.carol.client()?;
+    let rows = carol.follow(&conversation, 1000)?;
+    carol.shows_all(&conversation, &rows, 2 + texts.len())?;
+    friends.timeline().map(drop)
+}
+
+#[test]
+fn a_copied_home_and_its_original_both_go_on_and_never_fork() -> Story {
+    let mut friends = Friends::meet()?;
+    let conversation = friends.conversation.clone();
+    friends.alice.says(&conversation, "before the copy")?;
+    friends.all_see("before the copy")?;
+    friends.alice.stop()?;
+    let mut copy = friends.alice.copy()?;
+    // Each goes on where both were: the next message of one chain would be two.
+    for round in 0..3 {
+        friends.alice.says(&conversation, &format!("the original {round}"))?;
+        copy.says(&conversation, &format!("the copy {round}"))?;
+    }
+    copy.serve(&[&friends.bob])?;
+    friends.bob.sees(&conversation, "the copy 2")?;
+    copy.stop()?;
+    friends.alice.serve(&[&friends.bob])?;
+    friends.all_see("the original 2")?;
+    friends.all_see("the copy 2")?;
+    friends.alice.says(&conversation, "the original, in the end")?;
+    friends.all_see("the original, in the end")?;
+    let timeline = friends.timeline()?;
+    assert_eq!(timeline.len(), 2 + 2 * 3 + 1);
+    friends.alice.stop()?;
+    copy.serve(&[&friends.bob])?;
+    copy.sees(&conversation, "the original, in the end")?;
+    assert_eq!(copy.timeline(&conversation)?, timeline);
     Ok(())
 }

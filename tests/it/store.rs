@@ -12,6 +12,7 @@ use std::time::Duration;
 use bayou_core::id::{ConversationId, StreamId};
 use bayou_core::store::disk::{DiskStore, Opened};
 use bayou_core::store::{Batch, IndexOp, Lsn, Record, Store, StoreError};
+use bayou_tests::disk::SmallDisk;
 
 const STREAM: StreamId = StreamId::Segment(ConversationId([1; 32]), 0);
 
@@ -299,37 +300,9 @@ fn an_index_that_knows_more_than_the_journal_is_rebuilt() {
     assert!(all_rows(&store, 10).unwrap());
 }
 
-/// A small file system of its own, for as long as it lives.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<SmallDisk> {
-        let folder = tempfile::tempdir().unwrap();
-        let size = format!("size={size}");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "bayou"]).arg(folder.path()).output();
-        match mount {
-            Ok(output) if output.status.success() => Some(SmallDisk(folder)),
-            reason => {
-                println!("skipped: a small file system cannot be mounted here: {reason:?}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(self.path()).status());
-    }
-}
-
 #[test]
 fn a_full_disk_is_said_so_and_loses_nothing() {
-    let Some(disk) = SmallDisk::mount("24m") else { return };
+    let Ok(disk) = SmallDisk::mount("24m") else { return };
     let home = disk.path().join("home");
     let (store, _) = open(&home);
     let mut kept = Vec::new();
@@ -386,10 +359,9 @@ fn a_home_that_may_not_be_written_says_so() {
         }
         Err(reason) => println!("skipped in part: no setpriv to become somebody else: {reason}"),
     }
-    let Some(disk) = SmallDisk::mount("8m") else { return };
+    let Ok(disk) = SmallDisk::mount("8m") else { return };
     write_numbers(disk.path(), 1);
-    let sealed = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).status();
-    assert!(sealed.unwrap().success());
+    disk.seal().unwrap();
     assert!(matches!(DiskStore::open(disk.path()), Err(StoreError::Permission(_))));
 }
 

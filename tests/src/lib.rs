@@ -7,6 +7,7 @@
 
 pub mod craft;
 pub mod dice;
+pub mod disk;
 pub mod lan;
 pub mod lines;
 pub mod mallory;

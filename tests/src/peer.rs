@@ -173,7 +173,11 @@ impl Peer {
             Config { identity: self.identity.clone(), peer: self.id, instance: self.instance, seed: self.dice.bytes() };
         let (engine, effects) = Engine::open(config, self.time(now), &self.store).expect("a store in memory opens");
         self.engine = Some(engine);
-        self.execute(now, effects)
+        let mut wanted = self.execute(now, effects);
+        while let Some(effects) = self.engine.as_mut().and_then(|engine| engine.rebuild(&self.store)) {
+            wanted.extend(self.execute(now, effects));
+        }
+        wanted
     }
 
     /// Loses its power: what was appended stays, all else is gone, and of the index some first part remains.

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::lines::Lines;
+use crate::socket::Client;
 
 /// One person's peer.
 pub struct Peer {
@@ -24,9 +25,9 @@ pub struct Peer {
     folder: TempDir,
     /// The network namespace that it serves in, if not ours.
     host: Option<String>,
-    serving: Option<Running>,
-    /// By conversation: the rows as they come and change.
+    /// By conversation: the rows as they come and change. Dropped before the peer that they follow, or they would complain.
     followed: BTreeMap<String, Running>,
+    serving: Option<Running>,
 }
 
 /// A process and what it printed. Killed when dropped.
@@ -141,6 +142,33 @@ impl Peer {
         self.serve(others)
     }
 
+    /// Stops the process in its tracks: it holds its connections and answers nobody, as a machine that swaps.
+    ///
+    /// # Errors
+    /// When it does not serve.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Errors
+    /// When it does not serve.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// Copies the home with all that is in it, as a backup does or a person who moves to another machine.
+    ///
+    /// # Errors
+    /// When the copy fails.
+    pub fn copy(&self) -> io::Result<Peer> {
+        let folder = tempfile::Builder::new().prefix("bayou-").tempdir()?;
+        let copy = Peer { name: self.name.clone(), folder, host: None, serving: None, followed: BTreeMap::new() };
+        let status = Command::new("cp").arg("-a").arg(self.home()).arg(copy.home()).status()?;
+        if status.success() { Ok(copy) } else { Err(io::Error::other(format!("cp ended with {status}"))) }
+    }
+
     /// Returns the name given at `init`.
     pub fn name(&self) -> &str {
         &self.name
@@ -149,6 +177,14 @@ impl Peer {
     /// Returns the folder that holds all that the peer keeps.
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    /// Connects to the serving process's socket.
+    ///
+    /// # Errors
+    /// When it does not serve.
+    pub fn client(&self) -> io::Result<Client> {
+        Client::connect(&self.home())
     }
 
     /// Returns the serving process's number.
@@ -271,7 +307,15 @@ impl Peer {
     /// # Errors
     /// When the command fails.
     pub fn timeline(&self, conversation: &str) -> io::Result<Vec<Value>> {
-        let mut rows = self.command(&["log", conversation, "--limit", "1000"])?;
+        self.timeline_of(conversation, 1000)
+    }
+
+    /// As [`Peer::timeline`], with another number of messages.
+    ///
+    /// # Errors
+    /// As [`Peer::timeline`].
+    pub fn timeline_of(&self, conversation: &str, limit: u32) -> io::Result<Vec<Value>> {
+        let mut rows = self.command(&["log", conversation, "--limit", &limit.to_string()])?;
         for row in rows.iter_mut().filter_map(Value::as_object_mut) {
             row.remove("state");
         }
@@ -298,6 +342,11 @@ impl Peer {
     fn answer(&self, arguments: &[&str]) -> io::Result<Value> {
         let mut objects = self.command(arguments)?;
         objects.pop().ok_or_else(|| io::Error::other(format!("bayou {arguments:?} printed nothing")))
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        let serving = self.serving.as_ref().ok_or_else(|| io::Error::other(format!("{} does not serve", self.name)))?;
+        Ok(kill(serving.pid()?, signal)?)
     }
 
     fn hears(&self, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {

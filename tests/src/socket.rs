@@ -77,6 +77,35 @@ impl Client {
         })
     }
 
+    /// Sends all texts without waiting between them, to a peer that may die of it; `acknowledged` is told how many were
+    /// answered so far. Returns the ids of all messages that were acknowledged.
+    ///
+    /// # Errors
+    /// When one is refused.
+    pub fn send_while_it_lives(
+        &mut self,
+        conversation: &str,
+        texts: &[String],
+        mut acknowledged: impl FnMut(usize),
+    ) -> io::Result<Vec<String>> {
+        let Client { calls, replies, .. } = self;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let say = |text| write(calls, "send", &json!({ "conversation": conversation, "text": text }));
+                // A peer that died takes no more calls; that is what the story is about.
+                texts.iter().try_for_each(say).and_then(|()| calls.flush()).ok();
+            });
+            let mut ids = Vec::new();
+            while ids.len() < texts.len() {
+                let Ok(reply) = replies.recv_timeout(DEADLINE) else { break };
+                let id = reply["result"]["id"].as_str().ok_or_else(|| io::Error::other(reply.to_string()))?;
+                ids.push(id.to_owned());
+                acknowledged(ids.len());
+            }
+            Ok(ids)
+        })
+    }
+
     /// Follows a conversation from now on and returns its newest rows.
     ///
     /// # Errors

@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::path::Path;
 
 use bayou_core::rpc::Request;
@@ -52,7 +53,10 @@ impl Chat {
 /// Shows rows and sends lines, until the lines end.
 async fn talk(peer: &Peer, output: &Output, conversation: String) -> Result<(), Failure> {
     if matches!(peer, Peer::Hosted(_)) {
-        output.remark("no peer was running in this home: this chat is it until it ends");
+        output.remark("no peer was running in this home: this chat is the peer until it ends");
+    }
+    if std::io::stdin().is_terminal() {
+        output.remark("type a line and press Enter; /edit, /delete and /react take a message's id, /quit ends");
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut followed = Followed::begin(peer, output, conversation, MAX_FIRST_ROWS).await?;

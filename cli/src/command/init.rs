@@ -18,7 +18,7 @@ impl Init {
         let object = serde_json::json!({ "name": made.name, "device": device, "peer": peer, "home": home });
         output.say(&object, || {
             let (home, device) = (home.display(), short(&device));
-            format!("{} lives in {home} now, on device {device}\nnext: bayou serve, and in another terminal: bayou new TITLE", made.name)
+            format!("{} lives in {home} now, on device {device}\nnext: bayou new TITLE begins a conversation, bayou join LINK joins one", made.name)
         })
     }
 }

@@ -19,7 +19,9 @@ impl Join {
         let Reply::New { conversation } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || {
             let id = short(conversation);
-            format!("joined conversation {id}\nits messages come as soon as this peer (`bayou serve`) meets a member")
+            format!(
+                "joined conversation {id}\nnext: bayou chat {id}; its messages come as soon as this peer meets a member"
+            )
         })
     }
 }

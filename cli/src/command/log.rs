@@ -51,6 +51,9 @@ impl Log {
     /// Prints the newest rows.
     async fn print(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
         let rows = read(peer, &self.conversation, self.limit).await?;
+        if rows.is_empty() {
+            output.remark("no messages yet");
+        }
         let mut page = Page::new(output.zone());
         rows.iter().try_for_each(|row| output.say(row, || page.row(row, News::Row)))
     }
@@ -58,7 +61,7 @@ impl Log {
     /// Prints the newest rows, and what comes.
     async fn follow(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
         if matches!(peer, Peer::Hosted(_)) {
-            output.remark("no peer was running in this home: this process is it until it ends");
+            output.remark("no peer was running in this home: this process is the peer until it ends; Ctrl-C ends it");
         }
         let stop = asked_to_stop();
         tokio::pin!(stop);
@@ -77,15 +80,14 @@ impl Log {
 async fn read(peer: &Peer, conversation: &str, limit: u32) -> Result<Vec<Row>, Failure> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
-        let had = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let before = rows.first().map(|row| row.id.clone());
         // A limit of 0 is asked for once, so that the peer says what is wrong with it.
-        let limit = limit.saturating_sub(had).min(MAX_ROWS);
-        let request = Request::Log { conversation: conversation.into(), limit, before };
+        let missing = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        let request = Request::Log { conversation: conversation.into(), limit: missing.min(MAX_ROWS), before };
         let Reply::Log { rows: older, .. } = peer.call(request).await? else { return Err(Failure::unexpected()) };
-        let all = older.is_empty() || u32::try_from(older.len()).is_ok_and(|got| got >= limit && limit < MAX_ROWS);
+        let all = older.is_empty();
         rows.splice(0..0, older);
-        if all {
+        if all || u32::try_from(rows.len()).is_ok_and(|got| got >= limit) {
             return Ok(rows);
         }
     }

@@ -19,7 +19,7 @@ impl New {
         let Reply::New { conversation } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || {
             let id = short(conversation);
-            format!("conversation {id}\nnext: bayou invite {id}, or bayou send {id} TEXT")
+            format!("conversation {id}\nnext: bayou invite {id}, bayou chat {id}, or bayou send {id} TEXT")
         })
     }
 }

@@ -5,6 +5,8 @@
 //! brings it into the document when it is durable. Chains may therefore be ahead of the document; only what is in the
 //! document is told to anyone.
 
+use std::collections::BTreeMap;
+
 use automerge::{Automerge, Change, ObjId, ReadDoc as _};
 use serde::{Deserialize, Serialize};
 
@@ -192,13 +194,13 @@ impl Segment {
         Record::decode(Place::Messages, value.as_bytes()?).ok()?.payload()
     }
 
-    /// Returns what is in the document beyond a vector: one run a chain, until they weigh `budget` bytes in all.
+    /// Returns what is in the document beyond a vector, chain by chain in runs of about `piece` bytes, until they weigh
+    /// about `budget` bytes in all. The second value tells whether that is all.
     ///
-    /// Each run ends at a change whose signature was checked, so that it proves the run to whoever receives it. The first
-    /// change is returned whatever it weighs. The second value tells whether that is all.
-    pub fn missing(&self, have: &Vector, budget: usize) -> (Vec<Vec<Sent>>, bool) {
-        let (mut runs, mut weight, mut complete) = (Vec::new(), 0, true);
-        let mut by_chain: std::collections::BTreeMap<ActorId, Vec<Change>> = Default::default();
+    /// Each run ends at a change whose signature was checked, so that it proves the run to whoever receives it.
+    pub fn missing(&self, have: &Vector, budget: usize, piece: usize) -> (Vec<(ActorId, Vec<Sent>)>, bool) {
+        let (mut runs, mut left, mut complete) = (Vec::new(), budget.max(1), true);
+        let mut by_chain: BTreeMap<ActorId, Vec<Change>> = BTreeMap::new();
         for change in self.changes_beyond(have) {
             if let Some(actor) = actor_id(change.actor_id()) {
                 by_chain.entry(actor).or_default().push(change);
@@ -206,9 +208,9 @@ impl Segment {
         }
         for (actor, changes) in by_chain {
             let Some(chain) = self.chains.get(&actor) else { continue };
-            let (mut run, mut end) = (Vec::new(), 0);
+            let (mut run, mut weight) = (Vec::new(), 0);
             for change in changes {
-                if weight > budget && end == run.len() {
+                if left == 0 && run.is_empty() {
                     complete = false;
                     break;
                 }
@@ -217,14 +219,16 @@ impl Segment {
                 };
                 let sent = self.to_sent(&change, chain, link);
                 weight += sent.weight();
-                run.push(sent);
-                if link.proved {
-                    end = run.len();
+                left = left.saturating_sub(sent.weight());
+                run.push((sent, link.proved));
+                if link.proved && weight > piece.min(left) {
+                    runs.push((actor, proved(&mut run)));
+                    weight = 0;
                 }
             }
-            run.truncate(end);
-            if !run.is_empty() {
-                runs.push(run);
+            let rest = proved(&mut run);
+            if !rest.is_empty() {
+                runs.push((actor, rest));
             }
         }
         (runs, complete)
@@ -263,6 +267,12 @@ impl Segment {
         let (Some(chain), Ok(seq)) = (chain, u32::try_from(change.seq())) else { return Vec::new() };
         gate::entries(&self.genesis, self.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
     }
+}
+
+/// Takes a run out, up to the last change whose signature was checked.
+fn proved(run: &mut Vec<(Sent, bool)>) -> Vec<Sent> {
+    let end = run.iter().rposition(|(_, proved)| *proved).map_or(0, |last| last + 1);
+    std::mem::take(run).into_iter().take(end).map(|(sent, _)| sent).collect()
 }
 
 #[cfg(test)]

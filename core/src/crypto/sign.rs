@@ -11,6 +11,11 @@ use crate::id::DeviceId;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signature(#[serde(with = "serde_bytes")] pub [u8; 64]);
 
+impl Signature {
+    /// Stands where a signature will be. Never valid.
+    pub const NONE: Signature = Signature([0; 64]);
+}
+
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature(…)")
@@ -37,7 +42,7 @@ impl DeviceKey {
         DeviceId(self.0.verifying_key().to_bytes())
     }
 
-    /// Signs the concatenation of `context` and `parts`. The same rule for delimiting as in [`super::hash`].
+    /// Signs the concatenation of `context` and `parts`. The same rule for delimiting as in [`hash`](super::hash()).
     pub fn sign(&self, context: &'static str, parts: &[&[u8]]) -> Signature {
         Signature(self.0.sign(&message(context, parts)).to_bytes())
     }

@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 
 /// What is to be done once a batch is durable.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are runs")]
 pub(super) enum Pending {
     /// Apply a run. `sent` is the form in which it was kept and is passed on.
     Run { id: SegmentId, run: Verified, sent: Vec<Sent>, origin: Origin },
@@ -47,7 +48,7 @@ pub(super) enum Origin {
 }
 
 /// Own messages of each conversation of which followers are told when more members have them.
-const MAX_RECENT: usize = 64;
+const MAX_RECENT: usize = 16;
 
 /// A run that is applied now.
 struct Applied {
@@ -65,9 +66,8 @@ impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
         let mut runs: BTreeMap<SegmentId, Vec<(Verified, Vec<Sent>, Origin)>> = BTreeMap::new();
         let mut others = Vec::new();
-        let mut last = self.complete;
-        for (ticket, lsn) in tickets {
-            last = last.max(lsn);
+        let complete = tickets.iter().map(|(_, lsn)| *lsn).fold(self.complete, Lsn::max);
+        for (ticket, _) in tickets {
             for pending in self.pending.remove(&ticket).unwrap_or_default() {
                 match pending {
                     Pending::Run { id, run, sent, origin } => runs.entry(id).or_default().push((run, sent, origin)),
@@ -78,16 +78,12 @@ impl Engine {
         for pending in others {
             self.settled(now, pending, view);
         }
-        // Only the last change to the index says that it is complete: a crash after half of them must not pass for all.
-        let newest = runs.pop_last();
         for (id, runs) in runs {
             self.apply(now, id, runs, view);
         }
-        self.complete = last;
-        match newest {
-            Some((id, runs)) => self.apply(now, id, runs, view),
-            None => self.effects.push(Effect::Index(Vec::new(), last)),
-        }
+        // Only now is everything that follows from these batches on its way into the index.
+        self.complete = complete;
+        self.effects.push(Effect::Index(Vec::new(), complete));
     }
 
     fn settled(&mut self, now: Timestamp, pending: Pending, view: &dyn View) {
@@ -285,7 +281,7 @@ impl Engine {
 /// Joins runs of one chain that follow each other, and cuts them into frames of a bounded size.
 ///
 /// Cuts fall only between runs as they came, so that each piece ends at a signature that was checked.
-fn frames(runs: Vec<(ActorId, Vec<Sent>)>) -> Vec<Vec<Vec<Sent>>> {
+pub(super) fn frames(runs: Vec<(ActorId, Vec<Sent>)>) -> Vec<Vec<Vec<Sent>>> {
     let (mut frames, mut frame, mut weight) = (Vec::new(), BTreeMap::<ActorId, Vec<Sent>>::new(), 0);
     for (actor, run) in runs {
         let size: usize = run.iter().map(Sent::weight).sum();

@@ -4,21 +4,25 @@
 //! Heads ──►                      at link-up, when a conversation is met, when heads moved, every half minute
 //!        ◄── Heads               (the other does the same by itself)
 //! Have(vector) ──►               for each segment whose digest differs, a few at a time
-//!        ◄── Changes(runs …)     until complete; the next Have goes out before the disk has answered
+//!        ◄── Changes(runs …)     several frames an answer; the next Have goes out before the disk has answered
 //! Want(hashes) ──►  ◄── Payloads
 //! ```
 
-use super::durable::Pending;
+use super::durable::{Pending, frames};
 use super::{Conversation, Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{EntryId, Payload, SegmentId, Sent, Tail, Vector};
-use crate::envelope::{Frame, MAX_FRAME};
+use crate::envelope::{Answer, Frame, MAX_FRAME};
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadHash, PeerId};
 use crate::store::{IndexOp, Record};
 use crate::sync::covers;
 use crate::time::Timestamp;
 
 /// About how many bytes of changes go into one frame.
-pub(super) const FRAME_BUDGET: usize = 640 * 1024;
+pub(super) const FRAME_BUDGET: usize = 512 * 1024;
+
+/// About how many bytes of changes go into one answer. Several answers may wait for a peer, within the bound of its
+/// queue.
+const ANSWER_BUDGET: usize = 2 * 1024 * 1024;
 
 /// What a frame may weigh more than is reckoned.
 const SLACK: usize = 64 * 1024;
@@ -100,12 +104,20 @@ impl Engine {
             Err(error) => return self.problem(error.to_string()),
         };
         let lacking = !covers(&ours.admitted(), have);
-        let (mut runs, complete) = ours.missing(have, FRAME_BUDGET);
-        if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
-            // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
-            runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
+        let (runs, complete) = ours.missing(have, ANSWER_BUDGET, FRAME_BUDGET);
+        let mut frames = frames(runs).into_iter().peekable();
+        while let Some(mut runs) = frames.next() {
+            if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
+                // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
+                runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
+            }
+            let answer = match frames.peek() {
+                Some(_) => Answer::Continues,
+                None if complete => Answer::Complete,
+                None => Answer::More,
+            };
+            self.send(peer, &Frame::Changes { conversation, segment, runs, answer });
         }
-        self.send(peer, &Frame::Changes { conversation, segment, runs, complete });
         if lacking {
             if let Some(link) = self.links.get_mut(&peer) {
                 link.pull.want(id);
@@ -115,16 +127,29 @@ impl Engine {
     }
 
     /// Goes on after an answer: asks for the rest, or for the next segment, or tells others what was learned.
-    pub(super) fn answered(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, complete: bool, view: &dyn View) {
+    ///
+    /// `early` says that some of it could not be let in before the segment that it builds on.
+    pub(super) fn answered(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        id: SegmentId,
+        answer: Answer,
+        early: bool,
+        view: &dyn View,
+    ) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if !link.pull.answered(id, complete, now) {
-            return;
+        if early {
+            link.pull.defer(id);
         }
-        if complete {
-            self.ask(now, peer, view);
-            self.tell_news(now, peer);
-        } else {
-            self.have(peer, id, view);
+        match answer {
+            _ if !link.pull.answered(id, answer == Answer::Complete, now) => {}
+            Answer::Continues => {}
+            Answer::More => self.have(peer, id, view),
+            Answer::Complete => {
+                self.ask(now, peer, view);
+                self.tell_news(now, peer);
+            }
         }
     }
 

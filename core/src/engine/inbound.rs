@@ -53,10 +53,10 @@ impl Engine {
             Frame::Have { conversation, segment: number, vector } => {
                 self.give(now, peer, segment(conversation, number), &vector, view);
             }
-            Frame::Changes { conversation, segment: number, runs, complete } => {
+            Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                self.runs(id, runs, &Source { from: peer, told: None }, view);
-                self.answered(now, peer, id, complete, view);
+                let early = self.runs(id, runs, &Source { from: peer, told: None }, view);
+                self.answered(now, peer, id, answer, early, view);
             }
             Frame::Push { conversation, segment: number, told, runs } => {
                 self.runs(segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
@@ -72,9 +72,9 @@ impl Engine {
         }
     }
 
-    /// Lets runs in, or lets them wait. All that are let in are kept as one batch.
-    pub(super) fn runs(&mut self, id: SegmentId, runs: Vec<Vec<Sent>>, source: &Source, view: &dyn View) {
-        let (mut batch, mut pending) = (Vec::new(), Vec::new());
+    /// Lets runs in, or lets them wait; tells whether any waits. All that are let in are kept as one batch.
+    pub(super) fn runs(&mut self, id: SegmentId, runs: Vec<Vec<Sent>>, source: &Source, view: &dyn View) -> bool {
+        let (mut batch, mut pending, mut early) = (Vec::new(), Vec::new(), false);
         for run in runs {
             match self.admit(id, run.clone(), view) {
                 Ok(None) => {}
@@ -87,6 +87,7 @@ impl Engine {
                     pending.push(Pending::Run { id, run, sent, origin: Origin::Peer(source.clone()) });
                 }
                 Err(Rejected::Early) => {
+                    early = true;
                     self.waiting.add(Early { segment: id, from: source.from, run });
                     if let Some(link) = self.links.get_mut(&source.from).filter(|_| source.told.is_some()) {
                         link.pull.want(id);
@@ -104,6 +105,7 @@ impl Engine {
             self.shelf.hold(id, pending.len());
             self.persist(batch, pending);
         }
+        early
     }
 
     fn admit(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
@@ -120,8 +122,10 @@ impl Engine {
             return Err(Rejected::Early);
         }
         if let Some(header) = gated.header().filter(|_| id.number > 0) {
-            let before = conversation.heads.get(&(id.number - 1));
-            if !before.is_some_and(|heads| covers(&heads.vector, &header.opens)) {
+            // What is admitted there reaches the disk before this does.
+            let before = SegmentId { number: id.number - 1, ..id };
+            let before = self.shelf.get(before, view).map_err(|error| Rejected::Machine(error.to_string()))?;
+            if !covers(&before.admitted(), &header.opens) {
                 return Err(Rejected::Early);
             }
         }

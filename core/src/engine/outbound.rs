@@ -7,8 +7,9 @@ use super::{Conversation, Engine, View, stream};
 use crate::authority::{Control, ControlRecord, MAX_TITLE};
 use crate::conversation::{
     Annotation, ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, SegmentId,
-    Sent, Tail, Target, Vector, Verified, draft, sign,
+    Sent, Tail, Target, Vector, Verified, draft,
 };
+use crate::crypto::Signature;
 use crate::id::{ActorId, ConversationId, StreamId};
 use crate::identity::Invite;
 use crate::rpc::{ErrorCode, Reply, Request, RpcError};
@@ -192,16 +193,14 @@ impl Engine {
         let chain = segment.chain(&actor);
         let floor = chain.map(|chain| chain.last()).unwrap_or_default();
         let at = self.clock.tick(now, floor).ok_or_else(|| super::machine("the clock is at the end of time"))?;
-        let (hash, change) = draft(segment.genesis(), chain, actor, at, &[(place, record)]);
+        let (_, change) = draft(segment.genesis(), chain, actor, at, &[(place, record)]);
         let header = header.filter(|_| chain.is_none());
-        let signature = sign(&self.key, id, hash, header.as_ref());
-        let sent = vec![Sent { change, header, signature, payloads }];
-        let gated = match segment.gate(sent) {
+        let gated = match segment.gate(vec![Sent { change, header, signature: Signature::NONE, payloads }]) {
             Ok(Outcome::Next(gated)) => gated,
             Ok(_) => return Err(super::machine("an own change did not continue its chain")),
             Err(refusal) => return Err(super::machine(format!("an own change was refused: {refusal}"))),
         };
-        let run = Verified::check(gated).map_err(super::machine)?;
+        let run = Verified::sign(gated, &self.key).map_err(super::machine)?;
         segment.admit(&run);
         self.shelf.hold(id, 1);
         let tail = Tail::Run(run.gated().to_sent());

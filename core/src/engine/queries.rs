@@ -3,7 +3,7 @@
 use super::io::{Effect, View};
 use super::{Conversation, Engine, keys, rows};
 use crate::conversation::EntryId;
-use crate::id::{ConversationId, DeviceId};
+use crate::id::{Address, ConversationId, DeviceId};
 use crate::identity::Invite;
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
 use crate::timeline::{Row, Text};
@@ -24,6 +24,7 @@ impl Engine {
     pub(super) fn query(&mut self, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
         match request {
             Request::Invite { conversation } => self.invite(&conversation),
+            Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
             Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
             Request::Conversations => self.list(view),
@@ -35,10 +36,8 @@ impl Engine {
 
     /// Finds a conversation by its id, an unambiguous beginning of it, or its exact title.
     pub(super) fn find_conversation(&self, text: &str) -> Result<ConversationId, RpcError> {
-        if let Ok(id) = text.parse::<ConversationId>() {
-            if self.conversations.contains_key(&id) {
-                return Ok(id);
-            }
+        if let Some(id) = text.parse().ok().filter(|id| self.conversations.contains_key(id)) {
+            return Ok(id);
         }
         let begins = |id: &ConversationId| text.len() >= MIN_ABBREVIATION && id.to_string().starts_with(text);
         let fits = |(id, c): &(&ConversationId, &Conversation)| c.members.title() == Some(text) || begins(id);
@@ -88,7 +87,8 @@ impl Engine {
     fn invite(&self, conversation: &str) -> Result<Reply, RpcError> {
         let id = self.find_conversation(conversation)?;
         let secret = self.conversations.get(&id).map(|c| c.secret).unwrap_or_default();
-        let addresses = self.listening.iter().map(|(address, _)| address.clone()).collect();
+        let mut addresses: Vec<Address> = self.listening.iter().map(|(address, _)| address.clone()).collect();
+        addresses.sort_by_key(usefulness);
         let peers = vec![(self.peer, addresses)];
         Ok(Reply::Invite { link: Invite { conversation: id, secret, peers }.to_link() })
     }
@@ -236,6 +236,12 @@ impl Engine {
             (k, n) => format!("with {k} of {n}"),
         }
     }
+}
+
+/// Orders addresses by how likely they lead anywhere from another machine, because a link holds only a few of them.
+fn usefulness(address: &Address) -> (bool, bool) {
+    let here_only = ["/ip4/127.", "/ip6/::1/", "/ip6/fe80"].iter().any(|start| address.0.starts_with(start));
+    (here_only, !address.0.ends_with("/quic-v1"))
 }
 
 fn preview(row: &Row) -> String {

@@ -10,7 +10,7 @@ use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Conversation, Engine, keys};
 use crate::authority::ControlRecord;
-use crate::conversation::{EntryId, SegmentId};
+use crate::conversation::{Entry, EntryId, SegmentId};
 use crate::crypto::Entropy;
 use crate::id::{ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
 use crate::identity::Identity;
@@ -64,6 +64,7 @@ impl Engine {
             problem: None,
             effects: Vec::new(),
             written: BTreeMap::new(),
+            stale: Vec::new(),
         };
         if unreadable > 0 {
             engine.problem(format!("{unreadable} of this home's own facts could not be read"));
@@ -74,8 +75,7 @@ impl Engine {
             engine.tails.found(stream, view.backlog(stream));
         }
         engine.read_peers(view)?;
-        engine.rebuild(view)?;
-        engine.written.clear();
+        engine.stale = engine.stale_segments(view);
         let effects = std::mem::take(&mut engine.effects);
         Ok((engine, effects))
     }
@@ -142,37 +142,49 @@ impl Engine {
         Ok(())
     }
 
-    /// Folds again every segment that the index does not include.
-    fn rebuild(&mut self, view: &dyn View) -> Result<(), StoreError> {
-        let mut stale: BTreeSet<StreamId> = view.unindexed().into_iter().collect();
-        stale.extend(view.streams().into_iter().filter(|stream| match stream {
-            StreamId::Segment(id, number) => {
-                self.conversations.get(id).is_some_and(|conversation| !conversation.heads.contains_key(number))
-            }
+    /// Returns the segments that the index does not include, newest first.
+    fn stale_segments(&self, view: &dyn View) -> Vec<SegmentId> {
+        let unknown = |stream: &StreamId| match stream {
+            StreamId::Segment(id, number) => self.conversations.get(id).is_some_and(|c| !c.heads.contains_key(number)),
             _ => false,
-        }));
-        for stream in stale {
-            let StreamId::Segment(conversation, number) = stream else { continue };
-            let id = SegmentId { conversation, number };
-            let (entries, heads) = match self.shelf.get(id, view) {
-                Ok(segment) => (segment.entries(), SegmentHeads::of(segment)),
-                Err(error) => {
-                    self.problem(error.to_string());
-                    continue;
-                }
-            };
-            let me = self.key.device();
-            let own: BTreeSet<_> = entries.iter().filter(|e| e.device == me).map(|e| e.id.actor).collect();
-            let mut ops = self.note_heads(id, heads);
-            ops.extend(own.into_iter().flat_map(|actor| self.note_own_chain(id, actor)));
-            match self.fold(conversation, entries, true, view) {
-                Ok(folded) => ops.extend(folded),
-                Err(error) => self.problem(error.to_string()),
+        };
+        let unknown: Vec<StreamId> = view.streams().into_iter().filter(unknown).collect();
+        let stale: BTreeSet<StreamId> = view.unindexed().into_iter().chain(unknown).collect();
+        let segment = |stream| match stream {
+            StreamId::Segment(conversation, number) => Some(SegmentId { conversation, number }),
+            _ => None,
+        };
+        stale.into_iter().rev().filter_map(segment).collect()
+    }
+
+    /// Folds one segment again that the index does not include. To be called after [`Engine::open`] until it returns
+    /// `None`, the effects executed each time: a whole home does not fit into memory.
+    pub fn rebuild(&mut self, view: &dyn View) -> Option<Vec<Effect>> {
+        let id = self.stale.pop()?;
+        match self.shelf.get(id, view) {
+            Ok(segment) => {
+                let (entries, heads) = (segment.entries(), SegmentHeads::of(segment));
+                self.fold_again(id, entries, heads, view);
             }
-            self.effects.push(Effect::Index(ops, Lsn(0)));
+            Err(error) => self.problem(error.to_string()),
         }
-        self.effects.push(Effect::Index(Vec::new(), self.complete));
-        Ok(())
+        if self.stale.is_empty() {
+            self.effects.push(Effect::Index(Vec::new(), self.complete));
+        }
+        self.written.clear();
+        Some(std::mem::take(&mut self.effects))
+    }
+
+    fn fold_again(&mut self, id: SegmentId, entries: Vec<Entry>, heads: SegmentHeads, view: &dyn View) {
+        let me = self.key.device();
+        let own: BTreeSet<_> = entries.iter().filter(|e| e.device == me).map(|e| e.id.actor).collect();
+        let mut ops = self.note_heads(id, heads);
+        ops.extend(own.into_iter().flat_map(|actor| self.note_own_chain(id, actor)));
+        match self.fold(id.conversation, entries, true, view) {
+            Ok(folded) => ops.extend(folded),
+            Err(error) => self.problem(error.to_string()),
+        }
+        self.effects.push(Effect::Index(ops, Lsn(0)));
     }
 }
 

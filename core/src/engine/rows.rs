@@ -112,11 +112,11 @@ impl Engine {
         }
     }
 
-    fn fold_with<'v>(
+    fn fold_with(
         &mut self,
         id: ConversationId,
         rebuilding: bool,
-        view: &'v dyn View,
+        view: &dyn View,
         fresh: BTreeSet<EntryId>,
         add: impl FnOnce(&mut Fold<'_, Reader<'_>>) -> Result<(), OpenError>,
     ) -> Result<Vec<IndexOp>, OpenError> {

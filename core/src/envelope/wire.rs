@@ -8,7 +8,7 @@
 //!   Heads     conversation, digest of its control set, per segment (number, 8 bytes of the digest of its heads)
 //!   Controls  conversation, control records
 //!   Have      conversation, segment, version vector: "send what is beyond"
-//!   Changes   conversation, segment, runs, whether that is all: the answer to Have
+//!   Changes   conversation, segment, runs, whether more follows, is to be asked for, or that is all: the answer to Have
 //!   Push      conversation, segment, runs, and who was told already: new changes, unasked
 //!   Ack       conversation, segment, version vector of chains that are durable here now
 //!   Want      conversation, segment, payload hashes
@@ -39,6 +39,17 @@ impl From<PeerId> for Told {
     }
 }
 
+/// How far an answer to `Have` goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Another frame of the same answer follows.
+    Continues,
+    /// There is more, to be asked for with a new vector.
+    More,
+    /// That is all.
+    Complete,
+}
+
 /// What one peer says to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the fields are told in the table of the module")]
@@ -54,7 +65,7 @@ pub enum Frame {
     /// What the sender has of a segment; asks for what is beyond it.
     Have { conversation: ConversationId, segment: u32, vector: Vector },
     /// What is beyond a vector.
-    Changes { conversation: ConversationId, segment: u32, runs: Vec<Vec<Sent>>, complete: bool },
+    Changes { conversation: ConversationId, segment: u32, runs: Vec<Vec<Sent>>, answer: Answer },
     /// New changes.
     Push { conversation: ConversationId, segment: u32, told: Vec<Told>, runs: Vec<Vec<Sent>> },
     /// What the sender now keeps durably.

@@ -11,7 +11,7 @@ use crate::id::StreamId;
 use crate::store::{Lsn, Store};
 
 /// Snapshots that may wait; the engine asks for one a second at most.
-const MAX_JOBS: usize = 16;
+pub(super) const MAX_JOBS: usize = 16;
 
 /// A snapshot to be written.
 pub(super) type Job = (StreamId, Lsn, Vec<u8>);

@@ -117,7 +117,23 @@ pub(super) fn note_listening(home: &Path, listening: &[Address]) {
 
 /// Replaces the host of an address by "any": interfaces come and go, the port is what others know.
 fn at_any_address(address: &Address) -> Option<String> {
-    let rest = address.0.strip_prefix("/ip4/")?;
-    let (_, port) = rest.split_once('/')?;
-    Some(format!("/ip4/0.0.0.0/{port}"))
+    let port = |rest: &str| rest.split_once('/').map(|(_, port)| port.to_owned());
+    match (address.0.strip_prefix("/ip4/"), address.0.strip_prefix("/ip6/")) {
+        (Some(rest), _) => Some(format!("/ip4/0.0.0.0/{}", port(rest)?)),
+        (_, Some(rest)) => Some(format!("/ip6/::/{}", port(rest)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_port_of_an_address_is_noted() {
+        let noted = |address: &str| at_any_address(&Address(address.into()));
+        assert_eq!(noted("/ip4/192.0.2.7/udp/4001/quic-v1").as_deref(), Some("/ip4/0.0.0.0/udp/4001/quic-v1"));
+        assert_eq!(noted("/ip6/2001:db8::7/tcp/4001").as_deref(), Some("/ip6/::/tcp/4001"));
+        assert_eq!(noted("/dns/example.org/tcp/443/wss"), None);
+    }
 }

@@ -19,6 +19,8 @@ const PATIENCE_MS: u64 = 20_000;
 pub struct Pull {
     wanted: BTreeSet<SegmentId>,
     asked: BTreeMap<SegmentId, Timestamp>,
+    /// What came before the segment that it builds on: asked for again when another is complete.
+    deferred: BTreeSet<SegmentId>,
 }
 
 impl Pull {
@@ -44,7 +46,10 @@ impl Pull {
     pub fn answered(&mut self, segment: SegmentId, complete: bool, now: Timestamp) -> bool {
         match self.asked.get_mut(&segment) {
             None => false,
-            Some(_) if complete => self.asked.remove(&segment).is_some(),
+            Some(_) if complete => {
+                self.wanted.append(&mut self.deferred);
+                self.asked.remove(&segment).is_some()
+            }
             Some(since) => {
                 *since = now;
                 true
@@ -52,14 +57,23 @@ impl Pull {
         }
     }
 
+    /// Notes that an answer could not be used yet.
+    pub fn defer(&mut self, segment: SegmentId) {
+        self.asked.remove(&segment);
+        if self.deferred.len() < MAX_ASKED {
+            self.deferred.insert(segment);
+        }
+    }
+
     /// Drops questions that were not answered for long, and those from after now: the clock was set back.
     pub fn expire(&mut self, now: Timestamp) {
+        self.wanted.append(&mut self.deferred);
         self.asked.retain(|_, since| *since <= now && now.since(*since) < PATIENCE_MS);
     }
 
     /// Tells whether nothing is wanted and nothing is asked.
     pub fn is_idle(&self) -> bool {
-        self.wanted.is_empty() && self.asked.is_empty()
+        self.wanted.is_empty() && self.asked.is_empty() && self.deferred.is_empty()
     }
 }
 

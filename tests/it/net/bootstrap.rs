@@ -2,27 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
 
 use bayou_core::id::Address;
 use bayou_core::net::split_peer;
+use bayou_tests::process::bayou;
 
 use super::end::{QUIC, TCP};
 use super::stranger::question;
-
-/// Returns the program, built if it is not.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "bayou-bootstrap"]).status().unwrap();
-        assert!(built.success());
-        // Tests are built into the folder `deps` beside the programs.
-        let tests = std::env::current_exe().unwrap();
-        tests.ancestors().nth(2).unwrap().join("bayou-bootstrap")
-    })
-}
 
 pub(super) struct Node {
     child: Child,
@@ -31,7 +19,7 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn start(home: &Path, listen: &[&str]) -> Node {
-        let mut child = Command::new(program())
+        let mut child = Command::new(bayou().unwrap().with_file_name("bayou-bootstrap"))
             .arg("--home")
             .arg(home)
             .args(listen.iter().flat_map(|address| ["--listen", address]))
@@ -91,7 +79,12 @@ async fn a_bootstrap_node_keeps_its_identity_and_answers() {
 fn a_bootstrap_node_that_cannot_run_says_why() {
     let home = tempfile::tempdir().unwrap();
     let said = |listen: &str| {
-        let run = Command::new(program()).arg("--home").arg(home.path()).args(["--listen", listen]).output().unwrap();
+        let run = Command::new(bayou().unwrap().with_file_name("bayou-bootstrap"))
+            .arg("--home")
+            .arg(home.path())
+            .args(["--listen", listen])
+            .output()
+            .unwrap();
         assert!(!run.status.success());
         String::from_utf8(run.stderr).unwrap()
     };

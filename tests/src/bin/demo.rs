@@ -11,8 +11,8 @@ use std::time::Duration;
 use bayou_tests::process::{Peer, bayou};
 use serde_json::Value;
 
-/// Columns of one person's timeline.
-const WIDTH: usize = 36;
+/// Columns of one person's timeline: three of them fit a terminal of 80.
+const WIDTH: usize = 23;
 
 /// How long bob waits for alice's next words.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -127,12 +127,15 @@ fn see_all(peers: &mut [Peer; 3], conversation: &str, cake: &str) -> io::Result<
 /// Prints the timelines and returns whether they are equal.
 fn side_by_side(peers: &[Peer], conversation: &str) -> io::Result<bool> {
     let timelines = peers.iter().map(|peer| peer.timeline(conversation)).collect::<io::Result<Vec<_>>>()?;
-    let shown: Vec<Vec<String>> = timelines.iter().map(|rows| rows.iter().map(one_line).collect()).collect();
-    println!("    {}", peers.iter().map(|peer| bold(&fit(peer.name(), WIDTH))).collect::<Vec<_>>().join(" │ "));
+    println!("    {}", peers.iter().map(|peer| bold(&fill(peer.name(), WIDTH))).collect::<Vec<_>>().join(" │ "));
     println!("    {}", vec!["─".repeat(WIDTH); peers.len()].join("─┼─"));
-    for number in 0..shown.iter().map(Vec::len).max().unwrap_or(0) {
-        let row = shown.iter().map(|lines| fit(lines.get(number).map_or("", String::as_str), WIDTH));
-        println!("    {}", row.collect::<Vec<_>>().join(" │ "));
+    for number in 0..timelines.iter().map(Vec::len).max().unwrap_or(0) {
+        let cells = timelines.iter().map(|rows| rows.get(number).map_or_else(Vec::new, |row| wrap(&in_words(row))));
+        let cells: Vec<Vec<String>> = cells.collect();
+        for line in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+            let parts = cells.iter().map(|cell| fill(cell.get(line).map_or("", String::as_str), WIDTH));
+            println!("    {}", parts.collect::<Vec<_>>().join(" │ "));
+        }
     }
     let same = timelines.windows(2).all(|pair| pair[0] == pair[1]);
     println!("\n    {}", if same { "Identical, field by field." } else { "They differ!" });
@@ -141,7 +144,9 @@ fn side_by_side(peers: &[Peer], conversation: &str) -> io::Result<bool> {
 
 /// Lets the person at the terminal be alice; bob stays online and answers.
 fn chat(peers: [Peer; 3], conversation: &str) -> io::Result<()> {
-    scene("Now you are alice. bob and carol are online; bob answers. End with /quit.");
+    scene("Now you are alice. bob and carol are online, and bob answers.");
+    told("Type a line and press Enter; /quit or Ctrl-D ends it.");
+    println!();
     let [mut alice, bob, mut carol] = peers;
     let over = AtomicBool::new(false);
     let mut bob = thread::scope(|scope| {
@@ -174,7 +179,7 @@ fn answer(mut bob: Peer, conversation: &str, over: &AtomicBool) -> io::Result<Pe
     }
 }
 
-fn one_line(row: &Value) -> String {
+fn in_words(row: &Value) -> String {
     let text = if row["deleted"] == true { "(deleted)" } else { row["text"].as_str().unwrap_or_default() };
     let edited = if row["edited"] == true { " (edited)" } else { "" };
     let reactions = row["reactions"].as_array().into_iter().flatten();
@@ -183,23 +188,32 @@ fn one_line(row: &Value) -> String {
     format!("{}: {text}{edited}{reactions}", row["author"].as_str().unwrap_or_default())
 }
 
-/// Cuts or fills a text to so many columns. Good enough for what is said here: emoji and Chinese are two columns wide.
-fn fit(text: &str, width: usize) -> String {
-    let mut line = String::new();
-    let mut columns = 0;
-    for letter in text.chars() {
-        let wide = if matches!(letter, '⺀'..='퟿' | '豈'..='﫿' | '！'..='｠' | '\u{1f300}'..='\u{1faff}') {
-            2
+/// Breaks a text between words into lines of at most [`WIDTH`] columns; all but the first are indented.
+fn wrap(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if columns(line) + 1 + columns(word) <= WIDTH {
+            line.push(' ');
+            line.push_str(word);
         } else {
-            1
-        };
-        if columns + wide > width {
-            break;
+            lines.push(format!("  {word}"));
         }
-        columns += wide;
-        line.push(letter);
     }
-    line + &" ".repeat(width - columns)
+    lines
+}
+
+/// Fills a text up to so many columns.
+fn fill(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(columns(text)))
+}
+
+/// Counts columns. Good enough for what is said here: emoji and Chinese are two columns wide.
+fn columns(text: &str) -> usize {
+    let wide = |c: char| matches!(c, '⺀'..='퟿' | '豈'..='﫿' | '！'..='｠' | '\u{1f300}'..='\u{1faff}');
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
 fn short(address: &str) -> &str {

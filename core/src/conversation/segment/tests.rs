@@ -103,7 +103,7 @@ fn two_chains() -> (Segment, Vec<Vec<u8>>) {
 /// A copy of a segment that took each of its chains in one bulk run, so that most links are not proved.
 fn in_bulk(segment: &Segment) -> Segment {
     let mut copy = empty();
-    for run in segment.missing(&Vector::new(), usize::MAX).0 {
+    for (_, run) in segment.missing(&Vector::new(), usize::MAX, usize::MAX).0 {
         take(&mut copy, run);
     }
     copy
@@ -127,12 +127,12 @@ fn what_is_admitted_is_told_only_when_it_is_applied() {
     let second = admit(&mut segment, vec![second]);
     assert_eq!(segment.admitted(), Vector::from([(alice.actor, 2)]));
     assert!(segment.vector().is_empty() && segment.entries().is_empty() && segment.heads().next().is_none());
-    assert_eq!(segment.missing(&Vector::new(), usize::MAX), (vec![], true));
+    assert_eq!(segment.missing(&Vector::new(), usize::MAX, usize::MAX), (vec![], true));
     assert_eq!(segment.image(), None, "the image would lose what is on its way");
 
     segment.apply(vec![first]).unwrap();
     assert_eq!((segment.vector()[&alice.actor], segment.entries().len()), (1, 2));
-    assert_eq!(segment.missing(&Vector::new(), usize::MAX).0[0].len(), 1);
+    assert_eq!(segment.missing(&Vector::new(), usize::MAX, usize::MAX).0[0].1.len(), 1);
     segment.apply(vec![second]).unwrap();
     assert_eq!((segment.vector()[&alice.actor], segment.entries().len()), (2, 4));
     assert!(segment.image().is_some());
@@ -156,7 +156,7 @@ fn an_image_brings_everything_back() {
 #[test]
 fn a_tail_brings_everything_back_at_any_cut_between_image_and_tail() {
     let (segment, tail) = two_chains();
-    let bulk = Tail::Run(segment.missing(&Vector::new(), usize::MAX).0.remove(0));
+    let bulk = Tail::Run(segment.missing(&Vector::new(), usize::MAX, usize::MAX).0.remove(0).1);
     let opened = Segment::open(ID, None, &[postcard::to_stdvec(&bulk).unwrap()]).unwrap();
     let mut taken = empty();
     let Tail::Run(bulk) = bulk else { unreachable!() };
@@ -181,13 +181,14 @@ fn an_erased_payload_is_not_served_and_not_taken_back() {
     let mut erased = in_bulk(&segment);
     assert!(erased.erase(hash) && !erased.erase(hash), "news only once");
     assert!(!erased.add_payload(payload.clone()));
-    let served = erased.missing(&Vector::new(), usize::MAX).0.concat();
+    let served: Vec<Sent> =
+        erased.missing(&Vector::new(), usize::MAX, usize::MAX).0.into_iter().flat_map(|(_, run)| run).collect();
     assert_eq!(served.iter().flat_map(|sent| &sent.payloads).count(), 11);
     assert!(served.iter().all(|sent| !sent.payloads.contains(&payload)));
 
     let mut refusing = empty();
     refusing.erase(hash);
-    for run in segment.missing(&Vector::new(), usize::MAX).0 {
+    for (_, run) in segment.missing(&Vector::new(), usize::MAX, usize::MAX).0 {
         take(&mut refusing, run);
     }
     tail.push(postcard::to_stdvec(&Tail::Erased(vec![hash])).unwrap());
@@ -215,7 +216,7 @@ fn what_is_missing_makes_any_peer_equal() {
         }
         let full = if below(2) == 0 { full } else { in_bulk(&full) };
         let mut peer = empty();
-        for mut run in full.missing(&Vector::new(), usize::MAX).0 {
+        for (_, mut run) in full.missing(&Vector::new(), usize::MAX, usize::MAX).0 {
             let known = below(run.len() + 1);
             run.truncate(known);
             while run.last().is_some_and(|sent| !proved(&full, sent)) {
@@ -227,16 +228,16 @@ fn what_is_missing_makes_any_peer_equal() {
         }
         let budget = [0, 1, 300, 3000, usize::MAX][below(5)];
         for _round in 0..200 {
-            let (runs, complete) = full.missing(peer.vector(), budget);
+            let (runs, complete) = full.missing(peer.vector(), budget, 1 + below(4000));
             assert!(complete || !runs.is_empty(), "something is always on its way");
-            assert!(runs.iter().all(|run| proved(&full, run.last().unwrap())));
-            runs.into_iter().for_each(|run| drop(take(&mut peer, run)));
+            assert!(runs.iter().all(|(_, run)| proved(&full, run.last().unwrap())));
+            runs.into_iter().for_each(|(_, run)| drop(take(&mut peer, run)));
             if complete {
                 break;
             }
         }
         assert_eq!(state(&peer), state(&full));
-        assert_eq!(full.missing(peer.vector(), budget), (vec![], true));
+        assert_eq!(full.missing(peer.vector(), budget, 1 + below(4000)), (vec![], true));
     }
 }
 

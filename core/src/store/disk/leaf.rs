@@ -72,8 +72,11 @@ pub(super) fn merge<'a>(leaf: &mut Leaf, changes: impl Iterator<Item = (&'a Vec<
     }
 }
 
+/// A part of a leaf: its fence, and its entries.
+type Part<'a> = (Vec<u8>, Vec<(&'a Vec<u8>, &'a Vec<u8>)>);
+
 /// Cuts a leaf into parts that are not too large, of about the same size, each with its fence; the first keeps `fence`.
-pub(super) fn split<'a>(fence: &[u8], leaf: &'a Leaf) -> Vec<(Vec<u8>, Vec<(&'a Vec<u8>, &'a Vec<u8>)>)> {
+pub(super) fn split<'a>(fence: &[u8], leaf: &'a Leaf) -> Vec<Part<'a>> {
     let weight: usize = leaf.iter().map(|(key, value)| key.len() + value.len()).sum();
     let count = leaf.len().div_ceil(MAX_ENTRIES).max(weight.div_ceil(MAX_BYTES)).max(1);
     let (entries_each, bytes_each) = (leaf.len().div_ceil(count), weight.div_ceil(count));

@@ -1,0 +1,113 @@
+//! The bytes that peers of other versions will have to read: `docs/wire-format.md` shows them, and they are computed
+//! here again. When one of these tests fails, peers of today and of tomorrow do not understand each other.
+
+use std::fs;
+use std::path::Path;
+
+use bayou_core::authority::{Control, ControlRecord};
+use bayou_core::conversation::{EntryId, Genesis, Payload, Sent, Vector};
+use bayou_core::crypto::{DeviceKey, Signature};
+use bayou_core::envelope::{Answer, Frame};
+use bayou_core::id::{ActorId, Address, PeerId};
+use bayou_core::identity::Invite;
+use bayou_core::time::{Hlc, Timestamp};
+use bayou_tests::craft::{Author, segment_id};
+
+/// When the examples happen.
+const AT: u64 = 1_700_000_000_000;
+
+/// Returns the example of this name as the document shows it, without its line breaks.
+fn shown(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/wire-format.md");
+    let document = fs::read_to_string(path).unwrap();
+    let after = document.split(&format!("<!-- golden: {name} -->\n```text\n")).nth(1);
+    let block = after.and_then(|after| after.split("```").next());
+    block.unwrap_or_default().split_whitespace().collect()
+}
+
+/// Holds an example of the document against what is computed; prints what should stand there if it does not.
+#[track_caller]
+fn check(name: &str, computed: &str) {
+    let lines: Vec<&str> = computed.as_bytes().chunks(96).map(|line| str::from_utf8(line).unwrap()).collect();
+    assert!(shown(name) == computed, "\n<!-- golden: {name} -->\n```text\n{}\n```\n", lines.join("\n"));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn alice() -> DeviceKey {
+    DeviceKey::from_seed(&[1; 32])
+}
+
+/// Alice's first change in segment 0 of the conversation b0b0…: the message "hello".
+fn hello() -> (Author, Sent) {
+    let mut author = Author::new(segment_id(0), 1);
+    let sent = author.says(&["hello"]);
+    (author, sent)
+}
+
+#[test]
+fn a_genesis_and_a_join_are_written_as_documented() {
+    let said = Control::Genesis { title: "Boats".into(), name: "alice".into(), salt: [7; 16], at: Timestamp(AT) };
+    let genesis = ControlRecord::genesis(said, &alice());
+    check("genesis", &hex(genesis.bytes()));
+    check("conversation id", &genesis.conversation().to_string());
+    let said = Control::Join { name: "bob".into(), at: Timestamp(AT) };
+    let join = ControlRecord::sign(said, genesis.conversation(), &DeviceKey::from_seed(&[2; 32]));
+    check("join", &hex(join.bytes()));
+    assert_eq!(ControlRecord::open(join.bytes(), genesis.conversation()), Ok(join));
+}
+
+#[test]
+fn an_invite_link_is_written_as_documented() {
+    let peers = vec![(PeerId([3; 32]), vec![Address("/ip4/192.0.2.7/udp/4001/quic-v1".into())])];
+    let invite = Invite { conversation: segment_id(0).conversation, secret: [2; 32], peers };
+    check("invite link", &invite.to_link());
+    assert_eq!(Invite::from_link(&shown("invite link")), Ok(invite));
+}
+
+#[test]
+fn a_signed_change_is_written_as_documented() {
+    let (author, sent) = hello();
+    check("segment genesis hash", &Genesis::new(segment_id(0)).hash().to_string());
+    check("actor", &author.actor.to_string());
+    check("change", &hex(&sent.change));
+    check("signature", &hex(&sent.signature.0));
+    check("payload hash", &sent.payloads[0].hash().to_string());
+    let id = EntryId { at: Hlc { ms: AT, counter: 0 }, actor: ActorId([0xaa; 16]), number: 0 };
+    check("key", &id.to_key());
+    check("message id", &id.to_string());
+}
+
+#[test]
+fn every_kind_of_frame_is_written_as_documented() {
+    let (author, sent) = hello();
+    let (conversation, segment) = (segment_id(0).conversation, 0);
+    let vector = Vector::from([(author.actor, 1)]);
+    let hash = sent.payloads[0].hash();
+    let payloads: Vec<Payload> = sent.payloads.clone();
+    let (runs, told) = (vec![vec![sent]], vec![PeerId([3; 32]).into()]);
+    let record = vec![0xc0, 0xff, 0xee];
+    let frames = [
+        ("Prove", Frame::Prove { device: alice().device(), signature: Signature([0x5a; 64]) }),
+        ("Share", Frame::Share { tags: vec![[0x7a; 16]] }),
+        (
+            "Heads",
+            Frame::Heads { conversation, controls: [0xc0; 32], segments: vec![(0, [0xd1; 8]), (300, [0xd2; 8])] },
+        ),
+        ("Controls", Frame::Controls { conversation, records: vec![record.into()] }),
+        ("Have", Frame::Have { conversation, segment, vector: vector.clone() }),
+        ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete }),
+        ("Push", Frame::Push { conversation, segment, told, runs }),
+        ("Ack", Frame::Ack { conversation, segment, vector }),
+        ("Want", Frame::Want { conversation, segment, hashes: vec![hash] }),
+        ("Payloads", Frame::Payloads { conversation, segment, payloads }),
+    ];
+    for (kind, (name, frame)) in (0..).zip(frames) {
+        let bytes = frame.encode();
+        assert_eq!(bytes[..2], [1, kind], "{name}: version and kind");
+        check(name, &hex(&bytes));
+        assert_eq!(Frame::decode(&bytes), Ok(frame));
+    }
+}
