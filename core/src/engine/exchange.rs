@@ -9,6 +9,7 @@
 //! ```
 
 use super::durable::{Pending, frames};
+use super::inbound::Reception;
 use super::{Conversation, Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{EntryId, Payload, SegmentId, Sent, Tail, Vector};
 use crate::envelope::{Answer, Frame, MAX_FRAME};
@@ -128,20 +129,25 @@ impl Engine {
 
     /// Goes on after an answer: asks for the rest, or for the next segment, or tells others what was learned.
     ///
-    /// `early` says that some of it could not be let in before the segment that it builds on.
+    /// What could not be let in before the segment that it builds on is asked for again later, and who has more but sends
+    /// nothing of use is not asked on: the next exchange of heads tries again.
     pub(super) fn answered(
         &mut self,
         now: Timestamp,
         peer: PeerId,
         id: SegmentId,
         answer: Answer,
-        early: bool,
+        reception: Reception,
         view: &dyn View,
     ) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if early {
+        if reception == Reception::Early {
             link.pull.defer(id);
         }
+        let answer = match answer {
+            Answer::More if reception == Reception::Futile => Answer::Complete,
+            answer => answer,
+        };
         match answer {
             _ if !link.pull.answered(id, answer == Answer::Complete, now) => {}
             Answer::Continues => {}
