@@ -31,6 +31,9 @@ const SLACK: usize = 64 * 1024;
 /// The most bodies that are asked for or given in one frame.
 const MAX_WANTS: usize = 256;
 
+/// The most control records in one frame. Each is at most 1 KiB.
+const MAX_CONTROLS: usize = MAX_FRAME / 1280;
+
 /// The most segments that a peer may name in its heads.
 const MAX_SEGMENTS: usize = 16 * 1024;
 
@@ -56,8 +59,11 @@ impl Engine {
     ) {
         let Some(conversation) = self.conversations.get(&id) else { return };
         if conversation.members.digest() != controls {
-            let records = conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
-            self.send(peer, &Frame::Controls { conversation: id, records });
+            let records: Vec<_> =
+                conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
+            for records in records.chunks(MAX_CONTROLS) {
+                self.send(peer, &Frame::Controls { conversation: id, records: records.to_vec() });
+            }
         }
         let mut equal = Vec::new();
         for (number, digest) in segments.iter().take(MAX_SEGMENTS) {

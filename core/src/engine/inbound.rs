@@ -4,6 +4,8 @@
 //! not hold the full segment that it opens the next one after. A run that can *never* be let in costs its sender the
 //! link, unless the fault may be the author's alone: who passes on one side of a fork did nothing wrong.
 
+use std::collections::BTreeSet;
+
 use super::durable::{Origin, Pending};
 use super::{Engine, View, stream};
 use crate::authority::{ControlError, ControlRecord};
@@ -161,7 +163,7 @@ impl Engine {
 
     fn controls(&mut self, peer: PeerId, id: ConversationId, records: &[serde_bytes::ByteBuf]) {
         let Some(conversation) = self.conversations.get(&id) else { return };
-        let known: Vec<&[u8]> = conversation.members.records().map(ControlRecord::bytes).collect();
+        let known: BTreeSet<&[u8]> = conversation.members.records().map(ControlRecord::bytes).collect();
         let mut fresh = Vec::new();
         for bytes in records.iter().filter(|bytes| !known.contains(&bytes.as_slice())) {
             match ControlRecord::open(bytes, id) {
