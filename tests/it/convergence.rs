@@ -55,6 +55,21 @@ fn convergence_of_long_conversations() {
     println!("long conversations converged: {summary:?}");
 }
 
+/// The same seed gives the same world: every peer the same effects, byte for byte.
+#[test]
+fn convergence_comes_the_same_way_twice() {
+    let history = |seed| {
+        let mut story = Story::begin(seed);
+        story.unfold(STEPS);
+        story.world.make_peace();
+        story.world.peers.iter().map(|peer| peer.history).collect::<Vec<_>>()
+    };
+    for seed in 0..6 {
+        assert_eq!(history(seed), history(seed), "SEED={seed}");
+    }
+    assert_ne!(history(0), history(6));
+}
+
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }

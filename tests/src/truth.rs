@@ -6,20 +6,20 @@ use bayou_core::authority::{ControlRecord, Members};
 use bayou_core::conversation::{EntryId, Segment, SegmentId};
 use bayou_core::id::{ConversationId, DeviceId, StreamId};
 use bayou_core::store::memory::MemoryStore;
-use bayou_core::store::{Lsn, Record, Store};
+use bayou_core::store::{Entry, Lsn, Record, Store};
 use bayou_core::sync::SegmentHeads;
 use bayou_core::timeline::{self, Row, Text};
 
 /// What of an index everyone must agree on: bytes under keys, by conversation. Homes number their conversations as they
 /// join them, so conversations are told apart by what is in them.
-pub type Index = Vec<Vec<(Vec<u8>, Vec<u8>)>>;
+pub type Index = Vec<Vec<Entry>>;
 
 /// The parts of an index that hold rows, annotations that wait, heads, and bodies that are missing.
 const SHARED: [u8; 4] = [b'h', b'o', b'r', b'w'];
 
 /// Reads what of an index everyone must agree on.
 pub fn index(store: &MemoryStore) -> Index {
-    let mut conversations: BTreeMap<Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+    let mut conversations: BTreeMap<Vec<u8>, Vec<Entry>> = BTreeMap::new();
     for part in SHARED {
         for (key, value) in scan(store, part) {
             let number = key[1..5].to_vec();
@@ -41,13 +41,13 @@ pub fn difference(a: &Index, b: &Index) -> Option<String> {
         return Some(format!("{} and {} conversations", a.len(), b.len()));
     }
     let (a, b) = a.iter().zip(b).find(|(a, b)| a != b)?;
-    let show = |(key, value): &(Vec<u8>, Vec<u8>)| match key.first() {
+    let show = |(key, value): &Entry| match key.first() {
         Some(b'r') => format!("row {:?} {:?}", EntryId::from_sortable(&key[1..]), postcard::from_bytes::<Row>(value)),
         Some(b'h') => format!("heads {:?} {:?}", &key[1..], postcard::from_bytes::<SegmentHeads>(value)),
         Some(part) => format!("{} {:?}", char::from(*part), EntryId::from_sortable(&key[1..])),
         None => String::new(),
     };
-    let only = |a: &[(Vec<u8>, Vec<u8>)], b: &[(Vec<u8>, Vec<u8>)]| -> Vec<String> {
+    let only = |a: &[Entry], b: &[Entry]| -> Vec<String> {
         a.iter().filter(|entry| !b.contains(entry)).take(3).map(show).collect()
     };
     Some(format!("\n  here  {}\n  there {}", only(a, b).join("\n        "), only(b, a).join("\n        ")))
@@ -55,7 +55,7 @@ pub fn difference(a: &Index, b: &Index) -> Option<String> {
 
 /// Reads all rows, oldest first.
 pub fn rows(store: &MemoryStore) -> Vec<(EntryId, Row)> {
-    let row = |(key, value): (Vec<u8>, Vec<u8>)| {
+    let row = |(key, value): Entry| {
         let id = EntryId::from_sortable(&key[5..]).expect("the key of a row");
         (id, postcard::from_bytes(&value).expect("a row"))
     };
@@ -68,7 +68,7 @@ pub fn print(store: &MemoryStore, name: impl Fn(DeviceId) -> String) -> String {
     timeline::print(rows.iter().map(|(id, row)| (*id, row)), name)
 }
 
-fn scan(store: &MemoryStore, part: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn scan(store: &MemoryStore, part: u8) -> Vec<Entry> {
     store.scan(&[part], &[part + 1], usize::MAX, false).expect("memory")
 }
 
