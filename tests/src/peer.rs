@@ -74,8 +74,8 @@ pub struct Peer {
     pub full: u32,
     /// Effects that were executed so far.
     pub executed: u64,
-    /// A digest of all effects so far.
-    pub history: [u8; 32],
+    /// A digest of all effects so far, for who asks for it.
+    pub history: Option<[u8; 32]>,
     /// The next of each thing that happens to it by itself.
     pub(crate) tick_at: u64,
     pub(crate) disk_at: Option<u64>,
@@ -128,7 +128,7 @@ impl Peer {
             fuse: None,
             full: 0,
             executed: 0,
-            history: [0; 32],
+            history: None,
             tick_at: 0,
             disk_at: None,
             back_at: None,
@@ -227,7 +227,7 @@ impl Peer {
 
     /// Executes effects in order, until the fuse burns down.
     fn execute(&mut self, now: u64, effects: Vec<Effect>) -> Vec<Effect> {
-        self.history = digest(&self.history, &effects);
+        self.history = self.history.map(|before| digest(&before, &effects));
         let mut outside = Vec::new();
         for effect in effects {
             if self.burns() {
