@@ -21,7 +21,7 @@ use bayou_tests::world::{Who, World};
 const SEEDS: u64 = 500;
 
 /// Things that happen in one world.
-const STEPS: u64 = 120;
+const STEPS: u64 = 100;
 
 const NAMES: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"];
 const EMOJI: [&str; 3] = ["👍", "🎉", "😀"];
