@@ -52,7 +52,7 @@ use crate::sync::{SegmentHeads, Waiting};
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
-use durable::Pending;
+use durable::{DurableRuns, Pending};
 use facts::Fact;
 use links::Link;
 use shelf::Shelf;
@@ -79,6 +79,8 @@ pub struct Engine {
     next: Ticket,
     /// The position up to which everything kept is applied.
     complete: Lsn,
+    /// What became durable and is to be applied next, with the position up to which everything is then applied.
+    durable: Option<(DurableRuns, Lsn)>,
     tails: Tails,
     problem: Option<String>,
     effects: Vec<Effect>,
@@ -102,6 +104,8 @@ struct Conversation {
     orphans: BTreeSet<EntryId>,
     /// Bodies that have not arrived, and the row that lacks each.
     wants: BTreeMap<(u32, PayloadHash), EntryId>,
+    /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
+    erasing: BTreeMap<(u32, PayloadHash), bool>,
     /// Our own chains, and how much of each a member was heard to have. We ourselves have all of it.
     acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
     /// Our newest entries: segment, sequence number, id.
@@ -119,6 +123,7 @@ impl Conversation {
             heads: BTreeMap::new(),
             orphans: BTreeSet::new(),
             wants: BTreeMap::new(),
+            erasing: BTreeMap::new(),
             acks: BTreeMap::new(),
             recent: VecDeque::new(),
             read: EntryId::MIN,
@@ -147,6 +152,7 @@ impl Engine {
             Input::Drained(peer) => self.drained(peer),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(now, peer, addresses),
+            Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),
         }
         self.written.clear();

@@ -146,7 +146,7 @@ impl Story {
         let (writers, readers) = ([0, 1, 2], [0, 1, 2, 3]);
         for number in 0..SEGMENT_CHANGES / 3 + 20 {
             for who in writers {
-                let (text, conversation) = (format!("{number} by {who}"), self.world.conversation(0));
+                let (text, conversation) = (format!("<{number} by {who}>"), self.world.conversation(0));
                 self.world.asks(who, Request::Send { conversation, text });
             }
         }

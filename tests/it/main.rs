@@ -2,6 +2,7 @@
 
 mod cli;
 mod convergence;
+mod crash;
 mod gate;
 mod gate_fuzz;
 mod harm;
@@ -9,5 +10,6 @@ mod lab;
 mod net;
 mod processes;
 mod store;
+mod stories;
 mod tidy;
 mod wire;

@@ -133,11 +133,21 @@ pub fn undead(store: &MemoryStore) -> Option<String> {
     })
 }
 
-/// Tells whether any stream of a store has these bytes in it.
-pub fn contains(store: &MemoryStore, text: &str) -> bool {
-    let found = |bytes: &Vec<u8>| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    store.streams().into_iter().any(|stream| {
+/// Returns how many bodies a store notes as still to be erased.
+pub fn erasing(store: &MemoryStore) -> usize {
+    scan(store, b'e').len()
+}
+
+/// Says which streams of a store have these bytes in them, and whether in the snapshot or after it.
+pub fn places(store: &MemoryStore, text: &str) -> Vec<String> {
+    let found = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    let mut places = Vec::new();
+    for stream in store.streams() {
         let kept = store.read(stream).expect("memory");
-        kept.image.iter().chain(&kept.tail).any(found)
-    })
+        places.extend(kept.image.filter(|image| found(image)).map(|_| format!("the snapshot of {stream:?}")));
+        let after = kept.tail.iter().filter(|record| found(record)).count();
+        let all = kept.tail.len();
+        places.extend((after > 0).then(|| format!("{after} of {all} records of {stream:?}")));
+    }
+    places
 }

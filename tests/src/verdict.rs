@@ -66,10 +66,11 @@ fn is_erased(rows: &BTreeMap<EntryId, Row>, world: &World, author: &Peer) {
     });
     for text in texts {
         for peer in &world.peers {
-            assert!(!truth::contains(&peer.store, text), "{} still has {text:?}", peer.name);
+            assert_eq!(truth::places(&peer.store, text), [""; 0], "{} still has {text:?}", peer.name);
         }
     }
     assert_eq!(truth::undead(&author.store), None);
+    assert_eq!(truth::erasing(&author.store), 0, "{} is not done with erasing", author.name);
 }
 
 fn comes_out_the_same_anew(peer: &Peer) {

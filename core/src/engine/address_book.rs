@@ -115,7 +115,8 @@ impl AddressBook {
 
 impl Redial {
     fn is_due(&mut self, now: Timestamp) -> bool {
-        if now < self.at {
+        // Further ahead than any wait: the clock was set back.
+        if now < self.at && self.at.since(now) <= LONGEST_WAIT_MS {
             return false;
         }
         self.wait = (self.wait * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);

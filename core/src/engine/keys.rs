@@ -6,6 +6,7 @@
 //! h  conversation u32  segment u32            → SegmentHeads
 //! w  conversation u32  segment u32  hash 32   → EntryId          bodies that have not arrived, and whose row lacks them
 //! a  conversation u32  segment u32  actor 16  device 32 → u32    how much of our chain a member was heard to have
+//! e  conversation u32  segment u32  hash 32   → ()                erased bodies, until the next snapshot has taken them off the disk
 //! p  peer 32                                  → Known            where peers were last reached
 //! ```
 //!
@@ -22,6 +23,7 @@ pub(super) enum Part {
     Heads = b'h' as isize,
     Wants = b'w' as isize,
     Acks = b'a' as isize,
+    Erasing = b'e' as isize,
 }
 
 /// The key after every peer's.
@@ -66,6 +68,10 @@ pub(super) fn heads(conversation: u32, segment: u32) -> Vec<u8> {
 
 pub(super) fn want(conversation: u32, segment: u32, hash: &PayloadHash) -> Vec<u8> {
     join(prefix(Part::Wants, conversation), &[&segment.to_be_bytes(), &hash.0])
+}
+
+pub(super) fn erasing(conversation: u32, segment: u32, hash: &PayloadHash) -> Vec<u8> {
+    join(prefix(Part::Erasing, conversation), &[&segment.to_be_bytes(), &hash.0])
 }
 
 pub(super) fn ack(conversation: u32, segment: u32, actor: &ActorId, device: &DeviceId) -> Vec<u8> {

@@ -60,6 +60,7 @@ impl Engine {
             pending: BTreeMap::new(),
             next: Ticket { generation: 0, number: 0 },
             complete: view.last(),
+            durable: None,
             tails: Tails::default(),
             problem: None,
             effects: Vec::new(),
@@ -205,6 +206,10 @@ impl Conversation {
             if let (Some(segment), Some(hash), Some(row)) = (segment, hash, row) {
                 self.wants.insert((segment, PayloadHash(hash)), row);
             }
+        }
+        for (key, _) in all(keys::Part::Erasing)? {
+            let (Some(segment), Some(hash)) = (keys::segment(&key), keys::last32(&key)) else { continue };
+            self.erasing.insert((segment, PayloadHash(hash)), false);
         }
         for (key, value) in all(keys::Part::Acks)? {
             let place = keys::segment(&key).zip(keys::ack_actor(&key));

@@ -164,7 +164,7 @@ impl Engine {
             IndexOp::Remove(key) => (key.clone(), None),
         }));
         for (message, row) in deleted {
-            self.erase(id, message, &row, view);
+            ops.extend(self.erase(id, message, &row, rebuilding, view));
         }
         if !rebuilding {
             for (message, row) in &change.rows {
@@ -174,21 +174,84 @@ impl Engine {
         ops
     }
 
-    /// Erases the bodies of a deleted message, and has that kept.
-    fn erase(&mut self, conversation: ConversationId, message: EntryId, row: &Row, view: &dyn View) {
+    /// Erases the bodies of a deleted message, and has that kept; returns what to write into the index, so that whatever
+    /// happens in between, they are gone from the disk in the end.
+    fn erase(
+        &mut self,
+        conversation: ConversationId,
+        message: EntryId,
+        row: &Row,
+        rebuilding: bool,
+        view: &dyn View,
+    ) -> Vec<IndexOp> {
         let mut bodies = vec![];
         let place = SegmentId { conversation, number: row.segment };
         if let Ok(segment) = self.shelf.get(place, view) {
             bodies.extend(segment.original(&message).map(|hash| (row.segment, hash)));
         }
         bodies.extend(row.edits.iter().map(|edit| (edit.segment, edit.payload)));
+        let mut ops = Vec::new();
         for (number, hash) in bodies {
             let id = SegmentId { conversation, number };
             let news = self.shelf.get(id, view).is_ok_and(|segment| segment.erase(hash));
-            if news {
-                let bytes = postcard::to_stdvec(&Tail::Erased(vec![hash])).expect("a record always encodes");
-                self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Nothing]);
+            // An index that was lost had perhaps noted that there is something to take off the disk.
+            if let Some(known) = self.conversations.get_mut(&conversation).filter(|_| news || rebuilding) {
+                ops.push(IndexOp::Put(keys::erasing(known.number, number, &hash), Vec::new()));
+                known.erasing.insert((number, hash), true);
                 self.tails.erased(stream(id));
+            }
+            if news {
+                self.keep_erased(id, hash);
+            }
+        }
+        ops
+    }
+
+    fn keep_erased(&mut self, id: SegmentId, hash: PayloadHash) {
+        // Opened anew before that is durable, the segment would have the body back.
+        self.shelf.hold(id, 1);
+        let bytes = postcard::to_stdvec(&Tail::Erased(vec![hash])).expect("a record always encodes");
+        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Erased(id, hash)]);
+    }
+
+    /// Notes that a snapshot has taken all erased bodies of a segment off the disk.
+    pub(super) fn erased(&mut self, id: SegmentId) {
+        let Some(conversation) = self.conversations.get_mut(&id.conversation) else { return };
+        let gone = conversation
+            .erasing
+            .extract_if((id.number, PayloadHash([0; 32]))..=(id.number, PayloadHash([255; 32])), |_, kept| *kept);
+        let ops: Vec<IndexOp> = gone
+            .map(|((number, hash), _)| IndexOp::Remove(keys::erasing(conversation.number, number, &hash)))
+            .collect();
+        if !ops.is_empty() {
+            self.effects.push(Effect::Index(ops, self.complete));
+        }
+    }
+
+    /// Notes that an erasure was not kept.
+    pub(super) fn erase_later(&mut self, id: SegmentId, hash: PayloadHash) {
+        if let Some(conversation) = self.conversations.get_mut(&id.conversation) {
+            conversation.erasing.insert((id.number, hash), false);
+        }
+    }
+
+    /// Tries again to erase what was not kept as erased, by a full disk or a crash.
+    pub(super) fn erase_again(&mut self, view: &dyn View) {
+        let overdue: Vec<(SegmentId, PayloadHash)> = self
+            .conversations
+            .iter()
+            .flat_map(|(conversation, known)| known.erasing.iter().map(|(what, kept)| (*conversation, *what, *kept)))
+            .filter(|(_, _, kept)| !kept)
+            .map(|(conversation, (number, hash), _)| (SegmentId { conversation, number }, hash))
+            .collect();
+        for (id, hash) in overdue {
+            if let Ok(segment) = self.shelf.get(id, view) {
+                segment.erase(hash);
+                self.keep_erased(id, hash);
+                self.tails.erased(stream(id));
+                if let Some(conversation) = self.conversations.get_mut(&id.conversation) {
+                    conversation.erasing.insert((id.number, hash), true);
+                }
             }
         }
     }

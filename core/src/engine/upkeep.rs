@@ -2,6 +2,9 @@
 //!
 //! A stream is compacted when its tail has grown past 256 records and a quarter of what its snapshot holds, when
 //! something in it was erased, or when it has been quiet for ten minutes; one stream a tick, so that nobody waits long.
+//!
+//! A wall clock may be set back by years. Whoever waits for a time that is further ahead than he would ever wait stops
+//! waiting.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +36,8 @@ struct TailState {
     erased: bool,
     /// When something came last.
     at: Timestamp,
+    /// After a snapshot failed: when to try again.
+    retry: Timestamp,
     /// A snapshot is on its way to disk.
     writing: bool,
 }
@@ -56,7 +61,9 @@ impl Tails {
     fn due(&self, now: Timestamp) -> Option<StreamId> {
         let due = |state: &TailState| {
             let grown = state.records > MIN_TAIL.max(state.compacted / 4);
-            !state.writing && (grown || state.erased || (state.records > 0 && now.since(state.at) > QUIET_MS))
+            let waits = now < state.retry && state.retry <= now.plus(RETRY_MS);
+            let quiet = now < state.at || now.since(state.at) > QUIET_MS;
+            !state.writing && !waits && (grown || state.erased || (state.records > 0 && quiet))
         };
         self.0.iter().find(|(_, state)| due(state)).map(|(stream, _)| *stream)
     }
@@ -71,12 +78,13 @@ impl Engine {
         for peer in linked {
             let Some(link) = self.links.get_mut(&peer) else { continue };
             link.pull.expire(now);
-            if now.since(link.heads_told) >= HEADS_EVERY_MS {
+            if now < link.heads_told || now.since(link.heads_told) >= HEADS_EVERY_MS {
                 let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
                 shared.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
             }
             self.ask(now, peer, view);
         }
+        self.erase_again(view);
         self.compact(view, now);
     }
 
@@ -107,8 +115,13 @@ impl Engine {
         if let Some(state) = self.tails.0.get_mut(&stream) {
             state.writing = false;
             if result.is_err() {
-                state.records += 1;
-                state.at = now.plus(RETRY_MS).max(state.at);
+                // What is to be compacted away may have been erased.
+                state.erased = true;
+                state.retry = now.plus(RETRY_MS);
+            }
+            // What was erased after the image was made waits for the next.
+            if let (StreamId::Segment(conversation, number), false) = (stream, state.erased) {
+                self.erased(SegmentId { conversation, number });
             }
         }
         if let Err(error) = result {

@@ -65,10 +65,10 @@ impl Pull {
         }
     }
 
-    /// Drops questions that were not answered for long.
+    /// Drops questions that were not answered for long, and those from after now: the clock was set back.
     pub fn expire(&mut self, now: Timestamp) {
         self.wanted.append(&mut self.deferred);
-        self.asked.retain(|_, since| now.since(*since) < PATIENCE_MS);
+        self.asked.retain(|_, since| *since <= now && now.since(*since) < PATIENCE_MS);
     }
 
     /// Tells whether nothing is wanted and nothing is asked.
@@ -98,5 +98,14 @@ mod tests {
         pull.expire(Timestamp(PATIENCE_MS));
         assert_eq!(pull.ask(Timestamp(PATIENCE_MS)), [segment(5)]);
         assert!(!pull.is_idle());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_years() {
+        let mut pull = Pull::default();
+        pull.want(segment(0));
+        assert_eq!(pull.ask(Timestamp(1_000_000_000)), [segment(0)]);
+        pull.expire(Timestamp(0));
+        assert!(pull.is_idle());
     }
 }

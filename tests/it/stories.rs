@@ -1,0 +1,227 @@
+//! Stories, and what each person sees in the end.
+//!
+//! Each is told twice: once as it happened while people were apart, and once when all have met.
+
+use bayou_tests::verdict::judge;
+use bayou_tests::world::{Who, World};
+
+/// Some people in one conversation, not linked.
+fn meet<const N: usize>(names: [&str; N]) -> (World, [Who; N]) {
+    let mut world = World::new(1);
+    let people = names.map(|name| world.person(name));
+    world.begin("river", &people);
+    (world, people)
+}
+
+/// Compares what somebody sees with what they should see.
+#[track_caller]
+fn sees(world: &World, who: Who, golden: &str) {
+    let golden: Vec<&str> = golden.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let timeline = world.sees(who);
+    let seen: Vec<&str> = timeline.lines().collect();
+    if seen == golden {
+        return;
+    }
+    let mut diff = format!("{} sees:\n", world.peers[who].name);
+    for at in 0..seen.len().max(golden.len()) {
+        match (golden.get(at), seen.get(at)) {
+            (golden, seen) if golden == seen => diff += &format!("    {}\n", seen.unwrap_or(&"")),
+            (golden, seen) => {
+                golden.into_iter().for_each(|line| diff += &format!("  - {line}\n"));
+                seen.into_iter().for_each(|line| diff += &format!("  + {line}\n"));
+            }
+        }
+    }
+    panic!("{diff}");
+}
+
+/// Links everyone, waits, and compares what all see.
+#[track_caller]
+fn all_see(world: &mut World, golden: &str) {
+    world.make_peace();
+    (0..world.peers.len()).for_each(|who| sees(world, who, golden));
+    judge(world);
+}
+
+#[test]
+fn two_talk_lose_each_other_and_meet_again() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    world.link(alice, bob);
+    world.says(alice, "are you there?");
+    world.run(100);
+    world.says(bob, "yes");
+    world.run(100);
+    world.cut(alice, bob);
+    world.says(alice, "and now?");
+    world.says(bob, "hello?");
+    sees(&world, alice, "alice: are you there?\nbob: yes\nalice: and now?");
+    sees(&world, bob, "alice: are you there?\nbob: yes\nbob: hello?");
+    all_see(&mut world, "alice: are you there?\nbob: yes\nalice: and now?\nbob: hello?");
+}
+
+#[test]
+fn an_offline_edit_meets_a_delete() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    // The same person, on a copy of her home: the only one who can delete what she edits elsewhere.
+    let message = world.says(alice, "I will com");
+    world.link(alice, bob);
+    world.run(500);
+    let copy = world.copy(alice);
+    world.cut(alice, bob);
+    world.edits(alice, &message, "I will come");
+    world.deletes(copy, &message);
+    world.reacts(bob, &message, "👍");
+    sees(&world, alice, "alice: I will come (edited)");
+    sees(&world, copy, "alice: (deleted)");
+    sees(&world, bob, "alice: I will com · 👍 bob");
+    all_see(&mut world, "alice: (deleted) · 👍 bob");
+}
+
+#[test]
+fn a_reaction_comes_before_its_message() {
+    let (mut world, [alice, bob, carol]) = meet(["alice", "bob", "carol"]);
+    world.link(alice, bob);
+    let message = world.says(alice, "look");
+    world.run(100);
+    world.cut(alice, bob);
+    // Carol takes part, but hears only bob, who speaks of a message that she has not.
+    world.reacts(bob, &message, "🎉");
+    world.link(bob, carol);
+    world.run(5);
+    all_see(&mut world, "alice: look · 🎉 bob");
+}
+
+#[test]
+fn who_joins_late_sees_what_was_said_before() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    world.link(alice, bob);
+    let first = world.says(alice, "first");
+    world.run(100);
+    let second = world.says(bob, "secnd");
+    world.run(100);
+    world.edits(bob, &second, "second");
+    world.deletes(alice, &first);
+    let carol = world.person("carol");
+    let link = world.invites[0].clone();
+    world.joins(carol, &link);
+    sees(&world, carol, "");
+    world.link(bob, carol);
+    world.run(2_000);
+    sees(&world, carol, "alice: (deleted)\nbob: second (edited)");
+    world.says(carol, "hello");
+    all_see(&mut world, "alice: (deleted)\nbob: second (edited)\ncarol: hello");
+}
+
+#[test]
+fn three_in_a_line_hear_each_other_at_once() {
+    let (mut world, [alice, bob, carol]) = meet(["alice", "bob", "carol"]);
+    world.link(alice, bob);
+    world.link(bob, carol);
+    world.run(500);
+    let message = world.says(alice, "pass it on");
+    world.run(200);
+    sees(&world, carol, "alice: pass it on");
+    world.reacts(carol, &message, "👍");
+    world.run(200);
+    sees(&world, alice, "alice: pass it on · 👍 carol");
+    all_see(&mut world, "alice: pass it on · 👍 carol");
+}
+
+#[test]
+fn who_never_meets_hears_through_a_third() {
+    let (mut world, [alice, bob, carol]) = meet(["alice", "bob", "carol"]);
+    world.says(alice, "for carol");
+    world.link(alice, bob);
+    world.run(2_000);
+    world.cut(alice, bob);
+    world.crash(bob, 1_000);
+    world.run(2_000);
+    world.link(bob, carol);
+    world.run(2_000);
+    sees(&world, carol, "alice: for carol");
+    all_see(&mut world, "alice: for carol");
+}
+
+#[test]
+fn nobody_changes_the_words_of_another() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    world.link(alice, bob);
+    let message = world.says(alice, "mine");
+    world.run(200);
+    for request in [
+        bayou_core::rpc::Request::Edit { message: message.clone(), text: "his".into() },
+        bayou_core::rpc::Request::Delete { message },
+    ] {
+        let refused = world.does(bob, request).expect_err("only the author may");
+        assert_eq!(refused.code, bayou_core::rpc::ErrorCode::NotAllowed);
+    }
+    all_see(&mut world, "alice: mine");
+}
+
+#[test]
+fn clocks_that_are_years_apart_do_not_drag_each_other() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    world.peers[alice].clock = 5 * 60 * 1000;
+    world.peers[bob].clock = -40 * 365 * 24 * 3_600_000;
+    world.link(alice, bob);
+    world.says(alice, "what year is it?");
+    world.run(200);
+    world.says(bob, "1986");
+    // Bob's clock does not follow hers over forty years: his answer stands where his clock puts it.
+    all_see(&mut world, "bob: 1986\nalice: what year is it?");
+    // But it follows her five minutes, once it is right.
+    world.peers[bob].clock = 0;
+    world.says(alice, "no, 2026");
+    world.run(200);
+    world.says(bob, "sorry");
+    all_see(&mut world, "bob: 1986\nalice: what year is it?\nalice: no, 2026\nbob: sorry");
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_back_still_hears() {
+    let (mut world, [alice, bob, carol]) = meet(["alice", "bob", "carol"]);
+    world.peers[bob].clock = 30 * 365 * 24 * 3_600_000;
+    world.link(alice, bob);
+    world.link(bob, carol);
+    world.run(1_000);
+    world.peers[bob].clock = 0;
+    // Congestion swallows what alice pushes; only heads, told again and again, bring it to carol.
+    world.network.weather.room = 0;
+    world.says(alice, "lost on the way");
+    world.run(100);
+    world.network.weather.room = usize::MAX;
+    world.run(120_000);
+    sees(&world, carol, "alice: lost on the way");
+    all_see(&mut world, "alice: lost on the way");
+}
+
+#[test]
+fn two_copies_of_a_home_never_fork() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    world.says(alice, "one");
+    let copy = world.copy(alice);
+    world.says(alice, "two, here");
+    world.says(copy, "two, there");
+    world.link(alice, bob);
+    world.run(1_000);
+    world.swap(alice, copy);
+    world.link(copy, bob);
+    world.run(1_000);
+    world.says(copy, "three");
+    all_see(&mut world, "alice: one\nalice: two, here\nalice: two, there\nalice: three");
+    let forks = world.peers.iter().flat_map(|peer| &peer.problems).filter(|problem| problem.contains("two changes"));
+    assert_eq!(forks.count(), 0);
+}
+
+#[test]
+fn a_full_disk_says_so_and_loses_nothing() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    world.says(alice, "kept");
+    world.peers[alice].full = 1;
+    let conversation = world.conversation(0);
+    let refused = world.does(alice, bayou_core::rpc::Request::Send { conversation, text: "not kept".into() });
+    assert_eq!(refused.expect_err("the disk is full").code, bayou_core::rpc::ErrorCode::Machine);
+    world.says(alice, "kept again");
+    world.link(alice, bob);
+    all_see(&mut world, "alice: kept\nalice: kept again");
+}
