@@ -1,5 +1,6 @@
 //! All stories, all attacks and all house rules, in one binary.
 
+mod adversary;
 mod cli;
 mod convergence;
 mod crash;

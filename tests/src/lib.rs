@@ -10,6 +10,7 @@ pub mod dice;
 pub mod disk;
 pub mod lan;
 pub mod lines;
+pub mod mallory;
 pub mod network;
 pub mod peer;
 pub mod process;

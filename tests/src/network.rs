@@ -98,7 +98,9 @@ impl Network {
         for direction in [(a, b), (b, a)] {
             let echoes: Vec<Bytes> = self.wires.entry(direction).or_default().echoes.drain(..).collect();
             if self.weather.rough {
-                echoes.into_iter().for_each(|frame| drop(self.post(now, direction, frame)));
+                for frame in echoes {
+                    self.post(now, direction, frame);
+                }
             }
         }
     }

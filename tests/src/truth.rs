@@ -6,20 +6,20 @@ use bayou_core::authority::{ControlRecord, Members};
 use bayou_core::conversation::{EntryId, Segment, SegmentId};
 use bayou_core::id::{ConversationId, DeviceId, StreamId};
 use bayou_core::store::memory::MemoryStore;
-use bayou_core::store::{Lsn, Record, Store};
+use bayou_core::store::{Entry, Lsn, Record, Store};
 use bayou_core::sync::SegmentHeads;
 use bayou_core::timeline::{self, Row, Text};
 
 /// What of an index everyone must agree on: bytes under keys, by conversation. Homes number their conversations as they
 /// join them, so conversations are told apart by what is in them.
-pub type Index = Vec<Vec<(Vec<u8>, Vec<u8>)>>;
+pub type Index = Vec<Vec<Entry>>;
 
 /// The parts of an index that hold rows, annotations that wait, heads, and bodies that are missing.
 const SHARED: [u8; 4] = [b'h', b'o', b'r', b'w'];
 
 /// Reads what of an index everyone must agree on.
 pub fn index(store: &MemoryStore) -> Index {
-    let mut conversations: BTreeMap<Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+    let mut conversations: BTreeMap<Vec<u8>, Vec<Entry>> = BTreeMap::new();
     for part in SHARED {
         for (key, value) in scan(store, part) {
             let number = key[1..5].to_vec();
@@ -150,4 +150,10 @@ pub fn places(store: &MemoryStore, text: &str) -> Vec<String> {
         places.extend((after > 0).then(|| format!("{after} of {all} records of {stream:?}")));
     }
     places
+}
+
+/// Returns how many bytes a store keeps, without its index.
+pub fn bytes(store: &MemoryStore) -> usize {
+    let kept = store.streams().into_iter().map(|stream| store.read(stream).expect("memory"));
+    kept.flat_map(|kept| kept.tail.into_iter().chain(kept.image)).map(|bytes| bytes.len()).sum()
 }

@@ -9,6 +9,7 @@
 //! ```
 
 use super::durable::{Pending, frames};
+use super::inbound::Reception;
 use super::{Conversation, Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{EntryId, Payload, SegmentId, Sent, Tail, Vector};
 use crate::envelope::{Answer, Frame, MAX_FRAME};
@@ -29,6 +30,9 @@ const SLACK: usize = 64 * 1024;
 
 /// The most bodies that are asked for or given in one frame.
 const MAX_WANTS: usize = 256;
+
+/// The most control records in one frame. Each is at most 1 KiB.
+const MAX_CONTROLS: usize = MAX_FRAME / 1280;
 
 /// The most segments that a peer may name in its heads.
 const MAX_SEGMENTS: usize = 16 * 1024;
@@ -55,8 +59,11 @@ impl Engine {
     ) {
         let Some(conversation) = self.conversations.get(&id) else { return };
         if conversation.members.digest() != controls {
-            let records = conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
-            self.send(peer, &Frame::Controls { conversation: id, records });
+            let records: Vec<_> =
+                conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
+            for records in records.chunks(MAX_CONTROLS) {
+                self.send(peer, &Frame::Controls { conversation: id, records: records.to_vec() });
+            }
         }
         let mut equal = Vec::new();
         for (number, digest) in segments.iter().take(MAX_SEGMENTS) {
@@ -128,20 +135,25 @@ impl Engine {
 
     /// Goes on after an answer: asks for the rest, or for the next segment, or tells others what was learned.
     ///
-    /// `early` says that some of it could not be let in before the segment that it builds on.
+    /// What could not be let in before the segment that it builds on is asked for again later, and who has more but sends
+    /// nothing of use is not asked on: the next exchange of heads tries again.
     pub(super) fn answered(
         &mut self,
         now: Timestamp,
         peer: PeerId,
         id: SegmentId,
         answer: Answer,
-        early: bool,
+        reception: Reception,
         view: &dyn View,
     ) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if early {
+        if reception == Reception::Early {
             link.pull.defer(id);
         }
+        let answer = match answer {
+            Answer::More if reception == Reception::Futile => Answer::Complete,
+            answer => answer,
+        };
         match answer {
             _ if !link.pull.answered(id, answer == Answer::Complete, now) => {}
             Answer::Continues => {}

@@ -4,6 +4,8 @@
 //! not hold the full segment that it opens the next one after. A run that can *never* be let in costs its sender the
 //! link, unless the fault may be the author's alone: who passes on one side of a fork did nothing wrong.
 
+use std::collections::BTreeSet;
+
 use super::durable::{Origin, Pending};
 use super::{Engine, View, stream};
 use crate::authority::{ControlError, ControlRecord};
@@ -20,6 +22,17 @@ pub(super) struct Source {
     pub(super) from: PeerId,
     /// Whom the frame named as told; `None` for an answer to a question.
     pub(super) told: Option<Vec<Told>>,
+}
+
+/// What became of the runs of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reception {
+    /// None was of any use.
+    Futile,
+    /// Some were let in, or were known.
+    Taken,
+    /// Some wait for others.
+    Early,
 }
 
 /// Why a run was not let in.
@@ -55,8 +68,8 @@ impl Engine {
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let early = self.runs(id, runs, &Source { from: peer, told: None }, view);
-                self.answered(now, peer, id, answer, early, view);
+                let reception = self.runs(id, runs, &Source { from: peer, told: None }, view);
+                self.answered(now, peer, id, answer, reception, view);
             }
             Frame::Push { conversation, segment: number, told, runs } => {
                 self.runs(segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
@@ -72,13 +85,14 @@ impl Engine {
         }
     }
 
-    /// Lets runs in, or lets them wait; tells whether any waits. All that are let in are kept as one batch.
-    pub(super) fn runs(&mut self, id: SegmentId, runs: Vec<Vec<Sent>>, source: &Source, view: &dyn View) -> bool {
-        let (mut batch, mut pending, mut early) = (Vec::new(), Vec::new(), false);
+    /// Lets runs in, or lets them wait. All that are let in are kept as one batch.
+    pub(super) fn runs(&mut self, id: SegmentId, runs: Vec<Vec<Sent>>, source: &Source, view: &dyn View) -> Reception {
+        let (mut batch, mut pending, mut reception) = (Vec::new(), Vec::new(), Reception::Futile);
         for run in runs {
             match self.admit(id, run.clone(), view) {
-                Ok(None) => {}
+                Ok(None) => reception = reception.max(Reception::Taken),
                 Ok(Some(run)) => {
+                    reception = reception.max(Reception::Taken);
                     let sent = run.gated().to_sent();
                     let record = Tail::Run(sent);
                     let bytes = postcard::to_stdvec(&record).expect("a record always encodes");
@@ -87,7 +101,7 @@ impl Engine {
                     pending.push(Pending::Run { id, run, sent, origin: Origin::Peer(source.clone()) });
                 }
                 Err(Rejected::Early) => {
-                    early = true;
+                    reception = Reception::Early;
                     self.waiting.add(Early { segment: id, from: source.from, run });
                     if let Some(link) = self.links.get_mut(&source.from).filter(|_| source.told.is_some()) {
                         link.pull.want(id);
@@ -105,7 +119,7 @@ impl Engine {
             self.shelf.hold(id, pending.len());
             self.persist(batch, pending);
         }
-        early
+        reception
     }
 
     fn admit(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
@@ -149,7 +163,7 @@ impl Engine {
 
     fn controls(&mut self, peer: PeerId, id: ConversationId, records: &[serde_bytes::ByteBuf]) {
         let Some(conversation) = self.conversations.get(&id) else { return };
-        let known: Vec<&[u8]> = conversation.members.records().map(ControlRecord::bytes).collect();
+        let known: BTreeSet<&[u8]> = conversation.members.records().map(ControlRecord::bytes).collect();
         let mut fresh = Vec::new();
         for bytes in records.iter().filter(|bytes| !known.contains(&bytes.as_slice())) {
             match ControlRecord::open(bytes, id) {
