@@ -74,6 +74,8 @@ pub struct Peer {
     pub full: u32,
     /// Effects that were executed so far.
     pub executed: u64,
+    /// A digest of all effects so far, for who asks for it.
+    pub history: Option<[u8; 32]>,
     /// The next of each thing that happens to it by itself.
     pub(crate) tick_at: u64,
     pub(crate) disk_at: Option<u64>,
@@ -126,6 +128,7 @@ impl Peer {
             fuse: None,
             full: 0,
             executed: 0,
+            history: None,
             tick_at: 0,
             disk_at: None,
             back_at: None,
@@ -224,6 +227,7 @@ impl Peer {
 
     /// Executes effects in order, until the fuse burns down.
     fn execute(&mut self, now: u64, effects: Vec<Effect>) -> Vec<Effect> {
+        self.history = self.history.map(|before| digest(&before, &effects));
         let mut outside = Vec::new();
         for effect in effects {
             if self.burns() {
@@ -337,7 +341,7 @@ impl Peer {
     }
 }
 
-/// Returns a digest of effects, to tell whether two runs did the same.
-pub fn digest(effects: &[Effect]) -> [u8; 32] {
-    crypto::hash("bayou/1/test effects", &[format!("{effects:?}").as_bytes()])
+/// Returns a digest of effects and of what was before them, to tell whether two runs did the same.
+fn digest(before: &[u8; 32], effects: &[Effect]) -> [u8; 32] {
+    crypto::hash("bayou/1/test effects", &[before, format!("{effects:?}").as_bytes()])
 }

@@ -41,13 +41,13 @@ pub fn difference(a: &Index, b: &Index) -> Option<String> {
         return Some(format!("{} and {} conversations", a.len(), b.len()));
     }
     let (a, b) = a.iter().zip(b).find(|(a, b)| a != b)?;
-    let show = |(key, value): &(Vec<u8>, Vec<u8>)| match key.first() {
+    let show = |(key, value): &Entry| match key.first() {
         Some(b'r') => format!("row {:?} {:?}", EntryId::from_sortable(&key[1..]), postcard::from_bytes::<Row>(value)),
         Some(b'h') => format!("heads {:?} {:?}", &key[1..], postcard::from_bytes::<SegmentHeads>(value)),
         Some(part) => format!("{} {:?}", char::from(*part), EntryId::from_sortable(&key[1..])),
         None => String::new(),
     };
-    let only = |a: &[(Vec<u8>, Vec<u8>)], b: &[(Vec<u8>, Vec<u8>)]| -> Vec<String> {
+    let only = |a: &[Entry], b: &[Entry]| -> Vec<String> {
         a.iter().filter(|entry| !b.contains(entry)).take(3).map(show).collect()
     };
     Some(format!("\n  here  {}\n  there {}", only(a, b).join("\n        "), only(b, a).join("\n        ")))
@@ -55,7 +55,7 @@ pub fn difference(a: &Index, b: &Index) -> Option<String> {
 
 /// Reads all rows, oldest first.
 pub fn rows(store: &MemoryStore) -> Vec<(EntryId, Row)> {
-    let row = |(key, value): (Vec<u8>, Vec<u8>)| {
+    let row = |(key, value): Entry| {
         let id = EntryId::from_sortable(&key[5..]).expect("the key of a row");
         (id, postcard::from_bytes(&value).expect("a row"))
     };
@@ -68,7 +68,7 @@ pub fn print(store: &MemoryStore, name: impl Fn(DeviceId) -> String) -> String {
     timeline::print(rows.iter().map(|(id, row)| (*id, row)), name)
 }
 
-fn scan(store: &MemoryStore, part: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn scan(store: &MemoryStore, part: u8) -> Vec<Entry> {
     store.scan(&[part], &[part + 1], usize::MAX, false).expect("memory")
 }
 

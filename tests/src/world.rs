@@ -426,15 +426,21 @@ impl World {
         for _ in 0..ROUNDS {
             self.let_all_meet();
             match self.disagreement() {
-                None => {
-                    // Bodies that were deleted are compacted away, one stream a tick.
-                    self.run(TICK_MS * 120);
-                    return;
-                }
+                None => return self.take_out_the_dead(),
                 Some(what) => last = what,
             }
         }
         panic!("they never agree: {last}");
+    }
+
+    /// Waits until bodies that were deleted are compacted away, one stream a tick.
+    fn take_out_the_dead(&mut self) {
+        for _ in 0..ROUNDS {
+            self.run(TICK_MS * 4);
+            if self.peers.iter().all(|peer| truth::erasing(&peer.store) == 0) {
+                return;
+            }
+        }
     }
 
     /// Links everyone for a round; where several have one home, each has its turn.

@@ -1,5 +1,7 @@
 //! The way out, as one sentence: draft on our own chain, gate, sign, keep. What follows is in `durable`.
 
+use std::cmp::Reverse;
+
 use super::durable::{Origin, Pending};
 use super::facts::{self, Fact};
 use super::io::CallId;
@@ -219,7 +221,7 @@ impl Engine {
         let newest = known.map_or(0, Conversation::newest_segment);
         let full = heads(newest).is_some_and(|heads| heads.changes() >= SEGMENT_CHANGES);
         let number = if full { newest + 1 } else { newest };
-        let opens = number.checked_sub(1).and_then(heads).map(|heads| heads.vector.clone()).unwrap_or_default();
+        let opens = number.checked_sub(1).and_then(heads).map(|heads| enough_of(&heads.vector)).unwrap_or_default();
         (SegmentId { conversation, number }, opens)
     }
 }
@@ -233,6 +235,20 @@ fn own_chain(
 ) -> (ActorId, Option<ChainHeader>) {
     let header = ChainHeader::new(device, nonce, opens);
     (header.actor(segment.genesis().hash()), Some(header))
+}
+
+/// Returns the longest chains of a vector, as many as make a full segment: one that names all of many short chains would
+/// be too large for a header.
+fn enough_of(vector: &Vector) -> Vector {
+    let mut chains: Vec<(ActorId, u32)> = vector.iter().map(|(actor, seq)| (*actor, *seq)).collect();
+    chains.sort_by_key(|(actor, seq)| (Reverse(*seq), *actor));
+    let mut changes = 0;
+    let needed = chains.into_iter().take_while(|(_, seq)| {
+        let before = changes;
+        changes += u64::from(*seq);
+        before < SEGMENT_CHANGES
+    });
+    needed.collect()
 }
 
 fn invalid(message: String) -> RpcError {
