@@ -97,8 +97,9 @@ impl Network {
     pub fn echo(&mut self, now: u64, (a, b): Pair) {
         for direction in [(a, b), (b, a)] {
             let echoes: Vec<Bytes> = self.wires.entry(direction).or_default().echoes.drain(..).collect();
-            if self.weather.rough {
-                for frame in echoes {
+            for frame in echoes {
+                let on_their_way = self.wires.entry(direction).or_default().frames.len();
+                if self.weather.rough && on_their_way < self.weather.room {
                     self.post(now, direction, frame);
                 }
             }
