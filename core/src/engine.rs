@@ -52,7 +52,7 @@ use crate::sync::{SegmentHeads, Waiting};
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
-use durable::Pending;
+use durable::{DurableRuns, Pending};
 use facts::Fact;
 use links::Link;
 use shelf::Shelf;
@@ -79,6 +79,8 @@ pub struct Engine {
     next: Ticket,
     /// The position up to which everything kept is applied.
     complete: Lsn,
+    /// What became durable and is to be applied next, with the position up to which everything is then applied.
+    durable: Option<(DurableRuns, Lsn)>,
     tails: Tails,
     problem: Option<String>,
     effects: Vec<Effect>,
@@ -150,6 +152,7 @@ impl Engine {
             Input::Drained(peer) => self.drained(peer),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(now, peer, addresses),
+            Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),
         }
         self.written.clear();

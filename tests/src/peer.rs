@@ -234,6 +234,7 @@ impl Peer {
                 return outside;
             }
             match effect {
+                Effect::Continue => outside.extend(self.handle(now, Input::Continue)),
                 Effect::Persist(ticket, batch) => self.batches.push_back((ticket, batch)),
                 Effect::Snapshot(stream, covers, image) => self.snapshots.push_back((stream, covers, image)),
                 Effect::Index(ops, complete) => self.store.index(ops, complete).expect("memory"),

@@ -50,12 +50,23 @@ pub(super) enum Origin {
 /// Own messages of each conversation of which followers are told when more members have them.
 const MAX_RECENT: usize = 16;
 
+/// A run that is durable and not yet applied.
+pub(super) struct DurableRun {
+    run: Verified,
+    /// The form in which it is passed on; taken out when it was.
+    sent: Vec<Sent>,
+    changes: usize,
+    origin: Origin,
+}
+
+/// Runs that became durable together, by segment.
+pub(super) type DurableRuns = BTreeMap<SegmentId, Vec<DurableRun>>;
+
 /// A run that is applied now.
 struct Applied {
     actor: ActorId,
     seq: u32,
     device: DeviceId,
-    sent: Vec<Sent>,
     origin: Origin,
 }
 
@@ -64,13 +75,16 @@ type Audience = (Vec<Told>, Option<PeerId>);
 
 impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
-        let mut runs: BTreeMap<SegmentId, Vec<(Verified, Vec<Sent>, Origin)>> = BTreeMap::new();
+        let mut runs = DurableRuns::new();
         let mut others = Vec::new();
         let complete = tickets.iter().map(|(_, lsn)| *lsn).fold(self.complete, Lsn::max);
         for (ticket, _) in tickets {
             for pending in self.pending.remove(&ticket).unwrap_or_default() {
                 match pending {
-                    Pending::Run { id, run, sent, origin } => runs.entry(id).or_default().push((run, sent, origin)),
+                    Pending::Run { id, run, sent, origin } => {
+                        let changes = sent.len();
+                        runs.entry(id).or_default().push(DurableRun { run, sent, changes, origin });
+                    }
                     other => others.push(other),
                 }
             }
@@ -78,10 +92,21 @@ impl Engine {
         for pending in others {
             self.settled(now, pending, view);
         }
+        for (id, runs) in &mut runs {
+            self.pass_on(*id, runs);
+        }
+        self.durable = Some((runs, complete));
+        self.effects.push(Effect::Continue);
+    }
+
+    /// Goes on with what became durable, after others were told: they need not wait for our own rows.
+    pub(super) fn go_on(&mut self, now: Timestamp, view: &dyn View) {
+        let Some((runs, complete)) = self.durable.take() else { return };
         for (id, runs) in runs {
             self.apply(now, id, runs, view);
         }
-        // Only now is everything that follows from these batches on its way into the index.
+        // Only now is everything that follows from these batches on its way into the index. A crash after half of it
+        // must not pass for all.
         self.complete = complete;
         self.effects.push(Effect::Index(Vec::new(), complete));
     }
@@ -121,14 +146,15 @@ impl Engine {
     }
 
     /// Applies runs to their segment and does all that follows from them.
-    fn apply(&mut self, now: Timestamp, id: SegmentId, runs: Vec<(Verified, Vec<Sent>, Origin)>, view: &dyn View) {
+    fn apply(&mut self, now: Timestamp, id: SegmentId, runs: Vec<DurableRun>, view: &dyn View) {
         let count = runs.len();
+        self.tails.grew(super::stream(id), runs.iter().map(|run| run.changes).sum(), now);
         let (mut verified, mut applied) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for (run, sent, origin) in runs {
+        for DurableRun { run, origin, .. } in runs {
             let gated = run.gated();
             self.clock.observe(gated.last(), now);
             let (actor, seq, device) = (gated.actor(), gated.seq(), gated.device());
-            applied.push(Applied { actor, seq, device, sent, origin });
+            applied.push(Applied { actor, seq, device, origin });
             verified.push(run);
         }
         let (entries, heads) = match self.shelf.get(id, view) {
@@ -142,7 +168,6 @@ impl Engine {
             Err(error) => return self.problem(error.to_string()),
         };
         self.shelf.release(id, count);
-        self.tails.grew(super::stream(id), applied.iter().map(|run| run.sent.len()).sum(), now);
         let mut ops = self.note_heads(id, heads);
         let me = self.key.device();
         for run in applied.iter().filter(|run| run.device == me) {
@@ -155,7 +180,7 @@ impl Engine {
         }
         self.effects.push(Effect::Index(ops, self.complete));
         self.acknowledge(id, &applied);
-        self.pass_on(now, id, applied);
+        self.answer(now, id, applied);
         self.retry_waiting(id.conversation, id.number, view);
     }
 
@@ -201,26 +226,32 @@ impl Engine {
         }
     }
 
-    /// Passes new changes on: pushed ones at once, fetched ones by telling others that heads moved.
-    fn pass_on(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
+    /// Pushes new changes on: our own, and those that were pushed to us.
+    fn pass_on(&mut self, id: SegmentId, runs: &mut [DurableRun]) {
         let mut audiences: BTreeMap<Audience, Vec<(ActorId, Vec<Sent>)>> = BTreeMap::new();
-        let mut fetched = BTreeSet::new();
-        for run in applied {
-            let audience = match run.origin {
-                Origin::Own(call, entry) => {
-                    self.reply(call, Ok(Reply::Sent { id: entry.to_string() }));
-                    (Vec::new(), None)
-                }
-                Origin::Peer(Source { from, told: Some(told) }) => (told, Some(from)),
-                Origin::Peer(Source { from, told: None }) => {
-                    fetched.insert(from);
-                    continue;
-                }
+        for durable in runs {
+            let audience = match &durable.origin {
+                Origin::Own(..) => (Vec::new(), None),
+                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), Some(*from)),
+                Origin::Peer(Source { told: None, .. }) => continue,
             };
-            audiences.entry(audience).or_default().push((run.actor, run.sent));
+            let run = (durable.run.gated().actor(), std::mem::take(&mut durable.sent));
+            audiences.entry(audience).or_default().push(run);
         }
         for ((told, from), runs) in audiences {
             self.push(id, &told, from, runs);
+        }
+    }
+
+    /// Answers our own calls, and has others told that heads moved by what we fetched.
+    fn answer(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
+        let mut fetched = BTreeSet::new();
+        for run in applied {
+            match run.origin {
+                Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
+                Origin::Peer(Source { from, told: None }) => drop(fetched.insert(from)),
+                Origin::Peer(_) => {}
+            }
         }
         for from in fetched {
             if let Some(link) = self.links.get_mut(&from) {

@@ -63,6 +63,8 @@ pub enum Input {
     Known(Option<PeerId>, Address),
     /// A peer announced itself nearby.
     Discovered(PeerId, Vec<Address>),
+    /// The effects up to [`Effect::Continue`] are executed.
+    Continue,
     /// Some time has passed. Comes about once a second.
     Tick,
 }
@@ -82,6 +84,8 @@ pub enum Effect {
     Close(PeerId),
     /// Dial.
     Dial(Option<PeerId>, Vec<Address>),
+    /// Come back at once with [`Input::Continue`], before any other input.
+    Continue,
     /// Answer a call.
     Reply(CallId, Box<Result<Reply, RpcError>>),
     /// Tell whoever follows.

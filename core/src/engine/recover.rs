@@ -60,6 +60,7 @@ impl Engine {
             pending: BTreeMap::new(),
             next: Ticket { generation: 0, number: 0 },
             complete: view.last(),
+            durable: None,
             tails: Tails::default(),
             problem: None,
             effects: Vec::new(),

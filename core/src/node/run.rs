@@ -233,6 +233,7 @@ impl Shell {
     fn execute(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::Continue => self.handle(Input::Continue),
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {
