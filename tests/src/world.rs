@@ -1,7 +1,7 @@
 //! The simulated world: some peers, one network, one clock. The same seed gives the same world, to the last byte.
 //!
 //! Stories say who does what ([`World::says`], [`World::edits`] …), when links are there ([`World::link`],
-//! [`World::part`]) and how long to wait ([`World::run`]). In the end [`World::make_peace`] mends everything, waits until
+//! [`World::part_all`]) and how long to wait ([`World::run`]). In the end [`World::make_peace`] mends everything, waits until
 //! all peers agree, and panics if they never do.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
