@@ -242,7 +242,8 @@ impl Shell {
                 }
                 Effect::Snapshot(stream, covers, image) => {
                     if self.snapshots.try_send((stream, covers, image)).is_err() {
-                        tracing::debug!("too many snapshots wait; the stream is compacted later");
+                        let why = "too many snapshots wait; the stream is compacted later";
+                        self.handle(Input::Snapshotted(stream, Err(why.into())));
                     }
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
