@@ -79,7 +79,7 @@ impl Engine {
         self.effects.push(Effect::Notice(Notice::Linked(peer)));
     }
 
-    pub(super) fn link_down(&mut self, _now: Timestamp, peer: PeerId) {
+    pub(super) fn link_down(&mut self, peer: PeerId) {
         if self.links.remove(&peer).is_some() {
             self.book.hurry(peer);
             self.effects.push(Effect::Notice(Notice::Unlinked(peer)));
@@ -181,7 +181,7 @@ impl Engine {
     }
 
     /// Notes a peer nearby. Dialling it is the network's: it settles which of the two dials.
-    pub(super) fn discovered(&mut self, _now: Timestamp, peer: PeerId, addresses: Vec<Address>) {
+    pub(super) fn discovered(&mut self, peer: PeerId, addresses: Vec<Address>) {
         if peer != self.peer {
             self.book.note(peer, addresses);
         }

@@ -196,7 +196,7 @@ impl Engine {
         let floor = chain.map(|chain| chain.last()).unwrap_or_default();
         let at = self.clock.tick(now, floor).ok_or_else(|| super::machine("the clock is at the end of time"))?;
         let (_, change) = draft(segment.genesis(), chain, actor, at, &[(place, record)]);
-        let header = header.filter(|_| chain.is_none());
+        let header = chain.is_none().then_some(header);
         let gated = match segment.gate(vec![Sent { change, header, signature: Signature::NONE, payloads }]) {
             Ok(Outcome::Next(gated)) => gated,
             Ok(_) => return Err(super::machine("an own change did not continue its chain")),
@@ -232,9 +232,9 @@ fn own_chain(
     device: crate::id::DeviceId,
     nonce: [u8; 16],
     opens: Vector,
-) -> (ActorId, Option<ChainHeader>) {
+) -> (ActorId, ChainHeader) {
     let header = ChainHeader::new(device, nonce, opens);
-    (header.actor(segment.genesis().hash()), Some(header))
+    (header.actor(segment.genesis().hash()), header)
 }
 
 /// Returns the longest chains of a vector, as many as make a full segment: one that names all of many short chains would
