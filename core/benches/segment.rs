@@ -150,6 +150,12 @@ fn gating() {
     tell("verify, run of 500", timed(|| Verified::check(gated)).0.as_secs_f64() * 1e6 / 500.0, "µs/change");
 }
 
+/// Applies runs and brings the document up to date.
+fn bring_in(segment: &mut Segment, runs: Vec<Verified>) {
+    segment.apply(runs).expect("applies");
+    segment.settle().expect("what passed the gate applies");
+}
+
 /// Returns what it costs to apply one change to a map of so many entries.
 fn applying(entries: u64) -> f64 {
     let (mut segment, _) = talk(entries);
@@ -157,7 +163,7 @@ fn applying(entries: u64) -> f64 {
     let one = |turn| {
         let sent = author.write(&segment, turn);
         let run = admit(&mut segment, vec![sent]);
-        timed(|| segment.apply(vec![run]).expect("applies")).0
+        timed(|| bring_in(&mut segment, vec![run])).0
     };
     let one = median((entries..entries + 200).map(one).collect());
     tell(&format!("apply one, at {entries}"), one, "µs/change");
@@ -167,35 +173,44 @@ fn applying(entries: u64) -> f64 {
             admit(&mut segment, vec![sent])
         })
         .collect();
-    let batch = timed(|| segment.apply(batch).expect("applies")).0.as_secs_f64() * 1e6 / 500.0;
+    let batch = timed(|| bring_in(&mut segment, batch)).0.as_secs_f64() * 1e6 / 500.0;
     tell(&format!("apply 500 at once, at {entries}"), batch, "µs/change");
     one
 }
 
 fn keeping() {
-    let (segment, all) = talk(2000);
-    let image = segment.image().expect("all is applied");
+    let (mut segment, all) = talk(2000);
+    let image = segment.settle().unwrap().image().expect("all is applied");
     let bodies: usize = all.iter().flat_map(|sent| &sent.payloads).map(|payload| payload.body.len() + 17).sum();
     let raw: usize = all.iter().map(|sent| sent.change.len()).sum();
     tell("change", raw as f64 / 2000.0, "bytes/change");
     tell("image without bodies", (image.len() - bodies) as f64 / 2000.0, "bytes/change");
     let open = || drop(Segment::open(ID, Some(&image), &[]).expect("opens"));
     tell("open 2,000", best(10, open) / 1000.0, "ms");
-    tell("image of 2,000", best(10, || drop(segment.image())) / 1000.0, "ms");
-    tell("entries of 2,000", best(10, || drop(segment.entries())) / 1000.0, "ms");
+    tell("image of 2,000", best(10, || drop(segment.settle().unwrap().image())) / 1000.0, "ms");
+    tell("entries of 2,000", best(10, || drop(segment.settle().unwrap().entries())) / 1000.0, "ms");
 
     let mut have = segment.vector().clone();
     have.values_mut().next().into_iter().for_each(|seq| *seq -= 1);
-    tell("missing one of 2,000", best(50, || drop(segment.missing(&have, usize::MAX, usize::MAX))), "µs");
-    tell("missing none of 2,000", best(50, || drop(segment.missing(segment.vector(), usize::MAX, usize::MAX))), "µs");
+    tell(
+        "missing one of 2,000",
+        best(50, || drop(segment.settle().unwrap().missing(&have, usize::MAX, usize::MAX))),
+        "µs",
+    );
+    let all = segment.vector().clone();
+    tell(
+        "missing none of 2,000",
+        best(50, || drop(segment.settle().unwrap().missing(&all, usize::MAX, usize::MAX))),
+        "µs",
+    );
     tell(
         "missing all of 2,000",
-        best(10, || drop(segment.missing(&Vector::new(), usize::MAX, usize::MAX))) / 1000.0,
+        best(10, || drop(segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX))) / 1000.0,
         "ms",
     );
     tell(
         "missing all, 16 KiB",
-        best(10, || drop(segment.missing(&Vector::new(), 16 << 10, usize::MAX))) / 1000.0,
+        best(10, || drop(segment.settle().unwrap().missing(&Vector::new(), 16 << 10, usize::MAX))) / 1000.0,
         "ms",
     );
 }

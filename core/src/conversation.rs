@@ -37,4 +37,4 @@ pub use payload::{MAX_BODY, Payload, Payloads};
 pub use proof::{Verified, sign};
 pub use record::{Annotation, Entry, MAX_EMOJI, Place, Record, Target};
 pub use schema::{Genesis, MAX_CHAIN_BYTES, MAX_CHAIN_CHANGES, MAX_CHANGE, MAX_OPS, SEGMENT_CHANGES, SegmentId};
-pub use segment::{Segment, SegmentError, Tail};
+pub use segment::{Segment, SegmentError, Settled, Tail};

@@ -309,12 +309,12 @@ fn many_names_of_one_device_still_fit_into_frames() {
 fn nobody_erases_the_words_of_another() {
     let mut scene = Scene::new();
     let (id, row) = truth::rows(&scene.world.peers[scene.alice].store).remove(0);
-    let segment = truth::segments(&scene.world.peers[scene.alice].store).remove(0);
-    let hash = segment.original(&id).unwrap();
+    let mut segment = truth::segments(&scene.world.peers[scene.alice].store).remove(0);
+    let hash = segment.settle().unwrap().original(&id).unwrap();
     let mut author = scene.mallory.author(0);
     let quote = author.next_records(&[(Place::Messages, Record::encode_text(hash, 5))]);
     bayou_tests::craft::take(&mut author.home, vec![quote.clone()]);
-    let message = author.home.entries()[0].id;
+    let message = author.home.settle().unwrap().entries()[0].id;
     let target = Target { segment: 0, message };
     let delete = author.next_records(&[(Place::Annotations, Record::encode_annotation(target, Annotation::Delete, 0))]);
     scene.tells(scene.bob, &scene.pushes(vec![quote, delete]));

@@ -21,6 +21,7 @@ use bayou_tests::craft::{Author, Dice, quietly, segment_id, take};
 struct Scene {
     image: Vec<u8>,
     room: Segment,
+    message: EntryId,
     authors: [Author; 3],
     /// Who writes it, and the run.
     honest: Vec<(usize, Vec<Sent>)>,
@@ -32,7 +33,7 @@ impl Scene {
         let mut room = Segment::open(segment_id(0), None, &[]).unwrap();
         take(&mut room, (0..8).map(|n| authors[0].says(&[&format!("alice {n}")])).collect());
         take(&mut room, (0..4).map(|n| authors[1].says(&[&format!("bob {n}"), "and more"])).collect());
-        let message = room.entries()[0].id;
+        let message = room.settle().unwrap().entries()[0].id;
         let target = Target { segment: 0, message };
         let react = Annotation::React { emoji: "👍".to_owned(), on: true };
         let records = [
@@ -47,7 +48,7 @@ impl Scene {
             (2, vec![authors[2].next(&["hello", "all"])]),
         ];
         honest.push((2, (0..4).map(|n| authors[2].says(&[&format!("carol {n}")])).collect()));
-        Scene { image: room.image().unwrap(), room, authors, honest }
+        Scene { image: room.settle().unwrap().image().unwrap(), room, message, authors, honest }
     }
 }
 
@@ -141,14 +142,15 @@ fn keep(image: &[u8], run: Vec<Sent>) {
     let mut room = Segment::open(segment_id(0), Some(image), &[]).expect("the image opens");
     let Ok(Outcome::Next(gated)) = room.gate(run) else { panic!("it passed before") };
     let run = Verified::check(gated).expect("it was signed");
-    let mut entries = room.entries();
+    let mut entries = room.settle().unwrap().entries();
     room.admit(&run);
     entries.extend(room.apply(vec![run]).expect("what passed can be applied"));
-    let again = Segment::open(segment_id(0), room.image().as_deref(), &[]).expect("what passed can be opened again");
+    let mut again = Segment::open(segment_id(0), room.settle().unwrap().image().as_deref(), &[])
+        .expect("what passed can be opened again");
     assert_eq!(again.vector(), room.vector());
     assert!(again.heads().eq(room.heads()));
-    assert_eq!(sorted(again.entries()), sorted(room.entries()));
-    assert_eq!(sorted(again.entries()), sorted(entries), "the document says what the gate read");
+    assert_eq!(sorted(again.settle().unwrap().entries()), sorted(room.settle().unwrap().entries()));
+    assert_eq!(sorted(again.settle().unwrap().entries()), sorted(entries), "the document says what the gate read");
 }
 
 fn sorted(mut entries: Vec<bayou_core::conversation::Entry>) -> Vec<bayou_core::conversation::Entry> {
@@ -235,7 +237,7 @@ fn edit_operation(change: &mut ExpandedChange, scene: &Scene, dice: &mut Dice) {
 }
 
 fn record(scene: &Scene, dice: &mut Dice) -> Vec<u8> {
-    let message = scene.room.entries()[0].id;
+    let message = scene.message;
     let emoji = "x".repeat(dice.pick(&[1, MAX_EMOJI, MAX_EMOJI + 1]));
     let react = Annotation::React { emoji, on: false };
     let text = Record::encode_text(PayloadHash([1; 32]), dice.pick(&[0, MAX_BODY, MAX_BODY + 1, usize::MAX]));
@@ -335,8 +337,8 @@ fn mix(run: &mut Vec<Sent>, other: Sent, dice: &mut Dice) {
 
 #[test]
 fn a_known_run_is_known_wherever_it_is_cut() {
-    let scene = Scene::new();
-    for (_, run) in scene.room.missing(&Default::default(), usize::MAX, usize::MAX).0 {
+    let mut scene = Scene::new();
+    for (_, run) in scene.room.settle().unwrap().missing(&Default::default(), usize::MAX, usize::MAX).0 {
         for end in 1..=run.len() {
             assert!(matches!(scene.room.gate(run[..end].to_vec()), Ok(Outcome::Known)));
         }
@@ -358,7 +360,9 @@ fn a_damaged_image_is_refused_or_whole_but_never_a_panic() {
         if dice.below(8) == 0 {
             image.truncate(dice.below(image.len()));
         }
-        match quietly(|| Segment::open(segment_id(0), Some(&image), &[]).map(|room| room.entries())) {
+        match quietly(|| {
+            Segment::open(segment_id(0), Some(&image), &[]).map(|mut room| room.settle().unwrap().entries())
+        }) {
             Ok(result) => opened += usize::from(result.is_ok()),
             Err(panic) => panic!("seed {seed}, image {number}: {panic}"),
         }

@@ -116,7 +116,9 @@ impl Author {
 /// When the segment refuses it.
 pub fn take(segment: &mut Segment, run: Vec<Sent>) -> Vec<Entry> {
     let run = admit(segment, run);
-    segment.apply(vec![run]).expect("it can be applied")
+    let entries = segment.apply(vec![run]).expect("it can be applied");
+    segment.settle().expect("what passed the gate can be applied");
+    entries
 }
 
 /// Lets a segment admit a run, which is not applied yet.

@@ -118,8 +118,8 @@ pub fn without_index(store: &MemoryStore) -> MemoryStore {
 
 /// Says where a deleted body can still be found, if it can.
 pub fn undead(store: &MemoryStore) -> Option<String> {
-    let segments = segments(store);
-    let held = |number: u32, hash| {
+    let mut segments = segments(store);
+    let held = |segments: &[Segment], number: u32, hash| {
         segments.iter().any(|open| open.id().number == number && open.payloads().get(&hash).is_some())
     };
     rows(store).into_iter().filter(|(_, row)| row.deleted).find_map(|(id, row)| {
@@ -127,9 +127,10 @@ pub fn undead(store: &MemoryStore) -> Option<String> {
             return Some(format!("{id} is deleted and still says something"));
         }
         let places = row.edits.iter().map(|edit| (edit.segment, edit.payload));
-        let original = segments.iter().filter(|s| s.id().number == row.segment).find_map(|s| s.original(&id));
+        let own = segments.iter_mut().filter(|open| open.id().number == row.segment);
+        let original = own.filter_map(|open| open.settle().ok()).find_map(|open| open.original(&id));
         let mut places = places.chain(original.map(|hash| (row.segment, hash)));
-        places.any(|(segment, hash)| held(segment, hash)).then(|| format!("the body of {id} is still held"))
+        places.any(|(segment, hash)| held(&segments, segment, hash)).then(|| format!("the body of {id} is still held"))
     })
 }
 

@@ -2,8 +2,11 @@
 //!
 //! A run goes through in three steps that may lie apart in time: [`Segment::gate`] checks it, [`Segment::admit`] moves
 //! the chain on so that the next run can be checked while this one is being written to disk, and [`Segment::apply`]
-//! brings it into the document when it is durable. Chains may therefore be ahead of the document; only what is in the
-//! document is told to anyone.
+//! takes it in when it is durable. Chains may therefore be ahead of what was applied; only what was applied is told to
+//! anyone.
+//!
+//! The document itself is a cache that is brought up to date when it is read, by [`Segment::settle`]: what rows are folded
+//! from comes out of the gate, so nobody who waits for a message waits for Automerge.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +47,17 @@ pub struct Segment {
     document: Automerge,
     chains: Chains,
     applied: Vector,
+    /// Changes that were applied and are not in the document yet.
+    behind: Vec<Change>,
     payloads: Payloads,
 }
+
+/// A segment whose document holds all that was applied.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled<'a>(&'a Segment);
+
+/// Changes that may wait outside of the document. Bringing so many in takes about 5 ms.
+const MAX_BEHIND: usize = 1_000;
 
 impl Segment {
     /// Opens a segment from what the store keeps of it: the image of its snapshot, and the [`Tail`] records after it.
@@ -64,7 +76,7 @@ impl Segment {
             }
         };
         let applied = vector(&chains);
-        let mut segment = Segment { id, genesis, document, chains, applied, payloads };
+        let mut segment = Segment { id, genesis, document, chains, applied, behind: Vec::new(), payloads };
         let mut runs = Vec::new();
         for bytes in tail {
             match postcard::from_bytes(bytes).map_err(|_| damaged("record cannot be read"))? {
@@ -82,6 +94,7 @@ impl Segment {
             }
         }
         segment.apply(runs)?;
+        segment.settle()?;
         Ok(segment)
     }
 
@@ -100,17 +113,17 @@ impl Segment {
         self.chains.get(actor)
     }
 
-    /// Returns how many changes of each chain are in the document.
+    /// Returns how many changes of each chain were applied.
     pub fn vector(&self) -> &Vector {
         &self.applied
     }
 
-    /// Returns how many changes of each chain were admitted, whether in the document already or not.
+    /// Returns how many changes of each chain were admitted, whether applied already or not.
     pub fn admitted(&self) -> Vector {
         vector(&self.chains)
     }
 
-    /// Returns the newest change in the document of each chain.
+    /// Returns the newest change of each chain that was applied.
     pub fn heads(&self) -> impl Iterator<Item = (ActorId, ChangeHash)> {
         self.applied.iter().filter_map(|(actor, seq)| {
             let link = self.chains.get(actor)?.links.get(seq.checked_sub(1)? as usize)?;
@@ -155,21 +168,40 @@ impl Segment {
         }
     }
 
-    /// Brings runs that are durable now into the document, in the order in which they were admitted.
+    /// Takes runs in that are durable now, in the order in which they were admitted; returns what they say.
     ///
     /// # Errors
     /// When Automerge refuses what the gate let in: a fault of ours, after which the segment must be opened again.
     pub fn apply(&mut self, runs: Vec<Verified>) -> Result<Vec<Entry>, SegmentError> {
-        let (mut changes, mut entries) = (Vec::new(), Vec::new());
+        let mut entries = Vec::new();
         for Verified(gated) in runs {
             self.applied.insert(gated.actor, gated.tip.seq);
             for change in gated.changes {
-                changes.push(change.change);
+                self.behind.push(change.change);
                 entries.extend(change.entries);
             }
         }
-        self.document.apply_changes(changes).map_err(|error| SegmentError(error.to_string()))?;
+        if self.behind.len() >= MAX_BEHIND {
+            self.settle()?;
+        }
         Ok(entries)
+    }
+
+    /// Brings the document up to date, to be read.
+    ///
+    /// # Errors
+    /// As [`Segment::apply`].
+    pub fn settle(&mut self) -> Result<Settled<'_>, SegmentError> {
+        if !self.behind.is_empty() {
+            let behind = std::mem::take(&mut self.behind);
+            self.document.apply_changes(behind).map_err(|error| SegmentError(error.to_string()))?;
+        }
+        Ok(Settled(self))
+    }
+
+    /// Returns the document to be read, if it is up to date.
+    pub fn settled(&self) -> Option<Settled<'_>> {
+        self.behind.is_empty().then_some(Settled(self))
     }
 
     /// Takes in a body that came later than its change; returns whether it is held now.
@@ -181,7 +213,17 @@ impl Segment {
     pub fn erase(&mut self, hash: PayloadHash) -> bool {
         self.payloads.erase(hash)
     }
+}
 
+impl std::ops::Deref for Settled<'_> {
+    type Target = Segment;
+
+    fn deref(&self) -> &Segment {
+        self.0
+    }
+}
+
+impl Settled<'_> {
     /// Returns all entries in the document, each chain's in order.
     pub fn entries(&self) -> Vec<Entry> {
         self.changes_beyond(&Vector::new()).iter().flat_map(|change| self.entries_of(change)).collect()
@@ -189,8 +231,8 @@ impl Segment {
 
     /// Returns the body that a message came with, by its hash.
     pub fn original(&self, message: &EntryId) -> Option<PayloadHash> {
-        let map = ObjId::Id(Place::Messages.op(), self.genesis.change().actor_id().clone(), 0);
-        let (value, _) = self.document.get(map, message.to_key()).ok()??;
+        let map = ObjId::Id(Place::Messages.op(), self.0.genesis.change().actor_id().clone(), 0);
+        let (value, _) = self.0.document.get(map, message.to_key()).ok()??;
         Record::decode(Place::Messages, value.as_bytes()?).ok()?.payload()
     }
 
@@ -207,7 +249,7 @@ impl Segment {
             }
         }
         for (actor, changes) in by_chain {
-            let Some(chain) = self.chains.get(&actor) else { continue };
+            let Some(chain) = self.0.chains.get(&actor) else { continue };
             let (mut run, mut weight) = (Vec::new(), 0);
             for change in changes {
                 if left == 0 && run.is_empty() {
@@ -217,7 +259,7 @@ impl Segment {
                 let Some(link) = usize::try_from(change.seq() - 1).ok().and_then(|at| chain.links.get(at)) else {
                     break;
                 };
-                let sent = self.to_sent(&change, chain, link);
+                let sent = self.sent(&change, chain, link);
                 weight += sent.weight();
                 left = left.saturating_sub(sent.weight());
                 run.push((sent, link.proved));
@@ -236,36 +278,37 @@ impl Segment {
 
     /// Encodes the segment for a snapshot; `None` while something admitted is not in the document yet.
     pub fn image(&self) -> Option<Vec<u8>> {
-        (self.applied == vector(&self.chains)).then(|| image::encode(&self.document, &self.chains, &self.payloads))
+        (self.0.applied == vector(&self.0.chains))
+            .then(|| image::encode(&self.0.document, &self.0.chains, &self.0.payloads))
     }
 
-    fn to_sent(&self, change: &Change, chain: &Chain, link: &Link) -> Sent {
+    fn sent(&self, change: &Change, chain: &Chain, link: &Link) -> Sent {
         let hashes = self.entries_of(change).into_iter().filter_map(|entry| entry.record.payload());
         Sent {
             change: change.raw_bytes().to_vec(),
             header: (change.seq() == 1).then(|| chain.header.clone()),
             signature: link.signature,
-            payloads: hashes.filter_map(|hash| self.payloads.get(&hash).cloned()).collect(),
+            payloads: hashes.filter_map(|hash| self.0.payloads.get(&hash).cloned()).collect(),
         }
     }
 
     /// Returns the document's changes beyond a vector, each chain's in order.
     fn changes_beyond(&self, have: &Vector) -> Vec<Change> {
-        if self.applied.iter().all(|(actor, seq)| have.get(actor).is_some_and(|held| held >= seq)) {
+        if self.0.applied.iter().all(|(actor, seq)| have.get(actor).is_some_and(|held| held >= seq)) {
             return Vec::new(); // Automerge takes 0.13 ms to find that nothing is missing.
         }
-        let mut known = vec![automerge::ChangeHash(self.genesis.hash().0)];
+        let mut known = vec![automerge::ChangeHash(self.0.genesis.hash().0)];
         known.extend(have.iter().filter_map(|(actor, seq)| {
-            let at = (*seq).min(*self.applied.get(actor)?).checked_sub(1)?;
-            Some(automerge::ChangeHash(self.chains.get(actor)?.links.get(at as usize)?.hash.0))
+            let at = (*seq).min(*self.0.applied.get(actor)?).checked_sub(1)?;
+            Some(automerge::ChangeHash(self.0.chains.get(actor)?.links.get(at as usize)?.hash.0))
         }));
-        self.document.get_changes(&known)
+        self.0.document.get_changes(&known)
     }
 
     fn entries_of(&self, change: &Change) -> Vec<Entry> {
-        let chain = actor_id(change.actor_id()).and_then(|actor| self.chains.get(&actor));
+        let chain = actor_id(change.actor_id()).and_then(|actor| self.0.chains.get(&actor));
         let (Some(chain), Ok(seq)) = (chain, u32::try_from(change.seq())) else { return Vec::new() };
-        gate::entries(&self.genesis, self.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
+        gate::entries(&self.0.genesis, self.0.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
     }
 }
 

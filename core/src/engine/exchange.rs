@@ -106,12 +106,11 @@ impl Engine {
     pub(super) fn give(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, have: &Vector, view: &dyn View) {
         let (conversation, segment) = (id.conversation, id.number);
         self.heard(peer, conversation, segment, have, view);
-        let ours = match self.shelf.get(id, view) {
-            Ok(segment) => segment,
+        let (lacking, missing) = match self.shelf.settled(id, view) {
+            Ok(ours) => (!covers(&ours.admitted(), have), ours.missing(have, ANSWER_BUDGET, FRAME_BUDGET)),
             Err(error) => return self.problem(error.to_string()),
         };
-        let lacking = !covers(&ours.admitted(), have);
-        let (runs, complete) = ours.missing(have, ANSWER_BUDGET, FRAME_BUDGET);
+        let (runs, complete) = missing;
         let mut frames = frames(runs).into_iter().peekable();
         while let Some(mut runs) = frames.next() {
             if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {

@@ -162,9 +162,9 @@ impl Engine {
     /// `None`, the effects executed each time: a whole home does not fit into memory.
     pub fn rebuild(&mut self, view: &dyn View) -> Option<Vec<Effect>> {
         let id = self.stale.pop()?;
-        match self.shelf.get(id, view) {
+        match self.shelf.settled(id, view) {
             Ok(segment) => {
-                let (entries, heads) = (segment.entries(), SegmentHeads::of(segment));
+                let (entries, heads) = (segment.entries(), SegmentHeads::of(&segment));
                 self.fold_again(id, entries, heads, view);
             }
             Err(error) => self.problem(error.to_string()),

@@ -186,7 +186,7 @@ impl Engine {
     ) -> Vec<IndexOp> {
         let mut bodies = vec![];
         let place = SegmentId { conversation, number: row.segment };
-        if let Ok(segment) = self.shelf.get(place, view) {
+        if let Ok(segment) = self.shelf.settled(place, view) {
             bodies.extend(segment.original(&message).map(|hash| (row.segment, hash)));
         }
         bodies.extend(row.edits.iter().map(|edit| (edit.segment, edit.payload)));

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::io::View;
-use crate::conversation::{Segment, SegmentError, SegmentId};
+use crate::conversation::{Segment, SegmentError, SegmentId, Settled};
 use crate::id::StreamId;
 use crate::store::StoreError;
 
@@ -50,6 +50,29 @@ impl Shelf {
         let open = self.open.get_mut(&id).expect("it was just put there");
         open.used = self.uses;
         Ok(&mut open.segment)
+    }
+
+    /// Returns a segment whose document can be read. One that cannot be brought up to date is closed.
+    pub(super) fn settled(&mut self, id: SegmentId, view: &dyn View) -> Result<Settled<'_>, OpenError> {
+        let settled = self.get(id, view)?.settle().map(drop);
+        if let Err(error) = settled {
+            self.close(id);
+            return Err(error.into());
+        }
+        Ok(self.get(id, view)?.settle()?)
+    }
+
+    /// Brings the documents of all open segments up to date, so that nobody waits for it later.
+    pub(super) fn settle(&mut self) -> Result<(), OpenError> {
+        let mut result = Ok(());
+        self.open.retain(|_, open| match open.segment.settle() {
+            Ok(_) => true,
+            Err(error) => {
+                result = Err(error.into());
+                false
+            }
+        });
+        result
     }
 
     /// Notes that runs were admitted into a segment and are on their way to disk.

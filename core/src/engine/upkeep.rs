@@ -84,6 +84,9 @@ impl Engine {
             }
             self.ask(now, peer, view);
         }
+        if let Err(error) = self.shelf.settle() {
+            self.problem(error.to_string());
+        }
         self.erase_again(view);
         self.compact(view, now);
     }
@@ -99,7 +102,7 @@ impl Engine {
             }),
             StreamId::Segment(conversation, number) => {
                 let id = SegmentId { conversation, number };
-                self.shelf.get(id, view).ok().and_then(|segment| segment.image())
+                self.shelf.settled(id, view).ok().and_then(|segment| segment.image())
             }
         };
         // While something is on its way to disk there is no image; the next tick tries again.

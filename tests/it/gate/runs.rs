@@ -166,10 +166,10 @@ fn the_last_signature_proves_a_run_and_only_a_proved_change_ends_what_is_sent() 
         let have = Vector::from([(alice.actor, have)]);
         let mut peer = Segment::open(segment_id(0), None, &[]).unwrap();
         if have[&alice.actor] > 0 {
-            let known = alice.home.missing(&Vector::new(), usize::MAX, usize::MAX).0.remove(0).1;
+            let known = alice.home.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX).0.remove(0).1;
             take(&mut peer, known[..have[&alice.actor] as usize].to_vec());
         }
-        let (mut runs, _) = room.missing(&have, budget, usize::MAX);
+        let (mut runs, _) = room.settle().unwrap().missing(&have, budget, usize::MAX);
         take(&mut peer, runs.remove(0).1);
         assert!([1, 500].contains(&peer.vector()[&alice.actor]), "{:?}", peer.vector());
     }

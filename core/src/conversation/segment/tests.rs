@@ -68,8 +68,8 @@ fn take(segment: &mut Segment, run: Vec<Sent>) -> Vec<Entry> {
 type State = (Vector, Vector, Vec<(ActorId, ChangeHash)>, Vec<Entry>, Vec<Payload>, Vec<PayloadHash>);
 
 /// All that two segments must have in common to be the same.
-fn state(segment: &Segment) -> State {
-    let mut entries = segment.entries();
+fn state(segment: &mut Segment) -> State {
+    let mut entries = segment.settle().unwrap().entries();
     entries.sort_by_key(|entry| entry.id);
     let payloads = segment.payloads.held().map(|(_, payload)| payload.clone()).collect();
     let erased = segment.payloads.erased().copied().collect();
@@ -101,9 +101,9 @@ fn two_chains() -> (Segment, Vec<Vec<u8>>) {
 }
 
 /// A copy of a segment that took each of its chains in one bulk run, so that most links are not proved.
-fn in_bulk(segment: &Segment) -> Segment {
+fn in_bulk(segment: &mut Segment) -> Segment {
     let mut copy = empty();
-    for (_, run) in segment.missing(&Vector::new(), usize::MAX, usize::MAX).0 {
+    for (_, run) in segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX).0 {
         take(&mut copy, run);
     }
     copy
@@ -111,11 +111,11 @@ fn in_bulk(segment: &Segment) -> Segment {
 
 #[test]
 fn chains_that_alternate_do_not_touch_each_other() {
-    let (segment, _) = two_chains();
+    let (mut segment, _) = two_chains();
     assert_eq!(segment.vector().values().sum::<u32>(), 12);
-    assert_eq!(segment.entries().len(), 24);
+    assert_eq!(segment.settle().unwrap().entries().len(), 24);
     assert_eq!(segment.heads().count(), 2);
-    assert_eq!(state(&in_bulk(&segment)), state(&segment));
+    assert_eq!(state(&mut in_bulk(&mut segment)), state(&mut segment));
 }
 
 #[test]
@@ -126,16 +126,20 @@ fn what_is_admitted_is_told_only_when_it_is_applied() {
     let second = alice.write(&segment, "second");
     let second = admit(&mut segment, vec![second]);
     assert_eq!(segment.admitted(), Vector::from([(alice.actor, 2)]));
-    assert!(segment.vector().is_empty() && segment.entries().is_empty() && segment.heads().next().is_none());
-    assert_eq!(segment.missing(&Vector::new(), usize::MAX, usize::MAX), (vec![], true));
-    assert_eq!(segment.image(), None, "the image would lose what is on its way");
+    assert!(
+        segment.vector().is_empty()
+            && segment.settle().unwrap().entries().is_empty()
+            && segment.heads().next().is_none()
+    );
+    assert_eq!(segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX), (vec![], true));
+    assert_eq!(segment.settle().unwrap().image(), None, "the image would lose what is on its way");
 
     segment.apply(vec![first]).unwrap();
-    assert_eq!((segment.vector()[&alice.actor], segment.entries().len()), (1, 2));
-    assert_eq!(segment.missing(&Vector::new(), usize::MAX, usize::MAX).0[0].1.len(), 1);
+    assert_eq!((segment.vector()[&alice.actor], segment.settle().unwrap().entries().len()), (1, 2));
+    assert_eq!(segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX).0[0].1.len(), 1);
     segment.apply(vec![second]).unwrap();
-    assert_eq!((segment.vector()[&alice.actor], segment.entries().len()), (2, 4));
-    assert!(segment.image().is_some());
+    assert_eq!((segment.vector()[&alice.actor], segment.settle().unwrap().entries().len()), (2, 4));
+    assert!(segment.settle().unwrap().image().is_some());
 }
 
 #[test]
@@ -143,20 +147,20 @@ fn an_image_brings_everything_back() {
     let (mut segment, _) = two_chains();
     let erased = *segment.payloads.held().next().unwrap().0;
     segment.erase(erased);
-    for original in [in_bulk(&segment), segment] {
-        let image = original.image().unwrap();
-        let opened = Segment::open(ID, Some(&image), &[]).unwrap();
-        assert_eq!(state(&opened), state(&original));
+    for mut original in [in_bulk(&mut segment), segment] {
+        let image = original.settle().unwrap().image().unwrap();
+        let mut opened = Segment::open(ID, Some(&image), &[]).unwrap();
+        assert_eq!(state(&mut opened), state(&mut original));
         assert_eq!(links(&opened), links(&original));
         assert_eq!(tips(&opened), tips(&original));
-        assert_eq!(opened.image().unwrap(), image);
+        assert_eq!(opened.settle().unwrap().image().unwrap(), image);
     }
 }
 
 #[test]
 fn a_tail_brings_everything_back_at_any_cut_between_image_and_tail() {
-    let (segment, tail) = two_chains();
-    let bulk = Tail::Run(segment.missing(&Vector::new(), usize::MAX, usize::MAX).0.remove(0).1);
+    let (mut segment, tail) = two_chains();
+    let bulk = Tail::Run(segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX).0.remove(0).1);
     let opened = Segment::open(ID, None, &[postcard::to_stdvec(&bulk).unwrap()]).unwrap();
     let mut taken = empty();
     let Tail::Run(bulk) = bulk else { unreachable!() };
@@ -164,40 +168,52 @@ fn a_tail_brings_everything_back_at_any_cut_between_image_and_tail() {
     assert_eq!(links(&opened), links(&taken), "a bulk run remembers the same proofs");
 
     for cut in 0..=tail.len() {
-        let image = Segment::open(ID, None, &tail[..cut]).unwrap().image();
-        let opened = Segment::open(ID, image.as_deref(), &tail[cut..]).unwrap();
-        assert_eq!((state(&opened), links(&opened), tips(&opened)), (state(&segment), links(&segment), tips(&segment)));
-        let overlapping = Segment::open(ID, image.as_deref(), &tail).unwrap();
-        assert_eq!(state(&overlapping), state(&segment), "records that the image has already change nothing");
+        let image = Segment::open(ID, None, &tail[..cut]).unwrap().settle().unwrap().image();
+        let mut opened = Segment::open(ID, image.as_deref(), &tail[cut..]).unwrap();
+        assert_eq!(
+            (state(&mut opened), links(&opened), tips(&opened)),
+            (state(&mut segment), links(&segment), tips(&segment))
+        );
+        let mut overlapping = Segment::open(ID, image.as_deref(), &tail).unwrap();
+        assert_eq!(state(&mut overlapping), state(&mut segment), "records that the image has already change nothing");
     }
     assert!(Segment::open(ID, None, &tail[1..]).is_err(), "a record is missing");
-    assert!(Segment::open(SegmentId { number: 1, ..ID }, segment.image().as_deref(), &[]).is_err(), "another's image");
+    assert!(
+        Segment::open(SegmentId { number: 1, ..ID }, segment.settle().unwrap().image().as_deref(), &[]).is_err(),
+        "another's image"
+    );
 }
 
 #[test]
 fn an_erased_payload_is_not_served_and_not_taken_back() {
-    let (segment, mut tail) = two_chains();
+    let (mut segment, mut tail) = two_chains();
     let (hash, payload) = segment.payloads.held().map(|(hash, payload)| (*hash, payload.clone())).next().unwrap();
-    let mut erased = in_bulk(&segment);
+    let mut erased = in_bulk(&mut segment);
     assert!(erased.erase(hash) && !erased.erase(hash), "news only once");
     assert!(!erased.add_payload(payload.clone()));
-    let served: Vec<Sent> =
-        erased.missing(&Vector::new(), usize::MAX, usize::MAX).0.into_iter().flat_map(|(_, run)| run).collect();
+    let served: Vec<Sent> = erased
+        .settle()
+        .unwrap()
+        .missing(&Vector::new(), usize::MAX, usize::MAX)
+        .0
+        .into_iter()
+        .flat_map(|(_, run)| run)
+        .collect();
     assert_eq!(served.iter().flat_map(|sent| &sent.payloads).count(), 11);
     assert!(served.iter().all(|sent| !sent.payloads.contains(&payload)));
 
     let mut refusing = empty();
     refusing.erase(hash);
-    for (_, run) in segment.missing(&Vector::new(), usize::MAX, usize::MAX).0 {
+    for (_, run) in segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX).0 {
         take(&mut refusing, run);
     }
     tail.push(postcard::to_stdvec(&Tail::Erased(vec![hash])).unwrap());
     tail.push(postcard::to_stdvec(&Tail::Payloads(vec![payload])).unwrap());
     let from_tail = Segment::open(ID, None, &tail).unwrap();
-    let from_image = Segment::open(ID, erased.image().as_deref(), &tail[12..]).unwrap();
-    for segment in [refusing, from_tail, from_image] {
+    let from_image = Segment::open(ID, erased.settle().unwrap().image().as_deref(), &tail[12..]).unwrap();
+    for mut segment in [refusing, from_tail, from_image] {
         assert!(segment.payloads.get(&hash).is_none() && segment.payloads.is_erased(&hash));
-        assert_eq!(state(&segment), state(&erased));
+        assert_eq!(state(&mut segment), state(&mut erased));
     }
 }
 
@@ -214,9 +230,9 @@ fn what_is_missing_makes_any_peer_equal() {
             let run = vec![author.write(&full, &"x".repeat(round))];
             take(&mut full, run);
         }
-        let full = if below(2) == 0 { full } else { in_bulk(&full) };
+        let mut full = if below(2) == 0 { full } else { in_bulk(&mut full) };
         let mut peer = empty();
-        for (_, mut run) in full.missing(&Vector::new(), usize::MAX, usize::MAX).0 {
+        for (_, mut run) in full.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX).0 {
             let known = below(run.len() + 1);
             run.truncate(known);
             while run.last().is_some_and(|sent| !proved(&full, sent)) {
@@ -228,7 +244,7 @@ fn what_is_missing_makes_any_peer_equal() {
         }
         let budget = [0, 1, 300, 3000, usize::MAX][below(5)];
         for _round in 0..200 {
-            let (runs, complete) = full.missing(peer.vector(), budget, 1 + below(4000));
+            let (runs, complete) = full.settle().unwrap().missing(peer.vector(), budget, 1 + below(4000));
             assert!(complete || !runs.is_empty(), "something is always on its way");
             assert!(runs.iter().all(|(_, run)| proved(&full, run.last().unwrap())));
             runs.into_iter().for_each(|(_, run)| drop(take(&mut peer, run)));
@@ -236,8 +252,8 @@ fn what_is_missing_makes_any_peer_equal() {
                 break;
             }
         }
-        assert_eq!(state(&peer), state(&full));
-        assert_eq!(full.missing(peer.vector(), budget, 1 + below(4000)), (vec![], true));
+        assert_eq!(state(&mut peer), state(&mut full));
+        assert_eq!(full.settle().unwrap().missing(peer.vector(), budget, 1 + below(4000)), (vec![], true));
     }
 }
 
