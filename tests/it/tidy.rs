@@ -68,6 +68,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ed25519_dalek", &["core/src/crypto"]),
     ("chacha20poly1305", &["core/src/crypto"]),
     ("hpke", &["core/src/crypto"]),
+    ("hkdf", &["core/src/crypto"]),
+    ("argon2", &["core/src/crypto"]),
+    ("bip39", &["core/src/identity"]),
     ("sha2", &["core/src/crypto"]),
     // A link's binding and a snapshot's checksum are hashes, and neither room knows one that could make them.
     ("blake3", &["core/src/crypto", "core/src/net", "core/src/store/disk"]),

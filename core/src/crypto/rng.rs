@@ -19,6 +19,11 @@ impl Entropy {
         self.0.fill_bytes(&mut bytes);
         bytes
     }
+
+    /// Returns the stream, for a crate that draws by itself.
+    pub(super) fn source(&mut self) -> &mut ChaCha20Rng {
+        &mut self.0
+    }
 }
 
 impl std::fmt::Debug for Entropy {
