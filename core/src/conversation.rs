@@ -33,7 +33,7 @@ pub use chain::{Chain, ChainHeader, Chains, Vector};
 pub use draft::draft;
 pub use gate::{Gated, Outcome, Refusal, Sent};
 pub use key::{BadEntryId, EntryId};
-pub use payload::{MAX_BODY, Payload, Payloads};
+pub use payload::{AuthoredPayload, MAX_BODY, Payload, Payloads};
 pub use proof::{Verified, sign};
 pub use record::{Annotation, Entry, MAX_EMOJI, Place, Record, Target};
 pub use schema::{Genesis, MAX_CHAIN_BYTES, MAX_CHAIN_CHANGES, MAX_CHANGE, MAX_OPS, SEGMENT_CHANGES, SegmentId};

@@ -45,7 +45,7 @@ use crate::authority::Members;
 use crate::conversation::{EntryId, SegmentId};
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
-use crate::id::{ActorId, Address, ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
+use crate::id::{ActorId, Address, ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store::{Batch, Lsn, StoreError};
 use crate::sync::{SegmentHeads, Waiting};
@@ -103,9 +103,9 @@ struct Conversation {
     /// Messages that annotations wait for.
     orphans: BTreeSet<EntryId>,
     /// Bodies that have not arrived, and the row that lacks each.
-    wants: BTreeMap<(u32, PayloadHash), EntryId>,
+    wants: BTreeMap<(u32, PayloadId), EntryId>,
     /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
-    erasing: BTreeMap<(u32, PayloadHash), bool>,
+    erasing: BTreeMap<(u32, PayloadId), bool>,
     /// Our own chains, and how much of each a member was heard to have. We ourselves have all of it.
     acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
     /// Our newest entries: segment, sequence number, id.

@@ -76,6 +76,12 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A payload of one author: BLAKE3 over the author's device and the payload's hash. Bodies are kept, asked for and
+    /// erased under it, so that nobody who names the hash of another's body has any power over that body.
+    PayloadId,
+    32
+);
+byte_id!(
     /// A control record: BLAKE3 over its signed bytes.
     RecordHash,
     32

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::{ExpandedChange, ObjType, ScalarValue};
 use bayou_core::conversation::{
-    Annotation, EntryId, Gated, MAX_BODY, MAX_CHANGE, MAX_EMOJI, MAX_OPS, Outcome, Payload, Place, Record, Refusal,
-    Segment, Sent, Target, Vector,
+    EntryId, Gated, MAX_BODY, MAX_CHANGE, MAX_EMOJI, MAX_OPS, Outcome, Payload, Place, Record, Refusal, Segment, Sent,
+    Target, Vector,
 };
 use bayou_core::id::{ActorId, ChangeHash};
 use bayou_core::time::Hlc;
@@ -355,10 +355,7 @@ fn large_changes_and_records_are_refused() {
     let long = Record::encode_text(body, MAX_BODY + 1);
     scene.refuses("long body", scene.record(Place::Messages, long), breaks);
     let message = EntryId { at: scene.alice.next_stamp(), actor: scene.alice.actor, number: 0 };
-    let react = |len| {
-        let said = Annotation::React { emoji: "x".repeat(len), on: true };
-        Record::encode_annotation(Target { segment: 0, message }, said, 0)
-    };
+    let react = |len| Record::encode_reaction(Target { segment: 0, message }, "x".repeat(len), true);
     scene.refuses("long emoji", scene.record(Place::Annotations, react(MAX_EMOJI + 1)), breaks);
     gated(&scene.room, scene.record(Place::Annotations, react(MAX_EMOJI)));
     scene.honest_still_passes();

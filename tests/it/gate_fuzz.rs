@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use automerge::legacy::{ElementId, Key, ObjectId, OpId, OpType};
 use automerge::{ExpandedChange, ObjType, ScalarValue};
-use bayou_core::conversation::{
-    Annotation, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Place, Record, Segment, Sent, Target, Verified,
-};
+use bayou_core::conversation::{EntryId, MAX_BODY, MAX_EMOJI, Outcome, Place, Record, Segment, Sent, Target, Verified};
 use bayou_core::id::{ActorId, PayloadHash};
 use bayou_core::time::Hlc;
 use bayou_tests::craft::raw::{self, Raw};
@@ -35,10 +33,9 @@ impl Scene {
         take(&mut room, (0..4).map(|n| authors[1].says(&[&format!("bob {n}"), "and more"])).collect());
         let message = room.settle().unwrap().entries()[0].id;
         let target = Target { segment: 0, message };
-        let react = Annotation::React { emoji: "👍".to_owned(), on: true };
         let records = [
-            (Place::Annotations, Record::encode_annotation(target, react, 0)),
-            (Place::Annotations, Record::encode_annotation(target, Annotation::Delete, 0)),
+            (Place::Annotations, Record::encode_reaction(target, "👍".to_owned(), true)),
+            (Place::Annotations, Record::encode_delete(target)),
             (Place::Messages, vec![7, 7, 7]),
         ];
         let mut honest = vec![
@@ -239,10 +236,9 @@ fn edit_operation(change: &mut ExpandedChange, scene: &Scene, dice: &mut Dice) {
 fn record(scene: &Scene, dice: &mut Dice) -> Vec<u8> {
     let message = scene.message;
     let emoji = "x".repeat(dice.pick(&[1, MAX_EMOJI, MAX_EMOJI + 1]));
-    let react = Annotation::React { emoji, on: false };
     let text = Record::encode_text(PayloadHash([1; 32]), dice.pick(&[0, MAX_BODY, MAX_BODY + 1, usize::MAX]));
     let noise = (0..dice.pick(&[0, 1, 40, 1024, 1025, 3000])).map(|_| dice.any() as u8).collect();
-    dice.pick(&[Record::encode_annotation(Target { segment: 0, message }, react, 0), text, noise])
+    dice.pick(&[Record::encode_reaction(Target { segment: 0, message }, emoji, false), text, noise])
 }
 
 fn action(dice: &mut Dice) -> OpType {

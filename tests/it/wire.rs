@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use bayou_core::authority::{Control, ControlRecord};
-use bayou_core::conversation::{EntryId, Genesis, Payload, Sent, Vector};
+use bayou_core::conversation::{AuthoredPayload, EntryId, Genesis, Sent, Vector};
 use bayou_core::crypto::{DeviceKey, Signature};
 use bayou_core::envelope::{Answer, Frame};
 use bayou_core::id::{ActorId, Address, PeerId};
@@ -75,6 +75,7 @@ fn a_signed_change_is_written_as_documented() {
     check("change", &hex(&sent.change));
     check("signature", &hex(&sent.signature.0));
     check("payload hash", &sent.payloads[0].hash().to_string());
+    check("payload id", &sent.payloads[0].id(&alice().device()).to_string());
     let id = EntryId { at: Hlc { ms: AT, counter: 0 }, actor: ActorId([0xaa; 16]), number: 0 };
     check("key", &id.to_key());
     check("message id", &id.to_string());
@@ -85,8 +86,8 @@ fn every_kind_of_frame_is_written_as_documented() {
     let (author, sent) = hello();
     let (conversation, segment) = (segment_id(0).conversation, 0);
     let vector = Vector::from([(author.actor, 1)]);
-    let hash = sent.payloads[0].hash();
-    let payloads: Vec<Payload> = sent.payloads.clone();
+    let authored = AuthoredPayload { author: author.key.device(), payload: sent.payloads[0].clone() };
+    let (body, payloads) = (authored.id(), vec![authored]);
     let (runs, told) = (vec![vec![sent]], vec![PeerId([3; 32]).into()]);
     let record = vec![0xc0, 0xff, 0xee];
     let frames = [
@@ -101,7 +102,7 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete }),
         ("Push", Frame::Push { conversation, segment, told, runs }),
         ("Ack", Frame::Ack { conversation, segment, vector }),
-        ("Want", Frame::Want { conversation, segment, hashes: vec![hash] }),
+        ("Want", Frame::Want { conversation, segment, bodies: vec![body] }),
         ("Payloads", Frame::Payloads { conversation, segment, payloads }),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {

@@ -22,7 +22,7 @@ use super::prescan::prescan;
 use super::record::{Entry, MAX_RECORD, Record};
 use super::schema::{Genesis, MAX_CHAIN_BYTES, MAX_CHAIN_CHANGES, SegmentId, actor_id};
 use crate::crypto::Signature;
-use crate::id::{ActorId, ChangeHash, DeviceId, PayloadHash};
+use crate::id::{ActorId, ChangeHash, DeviceId, PayloadId};
 use crate::time::Hlc;
 
 /// A change as it travels and as it is kept: with its proof, and with the bodies that its sender has.
@@ -272,7 +272,7 @@ impl Gated {
             return Err(Refusal::Canonical);
         }
         self.tip = Tip { seq, head: ChangeHash(change.hash().0), max_op: change.max_op(), last: at, bytes };
-        let payloads = wanted(sent.payloads, &entries);
+        let payloads = wanted(&self.device, sent.payloads, &entries);
         self.changes.push(GatedChange { change, signature: sent.signature, proved: false, payloads, entries });
         Ok(())
     }
@@ -305,15 +305,15 @@ pub(super) fn entries(
         if value.len() > MAX_RECORD {
             return Err(Refusal::Operation("record too large"));
         }
-        let record = Record::decode(place, value).map_err(|_| Refusal::Operation("record breaks a limit"))?;
+        let record = Record::decode(place, &device, value).map_err(|_| Refusal::Operation("record breaks a limit"))?;
         entries.push(Entry { id, segment, seq, device, place, record });
     }
     Ok(entries)
 }
 
 /// Keeps the payloads that the entries refer to, each once; anything else that came along is dropped.
-fn wanted(mut payloads: Vec<Payload>, entries: &[Entry]) -> Vec<Payload> {
-    let mut named: BTreeSet<PayloadHash> = entries.iter().filter_map(|entry| entry.record.payload()).collect();
-    payloads.retain(|payload| payload.fits() && named.remove(&payload.hash()));
+fn wanted(author: &DeviceId, mut payloads: Vec<Payload>, entries: &[Entry]) -> Vec<Payload> {
+    let mut named: BTreeSet<PayloadId> = entries.iter().filter_map(|entry| entry.record.payload()).collect();
+    payloads.retain(|payload| payload.fits() && named.remove(&payload.id(author)));
     payloads
 }

@@ -5,21 +5,23 @@
 //!   document   Automerge's save_nocompress (the store compresses the whole image)
 //!   chains     per chain: header, newest stamp, bytes, all signatures one after the other, which of them were not
 //!              checked themselves
-//!   payloads   salt and body of each that is held
-//!   erased     hashes of those that were erased
+//!   payloads   salt and body of each that is held, by author
+//!   erased     names of those that were erased
 //! }
 //! ```
 //!
 //! Hashes of changes are not in it; the document has them.
 
+use std::collections::BTreeMap;
+
 use automerge::Automerge;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, ChainHeader, Chains, Link, Tip};
-use super::payload::{Payload, Payloads};
+use super::payload::{AuthoredPayload, Payload, Payloads};
 use super::schema::{Genesis, actor_id};
 use crate::crypto::Signature;
-use crate::id::{ChangeHash, PayloadHash};
+use crate::id::{ChangeHash, DeviceId, PayloadId};
 use crate::time::Hlc;
 
 const VERSION: u8 = 1;
@@ -29,8 +31,8 @@ struct Image {
     #[serde(with = "serde_bytes")]
     document: Vec<u8>,
     chains: Vec<ChainImage>,
-    payloads: Vec<Payload>,
-    erased: Vec<PayloadHash>,
+    payloads: BTreeMap<DeviceId, Vec<Payload>>,
+    erased: Vec<PayloadId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,10 +54,14 @@ pub(super) fn encode(document: &Automerge, chains: &Chains, payloads: &Payloads)
         signatures: chain.links.iter().flat_map(|link| link.signature.0).collect(),
         unproved: (0..).zip(&chain.links).filter(|(_, link)| !link.proved).map(|(at, _)| at).collect(),
     };
+    let mut by_author: BTreeMap<DeviceId, Vec<Payload>> = BTreeMap::new();
+    for AuthoredPayload { author, payload } in payloads.held() {
+        by_author.entry(*author).or_default().push(payload.clone());
+    }
     let image = Image {
         document: document.save_nocompress(),
         chains: chains.values().map(chain).collect(),
-        payloads: payloads.held().map(|(_, payload)| payload.clone()).collect(),
+        payloads: by_author,
         erased: payloads.erased().copied().collect(),
     };
     postcard::to_extend(&image, vec![VERSION]).expect("an image always encodes")
@@ -77,11 +83,13 @@ pub(super) fn decode(genesis: &Genesis, bytes: &[u8]) -> Result<(Automerge, Chai
         .collect();
     number_links(genesis, &document, &mut chains)?;
     let mut payloads = Payloads::default();
-    for payload in image.payloads {
-        payloads.insert(payload.hash(), payload);
+    for (author, bodies) in image.payloads {
+        for payload in bodies {
+            payloads.insert(AuthoredPayload { author, payload });
+        }
     }
-    for hash in image.erased {
-        payloads.erase(hash);
+    for id in image.erased {
+        payloads.erase(id);
     }
     Ok((document, chains, payloads))
 }

@@ -10,8 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::EntryId;
-use super::payload::MAX_BODY;
-use crate::id::{DeviceId, PayloadHash};
+use super::payload::{self, MAX_BODY};
+use crate::id::{DeviceId, PayloadHash, PayloadId};
 
 const VERSION: u8 = 1;
 
@@ -62,7 +62,7 @@ pub enum Record {
     /// A message of text.
     Text {
         /// Its body.
-        payload: PayloadHash,
+        payload: PayloadId,
     },
     /// Something about a message.
     About(Target, Annotation),
@@ -76,7 +76,7 @@ pub enum Annotation {
     /// Its author replaced the text.
     Edit {
         /// The new body.
-        payload: PayloadHash,
+        payload: PayloadId,
     },
     /// Its author deleted it, for everyone.
     Delete,
@@ -112,9 +112,17 @@ enum MessageWire {
 }
 
 #[derive(Serialize, Deserialize)]
+enum SaidWire {
+    Edit { payload: PayloadHash },
+    Delete,
+    React { emoji: String, on: bool },
+}
+
+#[derive(Serialize, Deserialize)]
 struct AnnotationWire {
     target: Target,
-    said: Annotation,
+    said: SaidWire,
+    /// The length of the body that it brings, 0 if none.
     len: u32,
 }
 
@@ -128,25 +136,38 @@ impl Record {
         encode(&MessageWire::Text { payload, len: u32::try_from(len).unwrap_or(u32::MAX) })
     }
 
-    /// Writes an annotation. `len` is the length of the body that it brings, 0 if none.
-    pub fn encode_annotation(target: Target, said: Annotation, len: usize) -> Vec<u8> {
+    /// Writes an edit that brings a body.
+    pub fn encode_edit(target: Target, payload: PayloadHash, len: usize) -> Vec<u8> {
+        let said = SaidWire::Edit { payload };
         encode(&AnnotationWire { target, said, len: u32::try_from(len).unwrap_or(u32::MAX) })
     }
 
-    /// Reads the value of an entry. What cannot be read is [`Record::Unknown`], never an error: it may come from a later
+    /// Writes a deletion.
+    pub fn encode_delete(target: Target) -> Vec<u8> {
+        encode(&AnnotationWire { target, said: SaidWire::Delete, len: 0 })
+    }
+
+    /// Writes a reaction, or that it is taken back.
+    pub fn encode_reaction(target: Target, emoji: String, on: bool) -> Vec<u8> {
+        encode(&AnnotationWire { target, said: SaidWire::React { emoji, on }, len: 0 })
+    }
+
+    /// Reads the value of an entry that `author` wrote. What cannot be read is [`Record::Unknown`], never an error: it may come from a later
     /// version. What can be read must keep the limits.
-    pub(super) fn decode(place: Place, value: &[u8]) -> Result<Record, BreaksLimit> {
+    pub(super) fn decode(place: Place, author: &DeviceId, value: &[u8]) -> Result<Record, BreaksLimit> {
         let Some((&VERSION, bytes)) = value.split_first() else { return Ok(Record::Unknown) };
         let (record, len) = match place {
             Place::Messages => match postcard::from_bytes(bytes) {
-                Ok(MessageWire::Text { payload, len }) => (Record::Text { payload }, len),
+                Ok(MessageWire::Text { payload, len }) => {
+                    (Record::Text { payload: payload::id_of(author, &payload) }, len)
+                }
                 Err(_) => return Ok(Record::Unknown),
             },
             Place::Annotations => match postcard::from_bytes::<AnnotationWire>(bytes) {
-                Ok(AnnotationWire { said: Annotation::React { emoji, .. }, .. }) if emoji.len() > MAX_EMOJI => {
+                Ok(AnnotationWire { said: SaidWire::React { emoji, .. }, .. }) if emoji.len() > MAX_EMOJI => {
                     return Err(BreaksLimit);
                 }
-                Ok(AnnotationWire { target, said, len }) => (Record::About(target, said), len),
+                Ok(AnnotationWire { target, said, len }) => (Record::About(target, said.by(author)), len),
                 Err(_) => return Ok(Record::Unknown),
             },
         };
@@ -154,10 +175,20 @@ impl Record {
     }
 
     /// Returns the payload that the record brings, if it brings one.
-    pub fn payload(&self) -> Option<PayloadHash> {
+    pub fn payload(&self) -> Option<PayloadId> {
         match self {
             Record::Text { payload } | Record::About(_, Annotation::Edit { payload }) => Some(*payload),
             Record::About(..) | Record::Unknown => None,
+        }
+    }
+}
+
+impl SaidWire {
+    fn by(self, author: &DeviceId) -> Annotation {
+        match self {
+            SaidWire::Edit { payload } => Annotation::Edit { payload: payload::id_of(author, &payload) },
+            SaidWire::Delete => Annotation::Delete,
+            SaidWire::React { emoji, on } => Annotation::React { emoji, on },
         }
     }
 }

@@ -17,11 +17,11 @@ use super::chain::{Chain, Chains, Link, Vector, vector};
 use super::gate::{self, Outcome, Refusal, Sent};
 use super::image;
 use super::key::EntryId;
-use super::payload::{Payload, Payloads};
+use super::payload::{AuthoredPayload, Payloads};
 use super::proof::Verified;
 use super::record::{Entry, Place, Record};
 use super::schema::{Genesis, SegmentId, actor_id};
-use crate::id::{ActorId, ChangeHash, PayloadHash};
+use crate::id::{ActorId, ChangeHash, PayloadId};
 
 /// A record of a segment's stream: what came after its snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +29,9 @@ pub enum Tail {
     /// A verified run of one chain.
     Run(Vec<Sent>),
     /// Bodies that came later than their changes.
-    Payloads(Vec<Payload>),
+    Payloads(Vec<AuthoredPayload>),
     /// Bodies that were erased.
-    Erased(Vec<PayloadHash>),
+    Erased(Vec<PayloadId>),
 }
 
 /// This home's own bytes cannot be used.
@@ -90,7 +90,7 @@ impl Segment {
                     Outcome::Early(_) => return Err(damaged("a record before this one is missing")),
                 },
                 Tail::Payloads(payloads) => drop(payloads.into_iter().map(|p| segment.add_payload(p)).count()),
-                Tail::Erased(hashes) => drop(hashes.into_iter().map(|hash| segment.payloads.erase(hash)).count()),
+                Tail::Erased(hashes) => drop(hashes.into_iter().map(|id| segment.payloads.erase(id)).count()),
             }
         }
         segment.apply(runs)?;
@@ -164,7 +164,7 @@ impl Segment {
             }
         }
         for payload in gated.changes.iter().flat_map(|change| &change.payloads) {
-            self.payloads.insert(payload.hash(), payload.clone());
+            self.payloads.insert(AuthoredPayload { author: gated.device, payload: payload.clone() });
         }
     }
 
@@ -205,13 +205,13 @@ impl Segment {
     }
 
     /// Takes in a body that came later than its change; returns whether it is held now.
-    pub fn add_payload(&mut self, payload: Payload) -> bool {
-        self.payloads.insert(payload.hash(), payload)
+    pub fn add_payload(&mut self, payload: AuthoredPayload) -> bool {
+        self.payloads.insert(payload)
     }
 
     /// Erases a body and refuses it from now on; returns whether that is news.
-    pub fn erase(&mut self, hash: PayloadHash) -> bool {
-        self.payloads.erase(hash)
+    pub fn erase(&mut self, id: PayloadId) -> bool {
+        self.payloads.erase(id)
     }
 }
 
@@ -229,11 +229,12 @@ impl Settled<'_> {
         self.changes_beyond(&Vector::new()).iter().flat_map(|change| self.entries_of(change)).collect()
     }
 
-    /// Returns the body that a message came with, by its hash.
-    pub fn original(&self, message: &EntryId) -> Option<PayloadHash> {
+    /// Returns the name of the body that a message came with.
+    pub fn original(&self, message: &EntryId) -> Option<PayloadId> {
         let map = ObjId::Id(Place::Messages.op(), self.0.genesis.change().actor_id().clone(), 0);
         let (value, _) = self.0.document.get(map, message.to_key()).ok()??;
-        Record::decode(Place::Messages, value.as_bytes()?).ok()?.payload()
+        let author = self.chains.get(&message.actor)?.header.device;
+        Record::decode(Place::Messages, &author, value.as_bytes()?).ok()?.payload()
     }
 
     /// Returns what is in the document beyond a vector, chain by chain in runs of about `piece` bytes, until they weigh
@@ -283,12 +284,12 @@ impl Settled<'_> {
     }
 
     fn sent(&self, change: &Change, chain: &Chain, link: &Link) -> Sent {
-        let hashes = self.entries_of(change).into_iter().filter_map(|entry| entry.record.payload());
+        let bodies = self.entries_of(change).into_iter().filter_map(|entry| entry.record.payload());
         Sent {
             change: change.raw_bytes().to_vec(),
             header: (change.seq() == 1).then(|| chain.header.clone()),
             signature: link.signature,
-            payloads: hashes.filter_map(|hash| self.0.payloads.get(&hash).cloned()).collect(),
+            payloads: bodies.filter_map(|id| Some(self.0.payloads.get(&id)?.payload.clone())).collect(),
         }
     }
 

@@ -11,10 +11,10 @@ use super::inbound::Source;
 use super::io::{CallId, Effect, Ticket, View};
 use super::{Engine, keys, machine};
 use crate::authority::ControlRecord;
-use crate::conversation::{EntryId, Payload, SegmentId, Sent, Vector, Verified};
+use crate::conversation::{AuthoredPayload, EntryId, SegmentId, Sent, Vector, Verified};
 use crate::envelope::{Frame, Told};
 use crate::gossip;
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::rpc::Reply;
 use crate::store::{IndexOp, Lsn};
 use crate::sync::SegmentHeads;
@@ -29,9 +29,9 @@ pub(super) enum Pending {
     /// Take control records in.
     Controls { id: ConversationId, records: Vec<ControlRecord>, from: Option<PeerId> },
     /// Show bodies that were missing.
-    Bodies(SegmentId, Vec<Payload>),
+    Bodies(SegmentId, Vec<AuthoredPayload>),
     /// Nothing more, but try again if it is not kept.
-    Erased(SegmentId, PayloadHash),
+    Erased(SegmentId, PayloadId),
     /// Begin to take part in a conversation, and answer who asked for it.
     Joined { call: CallId, id: ConversationId },
     /// Nothing more.
@@ -302,7 +302,7 @@ impl Engine {
                     );
                     self.reply(call, Err(machine(why)));
                 }
-                Pending::Erased(id, hash) => self.erase_later(id, hash),
+                Pending::Erased(id, body) => self.erase_later(id, body),
                 _ => {}
             }
         }

@@ -5,15 +5,15 @@
 //!        ◄── Heads               (the other does the same by itself)
 //! Have(vector) ──►               for each segment whose digest differs, a few at a time
 //!        ◄── Changes(runs …)     several frames an answer; the next Have goes out before the disk has answered
-//! Want(hashes) ──►  ◄── Payloads
+//! Want(bodies) ──►  ◄── Payloads
 //! ```
 
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
 use super::{Conversation, Effect, Engine, View, keys, rows, stream};
-use crate::conversation::{EntryId, Payload, SegmentId, Sent, Tail, Vector};
+use crate::conversation::{AuthoredPayload, EntryId, SegmentId, Sent, Tail, Vector};
 use crate::envelope::{Answer, Frame, MAX_FRAME};
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadHash, PeerId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
 use crate::store::{IndexOp, Record};
 use crate::sync::covers;
 use crate::time::Timestamp;
@@ -186,35 +186,35 @@ impl Engine {
 
     fn ask_for_bodies(&mut self, peer: PeerId, id: ConversationId) {
         let Some(conversation) = self.conversations.get(&id) else { return };
-        let mut wanted: std::collections::BTreeMap<u32, Vec<PayloadHash>> = Default::default();
-        for (segment, hash) in conversation.wants.keys().take(MAX_WANTS) {
-            wanted.entry(*segment).or_default().push(*hash);
+        let mut wanted: std::collections::BTreeMap<u32, Vec<PayloadId>> = Default::default();
+        for (segment, body) in conversation.wants.keys().take(MAX_WANTS) {
+            wanted.entry(*segment).or_default().push(*body);
         }
-        for (segment, hashes) in wanted {
-            self.send(peer, &Frame::Want { conversation: id, segment, hashes });
+        for (segment, bodies) in wanted {
+            self.send(peer, &Frame::Want { conversation: id, segment, bodies });
         }
     }
 
-    pub(super) fn give_bodies(&mut self, peer: PeerId, id: SegmentId, hashes: &[PayloadHash], view: &dyn View) {
+    pub(super) fn give_bodies(&mut self, peer: PeerId, id: SegmentId, bodies: &[PayloadId], view: &dyn View) {
         let Ok(segment) = self.shelf.get(id, view) else { return };
         let mut budget = FRAME_BUDGET;
-        let fits = |payload: &&Payload| {
-            budget = budget.saturating_sub(payload.body.len() + 32);
+        let fits = |payload: &&AuthoredPayload| {
+            budget = budget.saturating_sub(payload.payload.body.len() + 64);
             budget > 0
         };
-        let found = hashes.iter().take(MAX_WANTS).filter_map(|hash| segment.payloads().get(hash));
-        let payloads: Vec<Payload> = found.take_while(fits).cloned().collect();
+        let found = bodies.iter().take(MAX_WANTS).filter_map(|body| segment.payloads().get(body));
+        let payloads: Vec<AuthoredPayload> = found.take_while(fits).cloned().collect();
         if !payloads.is_empty() {
             self.send(peer, &Frame::Payloads { conversation: id.conversation, segment: id.number, payloads });
         }
     }
 
     /// Keeps bodies that we lacked; anything else is ignored.
-    pub(super) fn take_bodies(&mut self, id: SegmentId, payloads: Vec<Payload>) {
+    pub(super) fn take_bodies(&mut self, id: SegmentId, payloads: Vec<AuthoredPayload>) {
         let Some(conversation) = self.conversations.get(&id.conversation) else { return };
-        let wanted: Vec<Payload> = payloads
+        let wanted: Vec<AuthoredPayload> = payloads
             .into_iter()
-            .filter(|payload| conversation.wants.contains_key(&(id.number, payload.hash())))
+            .filter(|payload| conversation.wants.contains_key(&(id.number, payload.id())))
             .collect();
         if !wanted.is_empty() {
             let bytes = postcard::to_stdvec(&Tail::Payloads(wanted.clone())).expect("a record always encodes");

@@ -76,8 +76,8 @@ impl Engine {
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(peer, conversation, segment, &vector, view),
-            Frame::Want { conversation, segment: number, hashes } => {
-                self.give_bodies(peer, segment(conversation, number), &hashes, view);
+            Frame::Want { conversation, segment: number, bodies } => {
+                self.give_bodies(peer, segment(conversation, number), &bodies, view);
             }
             Frame::Payloads { conversation, segment: number, payloads } => {
                 self.take_bodies(segment(conversation, number), payloads);

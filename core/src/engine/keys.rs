@@ -13,7 +13,7 @@
 //! Conversations are numbered in the order in which this home joined them: short keys, and stable over a rebuild.
 
 use crate::conversation::EntryId;
-use crate::id::{ActorId, DeviceId, PayloadHash, PeerId};
+use crate::id::{ActorId, DeviceId, PayloadId, PeerId};
 
 /// Which part of the index a key is in.
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +66,12 @@ pub(super) fn heads(conversation: u32, segment: u32) -> Vec<u8> {
     join(prefix(Part::Heads, conversation), &[&segment.to_be_bytes()])
 }
 
-pub(super) fn want(conversation: u32, segment: u32, hash: &PayloadHash) -> Vec<u8> {
-    join(prefix(Part::Wants, conversation), &[&segment.to_be_bytes(), &hash.0])
+pub(super) fn want(conversation: u32, segment: u32, body: &PayloadId) -> Vec<u8> {
+    join(prefix(Part::Wants, conversation), &[&segment.to_be_bytes(), &body.0])
 }
 
-pub(super) fn erasing(conversation: u32, segment: u32, hash: &PayloadHash) -> Vec<u8> {
-    join(prefix(Part::Erasing, conversation), &[&segment.to_be_bytes(), &hash.0])
+pub(super) fn erasing(conversation: u32, segment: u32, body: &PayloadId) -> Vec<u8> {
+    join(prefix(Part::Erasing, conversation), &[&segment.to_be_bytes(), &body.0])
 }
 
 pub(super) fn ack(conversation: u32, segment: u32, actor: &ActorId, device: &DeviceId) -> Vec<u8> {

@@ -8,8 +8,8 @@ use super::io::CallId;
 use super::{Conversation, Engine, View, stream};
 use crate::authority::{Control, ControlRecord, MAX_TITLE};
 use crate::conversation::{
-    Annotation, ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, SegmentId,
-    Sent, Tail, Target, Vector, Verified, draft,
+    ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, SegmentId, Sent, Tail,
+    Target, Vector, Verified, draft,
 };
 use crate::crypto::Signature;
 use crate::id::{ActorId, ConversationId, StreamId};
@@ -120,14 +120,13 @@ impl Engine {
     ) -> Result<(), RpcError> {
         let (id, target, _) = self.own_message(message, "edit", view)?;
         let payload = self.payload(text)?;
-        let said = Annotation::Edit { payload: payload.hash() };
-        let record = Record::encode_annotation(target, said, payload.body.len());
+        let record = Record::encode_edit(target, payload.hash(), payload.body.len());
         self.write(now, call, id, Place::Annotations, record, vec![payload], view)
     }
 
     fn delete(&mut self, now: Timestamp, call: CallId, message: &str, view: &dyn View) -> Result<(), RpcError> {
         let (id, target, _) = self.own_message(message, "delete", view)?;
-        let record = Record::encode_annotation(target, Annotation::Delete, 0);
+        let record = Record::encode_delete(target);
         self.write(now, call, id, Place::Annotations, record, vec![], view)
     }
 
@@ -148,7 +147,7 @@ impl Engine {
             return Err(invalid("this message was deleted".into()));
         }
         let target = Target { segment: row.segment, message };
-        let record = Record::encode_annotation(target, Annotation::React { emoji, on }, 0);
+        let record = Record::encode_reaction(target, emoji, on);
         self.write(now, call, id, Place::Annotations, record, vec![], view)
     }
 

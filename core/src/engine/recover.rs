@@ -12,7 +12,7 @@ use super::{Conversation, Engine, keys};
 use crate::authority::ControlRecord;
 use crate::conversation::{Entry, EntryId, SegmentId};
 use crate::crypto::Entropy;
-use crate::id::{ConversationId, DeviceId, PayloadHash, PeerId, StreamId};
+use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::identity::Identity;
 use crate::store::{Lsn, Record, StoreError};
 use crate::sync::{SegmentHeads, Waiting};
@@ -204,12 +204,12 @@ impl Conversation {
         for (key, value) in all(keys::Part::Wants)? {
             let (segment, hash, row) = (keys::segment(&key), keys::last32(&key), EntryId::from_sortable(&value));
             if let (Some(segment), Some(hash), Some(row)) = (segment, hash, row) {
-                self.wants.insert((segment, PayloadHash(hash)), row);
+                self.wants.insert((segment, PayloadId(hash)), row);
             }
         }
         for (key, _) in all(keys::Part::Erasing)? {
             let (Some(segment), Some(hash)) = (keys::segment(&key), keys::last32(&key)) else { continue };
-            self.erasing.insert((segment, PayloadHash(hash)), false);
+            self.erasing.insert((segment, PayloadId(hash)), false);
         }
         for (key, value) in all(keys::Part::Acks)? {
             let place = keys::segment(&key).zip(keys::ack_actor(&key));

@@ -9,8 +9,8 @@ use super::durable::Pending;
 use super::io::{Effect, View};
 use super::shelf::{OpenError, Shelf};
 use super::{Conversation, Engine, keys, stream};
-use crate::conversation::{Entry, EntryId, Payload, Segment, SegmentId, Tail};
-use crate::id::{ConversationId, PayloadHash};
+use crate::conversation::{AuthoredPayload, Entry, EntryId, Segment, SegmentId, Tail};
+use crate::id::{ConversationId, PayloadId};
 use crate::store::{IndexOp, Record};
 use crate::timeline::{Change, Fold, Row, Rows, Text};
 
@@ -64,12 +64,12 @@ impl Rows for Reader<'_> {
         Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default())
     }
 
-    fn body(&self, segment: u32, hash: &PayloadHash) -> Option<String> {
-        self.segment(segment, |segment| segment.payloads().get(hash).map(|payload| payload.body.clone())).flatten()
+    fn body(&self, segment: u32, body: &PayloadId) -> Option<String> {
+        self.segment(segment, |segment| segment.payloads().get(body).map(|found| found.payload.body.clone())).flatten()
     }
 
-    fn is_erased(&self, segment: u32, hash: &PayloadHash) -> bool {
-        self.segment(segment, |segment| segment.payloads().is_erased(hash)).unwrap_or(false)
+    fn is_erased(&self, segment: u32, body: &PayloadId) -> bool {
+        self.segment(segment, |segment| segment.payloads().is_erased(body)).unwrap_or(false)
     }
 }
 
@@ -94,17 +94,17 @@ impl Engine {
     }
 
     /// Shows bodies that are durable now in the rows that lacked them.
-    pub(super) fn bodies_settled(&mut self, id: SegmentId, payloads: Vec<Payload>, view: &dyn View) {
+    pub(super) fn bodies_settled(&mut self, id: SegmentId, payloads: Vec<AuthoredPayload>, view: &dyn View) {
         let Some(conversation) = self.conversations.get(&id.conversation) else { return };
         let mut rows = BTreeSet::new();
         let Ok(segment) = self.shelf.get(id, view) else { return };
         for payload in payloads {
-            let hash = payload.hash();
-            rows.extend(conversation.wants.get(&(id.number, hash)).map(|row| (*row, hash)));
+            let body = payload.id();
+            rows.extend(conversation.wants.get(&(id.number, body)).map(|row| (*row, body)));
             segment.add_payload(payload);
         }
         let result = self.fold_with(id.conversation, false, view, BTreeSet::new(), |fold| {
-            rows.into_iter().try_for_each(|(row, hash)| fold.refresh(&row, hash))
+            rows.into_iter().try_for_each(|(row, body)| fold.refresh(&row, body))
         });
         match result {
             Ok(ops) => self.effects.push(Effect::Index(ops, self.complete)),
@@ -187,31 +187,31 @@ impl Engine {
         let mut bodies = vec![];
         let place = SegmentId { conversation, number: row.segment };
         if let Ok(segment) = self.shelf.settled(place, view) {
-            bodies.extend(segment.original(&message).map(|hash| (row.segment, hash)));
+            bodies.extend(segment.original(&message).map(|body| (row.segment, body)));
         }
         bodies.extend(row.edits.iter().map(|edit| (edit.segment, edit.payload)));
         let mut ops = Vec::new();
-        for (number, hash) in bodies {
+        for (number, body) in bodies {
             let id = SegmentId { conversation, number };
-            let news = self.shelf.get(id, view).is_ok_and(|segment| segment.erase(hash));
+            let news = self.shelf.get(id, view).is_ok_and(|segment| segment.erase(body));
             // An index that was lost had perhaps noted that there is something to take off the disk.
             if let Some(known) = self.conversations.get_mut(&conversation).filter(|_| news || rebuilding) {
-                ops.push(IndexOp::Put(keys::erasing(known.number, number, &hash), Vec::new()));
-                known.erasing.insert((number, hash), true);
+                ops.push(IndexOp::Put(keys::erasing(known.number, number, &body), Vec::new()));
+                known.erasing.insert((number, body), true);
                 self.tails.erased(stream(id));
             }
             if news {
-                self.keep_erased(id, hash);
+                self.keep_erased(id, body);
             }
         }
         ops
     }
 
-    fn keep_erased(&mut self, id: SegmentId, hash: PayloadHash) {
+    fn keep_erased(&mut self, id: SegmentId, body: PayloadId) {
         // Opened anew before that is durable, the segment would have the body back.
         self.shelf.hold(id, 1);
-        let bytes = postcard::to_stdvec(&Tail::Erased(vec![hash])).expect("a record always encodes");
-        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Erased(id, hash)]);
+        let bytes = postcard::to_stdvec(&Tail::Erased(vec![body])).expect("a record always encodes");
+        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Erased(id, body)]);
     }
 
     /// Notes that a snapshot has taken all erased bodies of a segment off the disk.
@@ -219,9 +219,9 @@ impl Engine {
         let Some(conversation) = self.conversations.get_mut(&id.conversation) else { return };
         let gone = conversation
             .erasing
-            .extract_if((id.number, PayloadHash([0; 32]))..=(id.number, PayloadHash([255; 32])), |_, kept| *kept);
+            .extract_if((id.number, PayloadId([0; 32]))..=(id.number, PayloadId([255; 32])), |_, kept| *kept);
         let ops: Vec<IndexOp> = gone
-            .map(|((number, hash), _)| IndexOp::Remove(keys::erasing(conversation.number, number, &hash)))
+            .map(|((number, body), _)| IndexOp::Remove(keys::erasing(conversation.number, number, &body)))
             .collect();
         if !ops.is_empty() {
             self.effects.push(Effect::Index(ops, self.complete));
@@ -229,28 +229,28 @@ impl Engine {
     }
 
     /// Notes that an erasure was not kept.
-    pub(super) fn erase_later(&mut self, id: SegmentId, hash: PayloadHash) {
+    pub(super) fn erase_later(&mut self, id: SegmentId, body: PayloadId) {
         if let Some(conversation) = self.conversations.get_mut(&id.conversation) {
-            conversation.erasing.insert((id.number, hash), false);
+            conversation.erasing.insert((id.number, body), false);
         }
     }
 
     /// Tries again to erase what was not kept as erased, by a full disk or a crash.
     pub(super) fn erase_again(&mut self, view: &dyn View) {
-        let overdue: Vec<(SegmentId, PayloadHash)> = self
+        let overdue: Vec<(SegmentId, PayloadId)> = self
             .conversations
             .iter()
             .flat_map(|(conversation, known)| known.erasing.iter().map(|(what, kept)| (*conversation, *what, *kept)))
             .filter(|(_, _, kept)| !kept)
-            .map(|(conversation, (number, hash), _)| (SegmentId { conversation, number }, hash))
+            .map(|(conversation, (number, body), _)| (SegmentId { conversation, number }, body))
             .collect();
-        for (id, hash) in overdue {
+        for (id, body) in overdue {
             if let Ok(segment) = self.shelf.get(id, view) {
-                segment.erase(hash);
-                self.keep_erased(id, hash);
+                segment.erase(body);
+                self.keep_erased(id, body);
                 self.tails.erased(stream(id));
                 if let Some(conversation) = self.conversations.get_mut(&id.conversation) {
-                    conversation.erasing.insert((id.number, hash), true);
+                    conversation.erasing.insert((id.number, body), true);
                 }
             }
         }
@@ -261,11 +261,11 @@ impl Conversation {
     /// Notes which body a row lacks, if it lacks one; returns what to write into the index.
     fn note_want(&mut self, message: EntryId, row: &Row) -> Vec<IndexOp> {
         let wanted = match &row.text {
-            Text::Absent(hash) => Some((row.edits.last().map_or(row.segment, |edit| edit.segment), *hash)),
+            Text::Absent(body) => Some((row.edits.last().map_or(row.segment, |edit| edit.segment), *body)),
             _ => None,
         };
         let number = self.number;
-        let met: Vec<(u32, PayloadHash)> = self
+        let met: Vec<(u32, PayloadId)> = self
             .wants
             .iter()
             .filter(|(want, row)| **row == message && Some(**want) != wanted)
@@ -273,15 +273,15 @@ impl Conversation {
             .collect();
         let mut ops: Vec<IndexOp> = met
             .into_iter()
-            .map(|(segment, hash)| {
-                self.wants.remove(&(segment, hash));
-                IndexOp::Remove(keys::want(number, segment, &hash))
+            .map(|(segment, body)| {
+                self.wants.remove(&(segment, body));
+                IndexOp::Remove(keys::want(number, segment, &body))
             })
             .collect();
-        if let Some((segment, hash)) = wanted {
-            self.wants.insert((segment, hash), message);
+        if let Some((segment, body)) = wanted {
+            self.wants.insert((segment, body), message);
             let value = message.to_sortable().to_vec();
-            ops.push(IndexOp::Put(keys::want(number, segment, &hash), value));
+            ops.push(IndexOp::Put(keys::want(number, segment, &body), value));
         }
         ops
     }

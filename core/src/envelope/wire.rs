@@ -11,17 +11,17 @@
 //!   Changes   conversation, segment, runs, whether more follows, is to be asked for, or that is all: the answer to Have
 //!   Push      conversation, segment, runs, and who was told already: new changes, unasked
 //!   Ack       conversation, segment, version vector of chains that are durable here now
-//!   Want      conversation, segment, payload hashes
-//!   Payloads  conversation, segment, payloads: the answer to Want
+//!   Want      conversation, segment, payload ids
+//!   Payloads  conversation, segment, payloads with their authors: the answer to Want
 //! ```
 //!
 //! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::{Payload, Sent, Vector};
+use crate::conversation::{AuthoredPayload, Sent, Vector};
 use crate::crypto::Signature;
-use crate::id::{ConversationId, DeviceId, PayloadHash, PeerId};
+use crate::id::{ConversationId, DeviceId, PayloadId, PeerId};
 
 const VERSION: u8 = 1;
 
@@ -71,9 +71,9 @@ pub enum Frame {
     /// What the sender now keeps durably.
     Ack { conversation: ConversationId, segment: u32, vector: Vector },
     /// Bodies that the sender lacks.
-    Want { conversation: ConversationId, segment: u32, hashes: Vec<PayloadHash> },
+    Want { conversation: ConversationId, segment: u32, bodies: Vec<PayloadId> },
     /// Bodies that were wanted.
-    Payloads { conversation: ConversationId, segment: u32, payloads: Vec<Payload> },
+    Payloads { conversation: ConversationId, segment: u32, payloads: Vec<AuthoredPayload> },
 }
 
 /// The bytes are not a frame of this version.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::row::{Edit, Mark, Row, Text};
 use crate::conversation::{Annotation, Entry, EntryId, Record};
-use crate::id::PayloadHash;
+use crate::id::PayloadId;
 
 /// How the fold reads what was folded before.
 pub trait Rows {
@@ -21,11 +21,11 @@ pub trait Rows {
     /// Returns the annotations that wait for a message.
     fn orphans(&self, message: &EntryId) -> Result<Vec<Entry>, Self::Error>;
 
-    /// Returns a body, if it is here. The segment is the one that the entry with the hash is in.
-    fn body(&self, segment: u32, hash: &PayloadHash) -> Option<String>;
+    /// Returns a body, if it is here. The segment is the one that the entry with the body is in.
+    fn body(&self, segment: u32, body: &PayloadId) -> Option<String>;
 
     /// Tells whether a body was erased.
-    fn is_erased(&self, segment: u32, hash: &PayloadHash) -> bool;
+    fn is_erased(&self, segment: u32, body: &PayloadId) -> bool;
 }
 
 /// What a fold changed.
@@ -81,7 +81,7 @@ impl<'a, R: Rows> Fold<'a, R> {
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub fn refresh(&mut self, message: &EntryId, original: PayloadHash) -> Result<(), R::Error> {
+    pub fn refresh(&mut self, message: &EntryId, original: PayloadId) -> Result<(), R::Error> {
         if let Some(mut row) = self.row(message)? {
             row.text = self.current(&row, original);
             self.change.rows.insert(*message, row);
@@ -142,7 +142,7 @@ impl<'a, R: Rows> Fold<'a, R> {
     }
 
     /// Returns the text of the newest version; `original` is the message's own body, used when it has no edits.
-    fn current(&self, row: &Row, original: PayloadHash) -> Text {
+    fn current(&self, row: &Row, original: PayloadId) -> Text {
         match row.edits.last() {
             _ if row.deleted => Text::Erased,
             Some(edit) => self.text(edit.segment, &edit.payload),
@@ -150,11 +150,11 @@ impl<'a, R: Rows> Fold<'a, R> {
         }
     }
 
-    fn text(&self, segment: u32, hash: &PayloadHash) -> Text {
-        match self.read.body(segment, hash) {
+    fn text(&self, segment: u32, body: &PayloadId) -> Text {
+        match self.read.body(segment, body) {
             Some(body) => Text::Held(body),
-            None if self.read.is_erased(segment, hash) => Text::Erased,
-            None => Text::Absent(*hash),
+            None if self.read.is_erased(segment, body) => Text::Erased,
+            None => Text::Absent(*body),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::EntryId;
-use crate::id::{DeviceId, PayloadHash};
+use crate::id::{DeviceId, PayloadId};
 
 /// A message as it stands now, with what later annotations are judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum Text {
     /// The body is here.
     Held(String),
     /// The body has not arrived yet.
-    Absent(PayloadHash),
+    Absent(PayloadId),
     /// The body was erased.
     Erased,
     /// A kind of message that this version does not know.
@@ -45,7 +45,7 @@ pub struct Edit {
     /// The segment that the entry is in.
     pub segment: u32,
     /// The new body.
-    pub payload: PayloadHash,
+    pub payload: PayloadId,
 }
 
 /// One device's newest word on one emoji.

@@ -87,7 +87,11 @@ fn only_payloads_that_the_change_refers_to_are_kept_and_each_once() {
     let lies = Sent { payloads: vec![long.clone()], ..lies };
     assert_eq!(gated(&scene.room, vec![lies]).to_sent().remove(0).payloads, [], "longer than a payload may be");
     let mut room = scene.room;
-    assert!(!room.add_payload(long), "nor later");
+    assert!(
+        !room
+            .add_payload(bayou_core::conversation::AuthoredPayload { author: scene.alice.key.device(), payload: long }),
+        "nor later"
+    );
 }
 
 #[test]

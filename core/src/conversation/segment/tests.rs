@@ -3,8 +3,9 @@ use super::super::draft::draft;
 use super::super::gate::Gated;
 use super::super::key::EntryId;
 use super::super::proof::sign;
-use super::super::record::{Annotation, Place, Record, Target};
+use super::super::record::{Place, Record, Target};
 use super::*;
+use crate::conversation::Payload;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::id::ConversationId;
 use crate::time::Hlc;
@@ -34,7 +35,7 @@ impl Author {
         let record = Record::encode_text(payload.hash(), text.len());
         let message = EntryId { at, actor: self.actor, number: 0 };
         let about = Target { segment: 0, message };
-        let delete = Record::encode_annotation(about, Annotation::Delete, 0);
+        let delete = Record::encode_delete(about);
         let records = [(Place::Messages, record), (Place::Annotations, delete)];
         let (hash, change) = draft(segment.genesis(), chain, self.actor, at, &records);
         let header = chain.is_none().then(|| self.header.clone());
@@ -65,13 +66,13 @@ fn take(segment: &mut Segment, run: Vec<Sent>) -> Vec<Entry> {
     segment.apply(vec![run]).unwrap()
 }
 
-type State = (Vector, Vector, Vec<(ActorId, ChangeHash)>, Vec<Entry>, Vec<Payload>, Vec<PayloadHash>);
+type State = (Vector, Vector, Vec<(ActorId, ChangeHash)>, Vec<Entry>, Vec<AuthoredPayload>, Vec<PayloadId>);
 
 /// All that two segments must have in common to be the same.
 fn state(segment: &mut Segment) -> State {
     let mut entries = segment.settle().unwrap().entries();
     entries.sort_by_key(|entry| entry.id);
-    let payloads = segment.payloads.held().map(|(_, payload)| payload.clone()).collect();
+    let payloads = segment.payloads.held().cloned().collect();
     let erased = segment.payloads.erased().copied().collect();
     (segment.vector().clone(), segment.admitted(), segment.heads().collect(), entries, payloads, erased)
 }
@@ -145,7 +146,7 @@ fn what_is_admitted_is_told_only_when_it_is_applied() {
 #[test]
 fn an_image_brings_everything_back() {
     let (mut segment, _) = two_chains();
-    let erased = *segment.payloads.held().next().unwrap().0;
+    let erased = segment.payloads.held().next().unwrap().id();
     segment.erase(erased);
     for mut original in [in_bulk(&mut segment), segment] {
         let image = original.settle().unwrap().image().unwrap();
@@ -187,7 +188,7 @@ fn a_tail_brings_everything_back_at_any_cut_between_image_and_tail() {
 #[test]
 fn an_erased_payload_is_not_served_and_not_taken_back() {
     let (mut segment, mut tail) = two_chains();
-    let (hash, payload) = segment.payloads.held().map(|(hash, payload)| (*hash, payload.clone())).next().unwrap();
+    let (hash, payload) = segment.payloads.held().map(|held| (held.id(), held.clone())).next().unwrap();
     let mut erased = in_bulk(&mut segment);
     assert!(erased.erase(hash) && !erased.erase(hash), "news only once");
     assert!(!erased.add_payload(payload.clone()));
@@ -200,7 +201,7 @@ fn an_erased_payload_is_not_served_and_not_taken_back() {
         .flat_map(|(_, run)| run)
         .collect();
     assert_eq!(served.iter().flat_map(|sent| &sent.payloads).count(), 11);
-    assert!(served.iter().all(|sent| !sent.payloads.contains(&payload)));
+    assert!(served.iter().all(|sent| !sent.payloads.contains(&payload.payload)));
 
     let mut refusing = empty();
     refusing.erase(hash);
