@@ -19,6 +19,7 @@
 
 mod chain;
 mod draft;
+mod fork;
 pub mod gate;
 mod image;
 mod key;
@@ -31,6 +32,7 @@ mod segment;
 
 pub use chain::{Chain, ChainHeader, Chains, Vector};
 pub use draft::draft;
+pub use fork::{BadProof, Fork, ForkProof};
 pub use gate::{Gated, Outcome, Refusal, Sent};
 pub use key::{BadEntryId, EntryId};
 pub use payload::{AuthoredPayload, MAX_BODY, Payload, Payloads};

@@ -13,6 +13,7 @@ use bayou_core::time::Hlc;
 use bayou_tests::craft::raw::{self, Raw};
 use bayou_tests::craft::{Author, segment_id, take};
 
+mod forks;
 mod runs;
 
 /// A room in which Alice wrote five changes and Bob three; Alice is about to write another.

@@ -16,6 +16,7 @@ use automerge::{Change, ExpandedChange, ScalarValue};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{ChainHeader, Chains, Tip};
+use super::fork::Forks;
 use super::key::{EntryId, TEXT_LEN};
 use super::payload::Payload;
 use super::prescan::prescan;
@@ -164,7 +165,12 @@ impl Gated {
 ///
 /// # Errors
 /// A [`Refusal`] when any change of the run breaks a rule; then nothing of the run counts.
-pub fn gate(genesis: &Genesis, id: SegmentId, chains: &Chains, run: Vec<Sent>) -> Result<Outcome, Refusal> {
+pub(super) fn gate(
+    genesis: &Genesis,
+    id: SegmentId,
+    (chains, forks): (&Chains, &Forks),
+    run: Vec<Sent>,
+) -> Result<Outcome, Refusal> {
     let mut walk: Option<Gated> = None;
     let mut of = None;
     for sent in run {
@@ -172,6 +178,9 @@ pub fn gate(genesis: &Genesis, id: SegmentId, chains: &Chains, run: Vec<Sent>) -
         let actor = actor_id(change.actor_id()).ok_or(Refusal::Run)?;
         if *of.get_or_insert(actor) != actor {
             return Err(Refusal::Run);
+        }
+        if forks.get(&actor).is_some_and(|fork| change.seq() >= u64::from(fork.seq())) {
+            break; // Nothing counts from there on, and whoever sent it need not have known.
         }
         let gated = match &mut walk {
             Some(gated) => gated,
@@ -190,7 +199,7 @@ pub fn gate(genesis: &Genesis, id: SegmentId, chains: &Chains, run: Vec<Sent>) -
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Change, Refusal> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Change, Refusal> {
     prescan(bytes).map_err(Refusal::Structure)?;
     Change::try_from(bytes).map_err(|_| Refusal::Structure("automerge cannot read it"))
 }

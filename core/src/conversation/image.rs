@@ -7,6 +7,7 @@
 //!              checked themselves
 //!   payloads   salt and body of each that is held, by author
 //!   erased     names of those that were erased
+//!   forks      proofs against chains that are frozen
 //! }
 //! ```
 //!
@@ -18,8 +19,9 @@ use automerge::Automerge;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, ChainHeader, Chains, Link, Tip};
+use super::fork::{ForkProof, Forks};
 use super::payload::{AuthoredPayload, Payload, Payloads};
-use super::schema::{Genesis, actor_id};
+use super::schema::{Genesis, SegmentId, actor_id};
 use crate::crypto::Signature;
 use crate::id::{ChangeHash, DeviceId, PayloadId};
 use crate::time::Hlc;
@@ -33,6 +35,7 @@ struct Image {
     chains: Vec<ChainImage>,
     payloads: BTreeMap<DeviceId, Vec<Payload>>,
     erased: Vec<PayloadId>,
+    forks: Vec<ForkProof>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +49,7 @@ struct ChainImage {
 }
 
 /// Encodes a segment whose chains and document are in step.
-pub(super) fn encode(document: &Automerge, chains: &Chains, payloads: &Payloads) -> Vec<u8> {
+pub(super) fn encode(document: &Automerge, chains: &Chains, forks: &Forks, payloads: &Payloads) -> Vec<u8> {
     let chain = |chain: &Chain| ChainImage {
         header: chain.header.clone(),
         last: chain.tip.last,
@@ -63,12 +66,21 @@ pub(super) fn encode(document: &Automerge, chains: &Chains, payloads: &Payloads)
         chains: chains.values().map(chain).collect(),
         payloads: by_author,
         erased: payloads.erased().copied().collect(),
+        forks: forks.values().map(|fork| fork.proof().clone()).collect(),
     };
     postcard::to_extend(&image, vec![VERSION]).expect("an image always encodes")
 }
 
+/// What an image holds.
+pub(super) struct Decoded {
+    pub(super) document: Automerge,
+    pub(super) chains: Chains,
+    pub(super) forks: Forks,
+    pub(super) payloads: Payloads,
+}
+
 /// Decodes an image; the error names what is wrong with it.
-pub(super) fn decode(genesis: &Genesis, bytes: &[u8]) -> Result<(Automerge, Chains, Payloads), &'static str> {
+pub(super) fn decode(genesis: &Genesis, id: SegmentId, bytes: &[u8]) -> Result<Decoded, &'static str> {
     let Some((&VERSION, bytes)) = bytes.split_first() else { return Err("unknown version of snapshot") };
     let image: Image = postcard::from_bytes(bytes).map_err(|_| "snapshot cannot be read")?;
     let document = Automerge::load(&image.document).map_err(|_| "document cannot be loaded")?;
@@ -91,7 +103,12 @@ pub(super) fn decode(genesis: &Genesis, bytes: &[u8]) -> Result<(Automerge, Chai
     for id in image.erased {
         payloads.erase(id);
     }
-    Ok((document, chains, payloads))
+    let mut forks = Forks::new();
+    for proof in image.forks {
+        let fork = proof.check(genesis, id).map_err(|_| "a fork is not proved")?;
+        forks.insert(fork.actor(), fork);
+    }
+    Ok(Decoded { document, chains, forks, payloads })
 }
 
 fn links(chain: &ChainImage) -> Vec<Link> {

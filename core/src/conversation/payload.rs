@@ -97,6 +97,11 @@ impl Payloads {
         self.erased.insert(id)
     }
 
+    /// Lets go of a payload that nothing refers to any more.
+    pub(super) fn drop(&mut self, id: &PayloadId) {
+        self.held.remove(id);
+    }
+
     /// Tells whether a payload was erased.
     pub fn is_erased(&self, id: &PayloadId) -> bool {
         self.erased.contains(id)

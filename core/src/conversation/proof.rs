@@ -9,7 +9,7 @@
 //! changes up to it; the first change of a chain is checked on its own as well, because only its signature covers the
 //! header. (Measured on a prototype: 0.33 µs a change instead of 38 µs.)
 
-use super::chain::ChainHeader;
+use super::chain::{Chain, ChainHeader};
 use super::gate::Gated;
 use super::schema::SegmentId;
 use crate::crypto::{self, BadSignature, DeviceKey, Signature};
@@ -23,7 +23,7 @@ pub fn sign(key: &DeviceKey, id: SegmentId, hash: ChangeHash, header: Option<&Ch
     key.sign(CONTEXT, &[id.conversation.as_bytes(), &id.number.to_be_bytes(), hash.as_bytes(), &digest])
 }
 
-fn check(
+pub(super) fn check(
     device: &DeviceId,
     id: SegmentId,
     hash: ChangeHash,
@@ -33,6 +33,19 @@ fn check(
     let digest = header.map_or([0; 32], ChainHeader::digest);
     let parts = [id.conversation.as_bytes(), &id.number.to_be_bytes(), hash.as_bytes(), &digest];
     crypto::verify(device, CONTEXT, &parts, signature)
+}
+
+impl Chain {
+    /// Returns how many of the first `before - 1` changes there are up to one whose own signature is valid. Those in
+    /// front of it are covered by it, those behind it could be proved to nobody.
+    pub(super) fn proved_before(&self, id: SegmentId, before: u32) -> u32 {
+        let ends = |seq: &u32| {
+            let Some(link) = self.links.get(*seq as usize - 1) else { return false };
+            let header = (*seq == 1).then_some(&self.header);
+            link.proved || check(&self.header.device, id, link.hash, header, &link.signature).is_ok()
+        };
+        (1..before).rev().find(ends).unwrap_or(0)
+    }
 }
 
 /// A run of changes of one chain that is signed by the device that the chain belongs to. Only this can be applied.

@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use automerge::{Automerge, Change, ObjId, ReadDoc as _};
 use serde::{Deserialize, Serialize};
 
-use super::chain::{Chain, Chains, Link, Vector, vector};
+use super::chain::{Chain, Chains, Link, Tip, Vector, vector};
+use super::fork::{Fork, ForkProof, Forks};
 use super::gate::{self, Outcome, Refusal, Sent};
-use super::image;
+use super::image::{self, Decoded};
 use super::key::EntryId;
 use super::payload::{AuthoredPayload, Payloads};
 use super::proof::Verified;
@@ -32,6 +33,8 @@ pub enum Tail {
     Payloads(Vec<AuthoredPayload>),
     /// Bodies that were erased.
     Erased(Vec<PayloadId>),
+    /// A chain that was found to be forked.
+    Fork(Box<ForkProof>),
 }
 
 /// This home's own bytes cannot be used.
@@ -46,6 +49,7 @@ pub struct Segment {
     genesis: Genesis,
     document: Automerge,
     chains: Chains,
+    forks: Forks,
     applied: Vector,
     /// Changes that were applied and are not in the document yet.
     behind: Vec<Change>,
@@ -67,16 +71,15 @@ impl Segment {
     pub fn open(id: SegmentId, image: Option<&[u8]>, tail: &[Vec<u8>]) -> Result<Self, SegmentError> {
         let genesis = Genesis::new(id);
         let damaged = |what: &str| SegmentError(what.to_owned());
-        let (document, chains, payloads) = match image {
-            Some(bytes) => image::decode(&genesis, bytes).map_err(damaged)?,
+        let Decoded { document, chains, forks, payloads } = match image {
+            Some(bytes) => image::decode(&genesis, id, bytes).map_err(damaged)?,
             None => {
-                let mut document = Automerge::new();
-                document.apply_changes([genesis.change().clone()]).map_err(|_| damaged("genesis"))?;
-                (document, Chains::new(), Payloads::default())
+                let document = document_of([genesis.change().clone()])?;
+                Decoded { document, chains: Chains::new(), forks: Forks::new(), payloads: Payloads::default() }
             }
         };
         let applied = vector(&chains);
-        let mut segment = Segment { id, genesis, document, chains, applied, behind: Vec::new(), payloads };
+        let mut segment = Segment { id, genesis, document, chains, forks, applied, behind: Vec::new(), payloads };
         let mut runs = Vec::new();
         for bytes in tail {
             match postcard::from_bytes(bytes).map_err(|_| damaged("record cannot be read"))? {
@@ -91,6 +94,11 @@ impl Segment {
                 },
                 Tail::Payloads(payloads) => drop(payloads.into_iter().map(|p| segment.add_payload(p)).count()),
                 Tail::Erased(hashes) => drop(hashes.into_iter().map(|id| segment.payloads.erase(id)).count()),
+                Tail::Fork(proof) => {
+                    segment.apply(std::mem::take(&mut runs))?;
+                    let fork = proof.check(&segment.genesis, id).map_err(|error| SegmentError(error.to_string()))?;
+                    segment.freeze(fork)?;
+                }
             }
         }
         segment.apply(runs)?;
@@ -131,6 +139,11 @@ impl Segment {
         })
     }
 
+    /// Returns the chains that were found to be forked.
+    pub fn forks(&self) -> impl Iterator<Item = &Fork> {
+        self.forks.values()
+    }
+
     /// Returns its payloads.
     pub fn payloads(&self) -> &Payloads {
         &self.payloads
@@ -141,7 +154,7 @@ impl Segment {
     /// # Errors
     /// A [`Refusal`] when the run breaks a rule. The segment is unchanged in any case.
     pub fn gate(&self, run: Vec<Sent>) -> Result<Outcome, Refusal> {
-        gate::gate(&self.genesis, self.id, &self.chains, run)
+        gate::gate(&self.genesis, self.id, (&self.chains, &self.forks), run)
     }
 
     /// Moves the chain of a verified run on, and takes its payloads in.
@@ -175,8 +188,10 @@ impl Segment {
     pub fn apply(&mut self, runs: Vec<Verified>) -> Result<Vec<Entry>, SegmentError> {
         let mut entries = Vec::new();
         for Verified(gated) in runs {
-            self.applied.insert(gated.actor, gated.tip.seq);
-            for change in gated.changes {
+            // The chain may have been found to be forked since it was admitted.
+            let Some(end) = self.chains.get(&gated.actor).map(Chain::seq) else { continue };
+            self.applied.insert(gated.actor, gated.tip.seq.min(end));
+            for change in gated.changes.into_iter().filter(|change| change.change.seq() <= u64::from(end)) {
                 self.behind.push(change.change);
                 entries.extend(change.entries);
             }
@@ -202,6 +217,57 @@ impl Segment {
     /// Returns the document to be read, if it is up to date.
     pub fn settled(&self) -> Option<Settled<'_>> {
         self.behind.is_empty().then_some(Settled(self))
+    }
+
+    /// Takes a fork in: its chain ends before the place that was written twice, or a little earlier if the change there
+    /// has no valid signature of its own and so could not be proved to others. Returns what was said behind that and
+    /// counts no more; `None` if nothing changes, because an earlier fork of the same chain is known.
+    ///
+    /// # Errors
+    /// As [`Segment::apply`].
+    pub fn freeze(&mut self, fork: Fork) -> Result<Option<Vec<Entry>>, SegmentError> {
+        let (actor, seq) = (fork.actor(), fork.seq());
+        if self.forks.get(&actor).is_some_and(|known| !fork.outranks(known)) {
+            return Ok(None);
+        }
+        self.forks.insert(actor, fork);
+        let Some(chain) = self.chains.get(&actor).filter(|chain| chain.seq() >= seq) else {
+            return Ok(Some(Vec::new()));
+        };
+        let applied = self.applied.get(&actor).copied().unwrap_or(0);
+        let end = chain.proved_before(self.id, seq.min(applied.saturating_add(1)));
+        self.cut(actor, end).map(Some)
+    }
+
+    /// Takes all that a chain says after its first `end` changes out again, and returns it.
+    fn cut(&mut self, actor: ActorId, end: u32) -> Result<Vec<Entry>, SegmentError> {
+        let settled = self.settle()?;
+        let changes = settled.changes_beyond(&Vector::new());
+        let ours = |change: &Change| actor_id(change.actor_id()) == Some(actor);
+        let gone = |change: &Change| ours(change) && change.seq() > u64::from(end);
+        let entries: Vec<Entry> = changes.iter().filter(|c| gone(c)).flat_map(|c| settled.entries_of(c)).collect();
+        let last = changes.iter().find(|c| ours(c) && c.seq() == u64::from(end));
+        let tip = last.and_then(|change| {
+            let bytes = changes.iter().filter(|c| ours(c) && !gone(c)).map(|c| c.raw_bytes().len() as u64).sum();
+            let last = settled.entries_of(change).first()?.id.at;
+            Some(Tip { seq: end, head: ChangeHash(change.hash().0), max_op: change.max_op(), last, bytes })
+        });
+        let kept = changes.iter().filter(|change| !gone(change)).cloned();
+        let document = document_of([self.genesis.change().clone()].into_iter().chain(kept))?;
+        match (self.chains.get_mut(&actor), tip) {
+            (Some(chain), Some(tip)) => {
+                chain.links.truncate(end as usize);
+                chain.tip = tip;
+                self.applied.insert(actor, end);
+            }
+            _ => {
+                self.chains.remove(&actor);
+                self.applied.remove(&actor);
+            }
+        }
+        self.document = document;
+        entries.iter().filter_map(|entry| entry.record.payload()).for_each(|body| self.payloads.drop(&body));
+        Ok(entries)
     }
 
     /// Takes in a body that came later than its change; returns whether it is held now.
@@ -280,7 +346,7 @@ impl Settled<'_> {
     /// Encodes the segment for a snapshot; `None` while something admitted is not in the document yet.
     pub fn image(&self) -> Option<Vec<u8>> {
         (self.0.applied == vector(&self.0.chains))
-            .then(|| image::encode(&self.0.document, &self.0.chains, &self.0.payloads))
+            .then(|| image::encode(&self.0.document, &self.0.chains, &self.0.forks, &self.0.payloads))
     }
 
     fn sent(&self, change: &Change, chain: &Chain, link: &Link) -> Sent {
@@ -311,6 +377,13 @@ impl Settled<'_> {
         let (Some(chain), Ok(seq)) = (chain, u32::try_from(change.seq())) else { return Vec::new() };
         gate::entries(&self.0.genesis, self.0.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
     }
+}
+
+/// Makes a document of changes in which each comes after what it depends on.
+fn document_of(changes: impl IntoIterator<Item = Change>) -> Result<Automerge, SegmentError> {
+    let (mut document, changes) = (Automerge::new(), Vec::from_iter(changes));
+    document.apply_changes(changes).map_err(|error| SegmentError(error.to_string()))?;
+    Ok(document)
 }
 
 /// Takes a run out, up to the last change whose signature was checked.

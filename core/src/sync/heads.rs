@@ -2,6 +2,7 @@
 
 use crate::conversation::{Segment, Vector};
 use crate::crypto;
+use crate::id::ChangeHash;
 use serde::{Deserialize, Serialize};
 
 /// The version vector of a segment, and a digest that also covers the hashes of the chains' newest changes.
@@ -9,15 +10,17 @@ use serde::{Deserialize, Serialize};
 pub struct SegmentHeads {
     /// How many changes of each chain are durable here.
     pub vector: Vector,
-    /// Equal for two peers exactly if they have the same changes.
+    /// Equal for two peers exactly if they have the same changes and know the same forks.
     pub digest: [u8; 8],
 }
 
 impl SegmentHeads {
     /// Reads the heads off an open segment.
     pub fn of(segment: &Segment) -> Self {
+        let forks = segment.forks().map(|fork| (fork.actor(), ChangeHash(fork.name())));
         let parts: Vec<[u8; 48]> = segment
             .heads()
+            .chain(forks)
             .map(|(actor, hash)| {
                 let mut part = [0; 48];
                 part[..16].copy_from_slice(&actor.0);
