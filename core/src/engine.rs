@@ -16,6 +16,7 @@
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
+//! | `forks` | chains that their device wrote twice |
 //! | `queries` | what front ends read |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
@@ -23,6 +24,7 @@ mod address_book;
 mod durable;
 mod exchange;
 mod facts;
+mod forks;
 mod inbound;
 mod io;
 mod keys;
@@ -52,7 +54,7 @@ use crate::sync::{SegmentHeads, Waiting};
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
-use durable::{DurableRuns, Pending};
+use durable::{DurableForks, DurableRuns, Pending};
 use facts::Fact;
 use links::Link;
 use shelf::Shelf;
@@ -80,7 +82,7 @@ pub struct Engine {
     /// The position up to which everything kept is applied.
     complete: Lsn,
     /// What became durable and is to be applied next, with the position up to which everything is then applied.
-    durable: Option<(DurableRuns, Lsn)>,
+    durable: Option<(DurableRuns, DurableForks, Lsn)>,
     tails: Tails,
     problem: Option<String>,
     effects: Vec<Effect>,

@@ -6,4 +6,4 @@
 
 mod wire;
 
-pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, Told};
+pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, Tips, Told};

@@ -7,7 +7,7 @@ use bayou_core::conversation::{
     AuthoredPayload, ChainHeader, EntryId, Genesis, MAX_BODY, Payload, Place, Record, Sent, Target, Vector,
 };
 use bayou_core::crypto::DeviceKey;
-use bayou_core::envelope::{Answer, Frame, MAX_FRAME};
+use bayou_core::envelope::{Answer, Frame, MAX_FRAME, Tips};
 use bayou_core::id::{ActorId, ConversationId, PayloadId};
 use bayou_core::rpc::Request;
 use bayou_core::timeline::Text;
@@ -139,14 +139,19 @@ fn a_gap_waits_and_is_filled() {
     scene.ends_well();
 }
 
-#[test]
-fn a_fork_touches_nobody_else() {
+/// Mallory says some things to both and then tells each another story. Returns how many of her messages are left.
+fn forked(common: usize, lengths: [usize; 2]) -> usize {
     let mut scene = Scene::new();
-    let author = scene.mallory.author(0);
-    let sides = [author.next(&["for alice"]), author.next(&["for bob"])];
+    let mut author = scene.mallory.author(0);
+    let both: Vec<Sent> = (0..common).map(|n| author.says(&[&format!("for both {n}")])).collect();
     scene.world.cut(scene.alice, scene.bob);
-    for (who, side) in [scene.alice, scene.bob].into_iter().zip(sides) {
-        let frame = scene.mallory.push(0, vec![vec![side]]);
+    for (who, length) in [scene.alice, scene.bob].into_iter().zip(lengths) {
+        let mut twin = scene.mallory.author(0);
+        if !both.is_empty() {
+            bayou_tests::craft::take(&mut twin.home, both.clone());
+        }
+        let side = (0..length).map(|n| twin.says(&[&format!("for {who:?} only {n}")]));
+        let frame = scene.mallory.push(0, vec![both.iter().cloned().chain(side).collect()]);
         scene.tells(who, &frame);
     }
     scene.world.run(500);
@@ -154,14 +159,20 @@ fn a_fork_touches_nobody_else() {
     scene.world.says(scene.bob, "after it too");
     scene.world.link(scene.alice, scene.bob);
     scene.world.run(70_000);
-    // Until there are proofs of forks, both keep the side that they saw first. Everything else is the same.
-    let honest = |who: Who| {
-        let rows = truth::rows(&scene.world.peers[who].store);
-        rows.into_iter().filter(|(_, row)| row.device != scene.mallory.key.device()).collect::<Vec<_>>()
-    };
-    assert_eq!(honest(scene.alice), honest(scene.bob));
-    assert_eq!(honest(scene.alice).len(), 4);
+    let rows = |who: Who| truth::rows(&scene.world.peers[who].store);
+    assert_eq!(rows(scene.alice), rows(scene.bob), "{common} in common, then {lengths:?}");
+    let hers = rows(scene.bob).iter().filter(|(_, row)| row.device == scene.mallory.key.device()).count();
+    assert_eq!(rows(scene.bob).len(), hers + 4, "nobody else loses anything");
     assert!(scene.world.network.is_up((scene.alice, scene.bob)), "neither of them is to blame");
+    scene.ends_well();
+    hers
+}
+
+#[test]
+fn a_fork_is_seen_by_all_and_touches_nobody_else() {
+    for (common, lengths) in [(0, [1, 1]), (0, [3, 1]), (2, [1, 1]), (2, [1, 3]), (1, [4, 4])] {
+        assert_eq!(forked(common, lengths), common, "what she said before stays, what came after goes");
+    }
 }
 
 #[test]
@@ -200,8 +211,8 @@ fn who_proves_nothing_or_shares_nothing_learns_nothing() {
         for frame in &frames {
             scene.tells(alice, frame);
         }
-        let (conversation, vector) = (scene.mallory.invite.conversation, Vector::new());
-        scene.tells(alice, &Frame::Have { conversation, segment: 0, vector });
+        let (conversation, tips) = (scene.mallory.invite.conversation, Tips::new());
+        scene.tells(alice, &Frame::Have { conversation, segment: 0, tips });
         scene.world.says(alice, "not for strangers");
         scene.world.run(40_000);
         let heard = scene.mallory.heard(&scene.world, alice);
@@ -209,6 +220,10 @@ fn who_proves_nothing_or_shares_nothing_learns_nothing() {
     }
     scene.world.make_peace();
     judge(&scene.world);
+}
+
+fn tips(vector: &Vector) -> Tips {
+    vector.iter().map(|(actor, seq)| (*actor, (*seq, [9; 8]))).collect()
 }
 
 #[test]
@@ -223,8 +238,8 @@ fn lies_about_what_one_has_are_harmless() {
     let payload = AuthoredPayload { author: scene.mallory.key.device(), payload };
     let frames = [
         Frame::Heads { conversation, controls: [1; 32], segments },
-        Frame::Have { conversation, segment: u32::MAX, vector: nobody.clone() },
-        Frame::Have { conversation, segment: 0, vector: future.clone() },
+        Frame::Have { conversation, segment: u32::MAX, tips: tips(&nobody) },
+        Frame::Have { conversation, segment: 0, tips: tips(&future) },
         Frame::Changes { conversation, segment: 77, runs: vec![], answer: Answer::More },
         Frame::Ack { conversation, segment: 0, vector: future },
         Frame::Ack { conversation, segment: 9, vector: nobody },

@@ -209,7 +209,7 @@ fn two_copies_of_a_home_never_fork() {
     world.run(1_000);
     world.says(copy, "three");
     all_see(&mut world, "alice: one\nalice: two, here\nalice: two, there\nalice: three");
-    let forks = world.peers.iter().flat_map(|peer| &peer.problems).filter(|problem| problem.contains("two changes"));
+    let forks = world.peers.iter().flat_map(|peer| &peer.problems).filter(|problem| problem.contains("two histories"));
     assert_eq!(forks.count(), 0);
 }
 

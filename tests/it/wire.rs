@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use bayou_core::authority::{Control, ControlRecord};
-use bayou_core::conversation::{AuthoredPayload, EntryId, Genesis, Sent, Vector};
+use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
 use bayou_core::crypto::{DeviceKey, Signature};
-use bayou_core::envelope::{Answer, Frame};
+use bayou_core::envelope::{Answer, Frame, Tips};
 use bayou_core::id::{ActorId, Address, PeerId};
 use bayou_core::identity::Invite;
 use bayou_core::time::{Hlc, Timestamp};
@@ -87,6 +87,7 @@ fn every_kind_of_frame_is_written_as_documented() {
     let (conversation, segment) = (segment_id(0).conversation, 0);
     let vector = Vector::from([(author.actor, 1)]);
     let authored = AuthoredPayload { author: author.key.device(), payload: sent.payloads[0].clone() };
+    let proof = ForkProof::new(author.header.clone(), sent.clone(), Author::new(segment_id(0), 1).next(&["goodbye"]));
     let (body, payloads) = (authored.id(), vec![authored]);
     let (runs, told) = (vec![vec![sent]], vec![PeerId([3; 32]).into()]);
     let record = vec![0xc0, 0xff, 0xee];
@@ -98,12 +99,13 @@ fn every_kind_of_frame_is_written_as_documented() {
             Frame::Heads { conversation, controls: [0xc0; 32], segments: vec![(0, [0xd1; 8]), (300, [0xd2; 8])] },
         ),
         ("Controls", Frame::Controls { conversation, records: vec![record.into()] }),
-        ("Have", Frame::Have { conversation, segment, vector: vector.clone() }),
+        ("Have", Frame::Have { conversation, segment, tips: Tips::from([(author.actor, (1, [0x11; 8]))]) }),
         ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete }),
         ("Push", Frame::Push { conversation, segment, told, runs }),
         ("Ack", Frame::Ack { conversation, segment, vector }),
         ("Want", Frame::Want { conversation, segment, bodies: vec![body] }),
         ("Payloads", Frame::Payloads { conversation, segment, payloads }),
+        ("Forks", Frame::Forks { conversation, segment, proofs: vec![proof] }),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {
         let bytes = frame.encode();

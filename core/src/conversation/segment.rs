@@ -139,6 +139,22 @@ impl Segment {
         })
     }
 
+    /// Returns how much of each chain was admitted, with the first bytes of its newest change's hash.
+    pub fn tips(&self) -> BTreeMap<ActorId, (u32, [u8; 8])> {
+        let tip = |chain: &Chain| (chain.seq(), *chain.head().0.first_chunk().expect("a hash is longer"));
+        self.chains.iter().map(|(actor, chain)| (*actor, tip(chain))).collect()
+    }
+
+    /// Returns what of a vector can be waited for: a forked chain never gets as long as somebody saw it.
+    pub fn unforked(&self, vector: &Vector) -> Vector {
+        vector.iter().filter(|(actor, _)| !self.forks.contains_key(actor)).map(|(actor, seq)| (*actor, *seq)).collect()
+    }
+
+    /// Returns the hash of a change.
+    pub fn hash(&self, actor: &ActorId, seq: u32) -> Option<ChangeHash> {
+        Some(self.chains.get(actor)?.links.get(seq.checked_sub(1)? as usize)?.hash)
+    }
+
     /// Returns the chains that were found to be forked.
     pub fn forks(&self) -> impl Iterator<Item = &Fork> {
         self.forks.values()
@@ -341,6 +357,22 @@ impl Settled<'_> {
             }
         }
         (runs, complete)
+    }
+
+    /// Returns a change as it is sent.
+    pub fn change(&self, actor: &ActorId, seq: u32) -> Option<Sent> {
+        let chain = self.0.chains.get(actor)?;
+        let link = chain.links.get(seq.checked_sub(1)? as usize)?;
+        let change = self.0.document.get_change_by_hash(&automerge::ChangeHash(link.hash.0))?;
+        Some(self.sent(&change, chain, link))
+    }
+
+    /// Puts a change beside the one that its chain has in the same place, if that is another.
+    pub fn contradicted_by(&self, sent: &Sent) -> Option<ForkProof> {
+        let change = gate::parse(&sent.change).ok()?;
+        let (actor, seq) = (actor_id(change.actor_id())?, u32::try_from(change.seq()).ok()?);
+        let (chain, ours) = (self.0.chains.get(&actor)?, self.change(&actor, seq)?);
+        (ours.change != sent.change).then(|| ForkProof::new(chain.header.clone(), ours, sent.clone()))
     }
 
     /// Encodes the segment for a snapshot; `None` while something admitted is not in the document yet.

@@ -11,7 +11,7 @@ use super::inbound::Source;
 use super::io::{CallId, Effect, Ticket, View};
 use super::{Engine, keys, machine};
 use crate::authority::ControlRecord;
-use crate::conversation::{AuthoredPayload, EntryId, SegmentId, Sent, Vector, Verified};
+use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vector, Verified};
 use crate::envelope::{Frame, Told};
 use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, StreamId};
@@ -32,6 +32,8 @@ pub(super) enum Pending {
     Bodies(SegmentId, Vec<AuthoredPayload>),
     /// Nothing more, but try again if it is not kept.
     Erased(SegmentId, PayloadId),
+    /// Freeze a chain.
+    Forked { id: SegmentId, fork: Fork, from: Option<PeerId> },
     /// Begin to take part in a conversation, and answer who asked for it.
     Joined { call: CallId, id: ConversationId },
     /// Nothing more.
@@ -62,6 +64,9 @@ pub(super) struct DurableRun {
 /// Runs that became durable together, by segment.
 pub(super) type DurableRuns = BTreeMap<SegmentId, Vec<DurableRun>>;
 
+/// Forks that became durable together. They come after the runs, which may be of the same chains.
+pub(super) type DurableForks = Vec<(SegmentId, Fork, Option<PeerId>)>;
+
 /// A run that is applied now.
 struct Applied {
     actor: ActorId,
@@ -76,7 +81,7 @@ type Audience = (Vec<Told>, Option<PeerId>);
 impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
         let mut runs = DurableRuns::new();
-        let mut others = Vec::new();
+        let (mut forks, mut others) = (DurableForks::new(), Vec::new());
         let complete = tickets.iter().map(|(_, lsn)| *lsn).fold(self.complete, Lsn::max);
         for (ticket, _) in tickets {
             for pending in self.pending.remove(&ticket).unwrap_or_default() {
@@ -85,6 +90,7 @@ impl Engine {
                         let changes = sent.len();
                         runs.entry(id).or_default().push(DurableRun { run, sent, changes, origin });
                     }
+                    Pending::Forked { id, fork, from } => forks.push((id, fork, from)),
                     other => others.push(other),
                 }
             }
@@ -95,15 +101,18 @@ impl Engine {
         for (id, runs) in &mut runs {
             self.pass_on(*id, runs);
         }
-        self.durable = Some((runs, complete));
+        self.durable = Some((runs, forks, complete));
         self.effects.push(Effect::Continue);
     }
 
     /// Goes on with what became durable, after others were told: they need not wait for our own rows.
     pub(super) fn go_on(&mut self, now: Timestamp, view: &dyn View) {
-        let Some((runs, complete)) = self.durable.take() else { return };
+        let Some((runs, forks, complete)) = self.durable.take() else { return };
         for (id, runs) in runs {
             self.apply(now, id, runs, view);
+        }
+        for (id, fork, from) in forks {
+            self.freeze(now, id, fork, from, view);
         }
         // Only now is everything that follows from these batches on its way into the index. A crash after half of it
         // must not pass for all.
@@ -120,7 +129,7 @@ impl Engine {
                 self.reply(call, Ok(Reply::New { conversation: id.to_string() }));
                 self.share_everywhere(now);
             }
-            Pending::Run { .. } | Pending::Nothing => {}
+            Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! Heads ──►                      at link-up, when a conversation is met, when heads moved, every half minute
 //!        ◄── Heads               (the other does the same by itself)
-//! Have(vector) ──►               for each segment whose digest differs, a few at a time
+//! Have(tips) ──►                 for each segment whose digest differs, a few at a time
 //!        ◄── Changes(runs …)     several frames an answer; the next Have goes out before the disk has answered
 //! Want(bodies) ──►  ◄── Payloads
 //! ```
@@ -12,7 +12,7 @@ use super::durable::{Pending, frames};
 use super::inbound::Reception;
 use super::{Conversation, Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{AuthoredPayload, EntryId, SegmentId, Sent, Tail, Vector};
-use crate::envelope::{Answer, Frame, MAX_FRAME};
+use crate::envelope::{Answer, Frame, MAX_FRAME, Tips};
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
 use crate::store::{IndexOp, Record};
 use crate::sync::covers;
@@ -92,18 +92,20 @@ impl Engine {
         }
     }
 
-    fn have(&mut self, peer: PeerId, id: SegmentId, view: &dyn View) {
+    pub(super) fn have(&mut self, peer: PeerId, id: SegmentId, view: &dyn View) {
         match self.shelf.get(id, view) {
             Ok(segment) => {
-                let vector = segment.admitted();
-                self.send(peer, &Frame::Have { conversation: id.conversation, segment: id.number, vector });
+                let tips = segment.tips();
+                self.send(peer, &Frame::Have { conversation: id.conversation, segment: id.number, tips });
             }
             Err(error) => self.problem(error.to_string()),
         }
     }
 
     /// Answers with what the peer lacks, and notes what we lack.
-    pub(super) fn give(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, have: &Vector, view: &dyn View) {
+    pub(super) fn give(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, tips: &Tips, view: &dyn View) {
+        self.give_forks(peer, id, tips, view);
+        let have = &tips.iter().map(|(actor, (seq, _))| (*actor, *seq)).collect();
         let (conversation, segment) = (id.conversation, id.number);
         self.heard(peer, conversation, segment, have, view);
         let (lacking, missing) = match self.shelf.settled(id, view) {

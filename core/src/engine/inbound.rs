@@ -63,8 +63,8 @@ impl Engine {
                 self.heads(now, peer, conversation, controls, &segments, view);
             }
             Frame::Controls { conversation, records } => self.controls(peer, conversation, &records),
-            Frame::Have { conversation, segment: number, vector } => {
-                self.give(now, peer, segment(conversation, number), &vector, view);
+            Frame::Have { conversation, segment: number, tips } => {
+                self.give(now, peer, segment(conversation, number), &tips, view);
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
@@ -81,6 +81,9 @@ impl Engine {
             }
             Frame::Payloads { conversation, segment: number, payloads } => {
                 self.take_bodies(segment(conversation, number), payloads);
+            }
+            Frame::Forks { conversation, segment: number, proofs } => {
+                self.take_forks(peer, segment(conversation, number), proofs, view);
             }
         }
     }
@@ -107,7 +110,12 @@ impl Engine {
                         link.pull.want(id);
                     }
                 }
-                Err(Rejected::Fork) => self.problem("a device wrote two changes in one place; the second was refused"),
+                Err(Rejected::Fork) => {
+                    // Without a change for the same place there is no proof yet: who sent this is asked for it.
+                    if !self.prove_fork(id, &run, view) {
+                        self.have(source.from, id, view);
+                    }
+                }
                 Err(Rejected::Faulty(what)) => {
                     self.misbehaved(source.from, what);
                     break;
@@ -139,7 +147,7 @@ impl Engine {
             // What is admitted there reaches the disk before this does.
             let before = SegmentId { number: id.number - 1, ..id };
             let before = self.shelf.get(before, view).map_err(|error| Rejected::Machine(error.to_string()))?;
-            if !covers(&before.admitted(), &header.opens) {
+            if !covers(&before.admitted(), &before.unforked(&header.opens)) {
                 return Err(Rejected::Early);
             }
         }

@@ -11,7 +11,7 @@ use crate::conversation::{
     ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, SegmentId, Sent, Tail,
     Target, Vector, Verified, draft,
 };
-use crate::crypto::Signature;
+use crate::crypto::{self, Signature};
 use crate::id::{ActorId, ConversationId, StreamId};
 use crate::identity::Invite;
 use crate::rpc::{ErrorCode, Reply, Request, RpcError};
@@ -232,8 +232,14 @@ fn own_chain(
     nonce: [u8; 16],
     opens: Vector,
 ) -> (ActorId, ChainHeader) {
-    let header = ChainHeader::new(device, nonce, opens);
-    (header.actor(segment.genesis().hash()), header)
+    let (genesis, mut header) = (segment.genesis().hash(), ChainHeader::new(device, nonce, opens));
+    // Whoever has our key forked this chain; we go on in another.
+    while segment.forks().any(|fork| fork.actor() == header.actor(genesis)) {
+        let [nonce @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+            crypto::hash("bayou/1/nonce", &[&header.nonce]);
+        header.nonce = nonce;
+    }
+    (header.actor(genesis), header)
 }
 
 /// Returns the longest chains of a vector, as many as make a full segment: one that names all of many short chains would

@@ -7,21 +7,24 @@
 //!   Share     tags: 16 bytes for each conversation, keyed by its secret; strangers learn nothing
 //!   Heads     conversation, digest of its control set, per segment (number, 8 bytes of the digest of its heads)
 //!   Controls  conversation, control records
-//!   Have      conversation, segment, version vector: "send what is beyond"
+//!   Have      conversation, segment, per chain its length and 8 bytes of its newest hash: "send what is beyond"
 //!   Changes   conversation, segment, runs, whether more follows, is to be asked for, or that is all: the answer to Have
 //!   Push      conversation, segment, runs, and who was told already: new changes, unasked
 //!   Ack       conversation, segment, version vector of chains that are durable here now
 //!   Want      conversation, segment, payload ids
 //!   Payloads  conversation, segment, payloads with their authors: the answer to Want
+//!   Forks     conversation, segment, proofs that chains were written twice
 //! ```
 //!
 //! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::{AuthoredPayload, Sent, Vector};
+use crate::conversation::{AuthoredPayload, ForkProof, Sent, Vector};
 use crate::crypto::Signature;
-use crate::id::{ConversationId, DeviceId, PayloadId, PeerId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
 
 const VERSION: u8 = 1;
 
@@ -63,7 +66,7 @@ pub enum Frame {
     /// The sender's control records.
     Controls { conversation: ConversationId, records: Vec<serde_bytes::ByteBuf> },
     /// What the sender has of a segment; asks for what is beyond it.
-    Have { conversation: ConversationId, segment: u32, vector: Vector },
+    Have { conversation: ConversationId, segment: u32, tips: Tips },
     /// What is beyond a vector.
     Changes { conversation: ConversationId, segment: u32, runs: Vec<Vec<Sent>>, answer: Answer },
     /// New changes.
@@ -74,7 +77,12 @@ pub enum Frame {
     Want { conversation: ConversationId, segment: u32, bodies: Vec<PayloadId> },
     /// Bodies that were wanted.
     Payloads { conversation: ConversationId, segment: u32, payloads: Vec<AuthoredPayload> },
+    /// Chains that were written twice.
+    Forks { conversation: ConversationId, segment: u32, proofs: Vec<ForkProof> },
 }
+
+/// How much of each chain a peer has, with the first bytes of the newest change's hash.
+pub type Tips = BTreeMap<ActorId, (u32, [u8; 8])>;
 
 /// The bytes are not a frame of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -113,7 +121,8 @@ impl Frame {
             | Frame::Push { conversation, .. }
             | Frame::Ack { conversation, .. }
             | Frame::Want { conversation, .. }
-            | Frame::Payloads { conversation, .. } => Some(*conversation),
+            | Frame::Payloads { conversation, .. }
+            | Frame::Forks { conversation, .. } => Some(*conversation),
         }
     }
 }

@@ -1,0 +1,143 @@
+//! Forks: from two changes that contradict each other to the same, shorter chain on every peer.
+//!
+//! Who is sent a change for a place where its chain has another puts the two side by side; if both are signed, that is a
+//! proof. It is kept like anything else, and once it is durable the chain is frozen, what it said behind the place is
+//! taken out of the rows, and others are told. Who asks for a segment is given the proofs about it first.
+//!
+//! Two peers may each have another end of a chain and nothing that the other lacks. So whoever asks names the hash of each
+//! chain's newest change; where it is not ours, we send our change for that place, and the other sees the fork.
+
+use std::collections::BTreeSet;
+
+use super::durable::Pending;
+use super::io::{Effect, View};
+use super::{Engine, keys, stream};
+use crate::conversation::{Entry, EntryId, Fork, ForkProof, Place, Record as Said, SegmentId, Sent, Settled, Tail};
+use crate::envelope::{Answer, Frame, Tips};
+use crate::id::{ActorId, ConversationId, PeerId};
+use crate::store::{IndexOp, Record};
+use crate::sync::SegmentHeads;
+use crate::time::Timestamp;
+
+/// Forked chains of one segment that are remembered. Who forks more chains than that is not stopped from it, but each of
+/// these costs them a chain and a signature; the peers then differ in those.
+const MAX_FORKS: usize = 1024;
+
+impl Engine {
+    /// Looks for the proof that a refused run forks its chain, and has it kept.
+    pub(super) fn prove_fork(&mut self, id: SegmentId, run: &[Sent], view: &dyn View) -> bool {
+        let Ok(segment) = self.shelf.settled(id, view) else { return false };
+        let proof = run.iter().find_map(|sent| segment.contradicted_by(sent));
+        proof.is_some_and(|proof| self.take_fork(id, proof, None, view).is_ok())
+    }
+
+    /// Takes in what a peer says are forks.
+    pub(super) fn take_forks(&mut self, peer: PeerId, id: SegmentId, proofs: Vec<ForkProof>, view: &dyn View) {
+        for proof in proofs {
+            if self.take_fork(id, proof, Some(peer), view).is_err() {
+                return self.misbehaved(peer, "it sent a proof of a fork that proves nothing");
+            }
+        }
+    }
+
+    fn take_fork(&mut self, id: SegmentId, proof: ForkProof, from: Option<PeerId>, view: &dyn View) -> Result<(), ()> {
+        let Ok(segment) = self.shelf.get(id, view) else { return Ok(()) };
+        let fork = proof.check(segment.genesis(), id).map_err(drop)?;
+        let known = segment.forks().find(|known| known.actor() == fork.actor());
+        if known.map_or(segment.forks().count() >= MAX_FORKS, |known| !fork.outranks(known)) {
+            return Ok(());
+        }
+        let bytes = postcard::to_stdvec(&Tail::Fork(Box::new(fork.proof().clone()))).expect("a record always encodes");
+        self.shelf.hold(id, 1);
+        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Forked { id, fork, from }]);
+        Ok(())
+    }
+
+    /// Freezes a chain whose fork is durable now, and does all that follows from it.
+    pub(super) fn freeze(&mut self, now: Timestamp, id: SegmentId, fork: Fork, from: Option<PeerId>, view: &dyn View) {
+        self.shelf.release(id, 1);
+        self.tails.grew(stream(id), 1, now);
+        let proof = fork.proof().clone();
+        let frozen = self.shelf.get(id, view).map(|segment| (segment.freeze(fork), SegmentHeads::of(segment)));
+        let gone = match frozen {
+            Ok((Ok(Some(gone)), _)) => gone,
+            Ok((Ok(None), _)) => return,
+            Ok((Err(error), _)) => {
+                self.shelf.close(id);
+                return self.problem(error.to_string());
+            }
+            Err(error) => return self.problem(error.to_string()),
+        };
+        let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
+        let ops = self.note_heads(id, heads);
+        self.effects.push(Effect::Index(ops, self.complete));
+        self.unsay(id.conversation, &gone, view);
+        self.problem("a device wrote two histories: what it wrote after they part is not shown");
+        let frame = Frame::Forks { conversation: id.conversation, segment: id.number, proofs: vec![proof] };
+        for peer in self.sharing(id.conversation).into_iter().filter(|peer| Some(*peer) != from) {
+            self.send(peer, &frame);
+        }
+    }
+
+    /// Takes back what entries did to the rows: their own messages go, and messages that they were about are folded again
+    /// from all that is left.
+    fn unsay(&mut self, id: ConversationId, gone: &[Entry], view: &dyn View) {
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        let (number, segments) = (conversation.number, Vec::from_iter(conversation.heads.keys().copied()));
+        let own = gone.iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);
+        let mut rows: BTreeSet<EntryId> = own.collect();
+        rows.extend(gone.iter().filter_map(about));
+        let mut left = Vec::new();
+        for segment in segments {
+            if let Ok(open) = self.shelf.settled(SegmentId { conversation: id, number: segment }, view) {
+                let matters =
+                    |entry: &Entry| rows.contains(&entry.id) || about(entry).is_some_and(|m| rows.contains(&m));
+                left.extend(open.entries().into_iter().filter(matters));
+            }
+        }
+        let removed: Vec<IndexOp> = rows
+            .iter()
+            .flat_map(|row| [keys::row(number, row), keys::orphans(number, row)])
+            .map(IndexOp::Remove)
+            .collect();
+        for op in &removed {
+            if let IndexOp::Remove(key) = op {
+                self.written.insert(key.clone(), None);
+            }
+        }
+        self.effects.push(Effect::Index(removed, self.complete));
+        match self.fold(id, left, true, view) {
+            Ok(ops) => self.effects.push(Effect::Index(ops, self.complete)),
+            Err(error) => self.problem(error.to_string()),
+        }
+    }
+
+    /// Gives who asked for a segment the proofs about it, and our changes where theirs are others.
+    pub(super) fn give_forks(&mut self, peer: PeerId, id: SegmentId, tips: &Tips, view: &dyn View) {
+        let (conversation, number) = (id.conversation, id.number);
+        let Ok(segment) = self.shelf.settled(id, view) else { return };
+        let proofs: Vec<ForkProof> = segment.forks().map(|fork| fork.proof().clone()).collect();
+        let others: Vec<Sent> = tips.iter().filter_map(|(actor, tip)| other(&segment, actor, *tip)).collect();
+        for proof in proofs {
+            self.send(peer, &Frame::Forks { conversation, segment: number, proofs: vec![proof] });
+        }
+        for sent in others {
+            let (runs, answer) = (vec![vec![sent]], Answer::Continues);
+            self.send(peer, &Frame::Changes { conversation, segment: number, runs, answer });
+        }
+    }
+}
+
+/// Returns our change for a place where a peer has another.
+fn other(segment: &Settled<'_>, actor: &ActorId, (seq, hash): (u32, [u8; 8])) -> Option<Sent> {
+    let differs = segment.hash(actor, seq)?.0.first_chunk() != Some(&hash);
+    differs.then(|| segment.change(actor, seq)).flatten()
+}
+
+/// Returns the message that an entry is about.
+fn about(entry: &Entry) -> Option<EntryId> {
+    match &entry.record {
+        Said::About(target, _) => Some(target.message),
+        _ => None,
+    }
+}
