@@ -354,7 +354,7 @@ fn damaged_and_old_homes_are_told_apart() {
 /// Kills a change of the passphrase at moments all over its course, every other time as soon as the draft is there.
 #[test]
 fn a_change_that_is_killed_leaves_the_old_or_the_new() {
-    const KILLS: u32 = 40;
+    const KILLS: u32 = 32;
     let (seed, alice) = (17, Locked::new(NAME));
     println!("SEED={seed}");
     let mut dice = Dice::new(seed, 0);

@@ -50,10 +50,10 @@ pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Identified, No
     fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
     let _alone = key::lock(home)?;
     let path = home.join("identity");
-    if path.exists() {
+    if path.exists() || home.join("journal").exists() {
         return Err(NodeError::HomeExists(home.to_owned()));
     }
-    // A key without an identity is what an earlier attempt left; nothing was sealed with it.
+    // A key with neither identity nor journal is what an earlier attempt left; nothing is sealed with it.
     let vault = Vault::new(&key::create(home, by)?, random()?);
     let identity = Identity::new(name.to_owned(), random()?, random()?);
     let bytes = postcard::to_stdvec(&identity).map_err(|error| NodeError::Io(error.to_string()))?;
