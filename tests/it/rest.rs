@@ -1,5 +1,7 @@
 //! Homes at rest: what a thief of the disk finds, and what opens a home.
 
+#![allow(clippy::disallowed_methods, reason = "a test measures how long it may wait")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
