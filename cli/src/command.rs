@@ -9,23 +9,24 @@ mod invite;
 mod join;
 mod log;
 mod new;
+mod passphrase;
 mod peers;
 mod react;
 mod send;
 mod serve;
 mod status;
 
-use std::path::Path;
-
 use tokio::io::AsyncReadExt;
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::unlock::Home;
 
 /// What `bayou` can do. Each command's own documentation is its help text.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     Init(init::Init),
+    Passphrase(passphrase::Passphrase),
     Serve(serve::Serve),
     New(new::New),
     Invite(invite::Invite),
@@ -43,9 +44,10 @@ pub(crate) enum Command {
 
 impl Command {
     /// Runs the command in a home.
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         match self {
             Command::Init(command) => command.run(home, output),
+            Command::Passphrase(command) => command.run(home, output),
             Command::Serve(command) => command.run(home, output).await,
             Command::New(command) => command.run(home, output).await,
             Command::Invite(command) => command.run(home, output).await,

@@ -42,6 +42,7 @@ impl Failure {
                 ErrorCode::NotFound => 3,
                 ErrorCode::NotAllowed => 4,
                 ErrorCode::Machine => 5,
+                ErrorCode::Locked => 6,
             },
         })
     }

@@ -6,10 +6,12 @@
 mod command;
 mod failure;
 mod follow;
+mod harden;
 mod home;
 mod output;
 mod peer;
 mod row;
+mod unlock;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,10 @@ struct Arguments {
     #[arg(long, global = true)]
     json: bool,
 
+    /// Read the passphrase of the home from this file, not from BAYOU_PASSPHRASE or the terminal
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<std::path::PathBuf>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -44,9 +50,15 @@ Exit codes:
   2  the request makes no sense
   3  what was named does not exist, or the abbreviation fits several
   4  it is another's to do
-  5  this machine failed: disk full, no permission, home in use";
+  5  this machine failed: disk full, no permission, home in use
+  6  the home is locked: no passphrase, or a wrong one";
 
 fn main() -> ExitCode {
+    if let Err(error) = harden::keep_memory_private() {
+        let failure = Failure::machine(format!("the memory of this process cannot be kept private: {error}"));
+        Output::new(false).failure(&failure);
+        return failure.exit_code();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
@@ -67,7 +79,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    let home = home::resolve(arguments.home)?;
+    let home = unlock::Home { path: home::resolve(arguments.home)?, passphrase_file: arguments.passphrase_file };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(arguments.command.run(&home, output));
     // A read of stdin cannot be interrupted; without this the end would wait for one more line.

@@ -4,11 +4,10 @@
 //! the store for as long as it takes, offline. What stays ([`Host`]: `serve`, `chat`, `log --follow`) runs the peer
 //! itself, network and socket included.
 
-use std::path::Path;
 use std::time::Duration;
 
 use bayou_core::id::Address;
-use bayou_core::node::{Network, Node, NodeConfig};
+use bayou_core::node::{HomeKey, Network, Node, NodeConfig};
 use bayou_core::rpc::client::Client;
 use bayou_core::rpc::socket::Server;
 use bayou_core::rpc::{Event, Reply, Request, RpcError};
@@ -16,6 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
+use crate::unlock::Home;
 
 /// The socket's name within a home.
 const SOCKET: &str = "bayou.sock";
@@ -61,7 +61,7 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// Reaches the running peer, or opens the home offline.
-    pub(crate) async fn reach(home: &Path) -> Result<Peer, Failure> {
+    pub(crate) async fn reach(home: &Home) -> Result<Peer, Failure> {
         Ok(match find(home, None).await? {
             Found::Running(client) => Peer::Running(client),
             Found::Free(node) => Peer::Offline(node),
@@ -69,7 +69,7 @@ impl Peer {
     }
 
     /// Reaches the running peer, or becomes it.
-    pub(crate) async fn reach_or_host(home: &Path, network: &NetworkArguments) -> Result<Peer, Failure> {
+    pub(crate) async fn reach_or_host(home: &Home, network: &NetworkArguments) -> Result<Peer, Failure> {
         Ok(match find(home, Some(network)).await? {
             Found::Running(client) => Peer::Running(client),
             Found::Free(node) => Peer::Hosted(Host::start(home, node).await?),
@@ -105,7 +105,7 @@ impl Peer {
 }
 
 /// Asks the peer of a home one thing.
-pub(crate) async fn ask(home: &Path, request: Request) -> Result<Reply, Failure> {
+pub(crate) async fn ask(home: &Home, request: Request) -> Result<Reply, Failure> {
     let peer = Peer::reach(home).await?;
     let answer = peer.call(request).await;
     peer.leave().await;
@@ -122,7 +122,7 @@ pub(crate) struct Host {
 
 impl Host {
     /// Starts the peer of a home in which none runs.
-    pub(crate) async fn new(home: &Path, network: &NetworkArguments) -> Result<Host, Failure> {
+    pub(crate) async fn new(home: &Home, network: &NetworkArguments) -> Result<Host, Failure> {
         match find(home, Some(network)).await? {
             Found::Free(node) => Host::start(home, node).await,
             Found::Running(_) => {
@@ -131,8 +131,8 @@ impl Host {
         }
     }
 
-    async fn start(home: &Path, node: Node) -> Result<Host, Failure> {
-        let path = home.join(SOCKET);
+    async fn start(home: &Home, node: Node) -> Result<Host, Failure> {
+        let path = home.path.join(SOCKET);
         let server = match Server::bind(&path).await {
             Ok(server) => server,
             Err(error) => {
@@ -168,14 +168,18 @@ enum Found {
 ///
 /// Between the two lies a moment in which a peer holds the home and does not listen yet, and short commands hold it one
 /// after the other: so both are tried for a while.
-async fn find(home: &Path, network: Option<&NetworkArguments>) -> Result<Found, Failure> {
-    let mut tries = 0;
+async fn find(home: &Home, network: Option<&NetworkArguments>) -> Result<Found, Failure> {
+    let (mut tries, mut key) = (0, None);
     loop {
-        if let Ok(client) = Client::connect(&home.join(SOCKET)).await {
+        if let Ok(client) = Client::connect(&home.path.join(SOCKET)).await {
             return Ok(Found::Running(client));
         }
+        let key = match &key {
+            Some(key) => HomeKey::clone(key),
+            None => key.insert(home.unlock()?).clone(),
+        };
         let network = network.map(NetworkArguments::network);
-        match Node::start(NodeConfig { home: home.to_owned(), network }).await {
+        match Node::start(NodeConfig { home: home.path.clone(), key, network }).await {
             Ok(node) => return Ok(Found::Free(node)),
             Err(error) if error.is_in_use() && tries < MAX_TRIES => tries += 1,
             Err(error) => return Err(error.into()),

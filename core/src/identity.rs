@@ -9,7 +9,7 @@ pub use invite::{BadInvite, Invite};
 
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::DeviceKey;
+use crate::crypto::{DeviceKey, Secret};
 
 /// The identity of a home, as it is kept. Secret.
 #[derive(Clone, Serialize, Deserialize)]
@@ -17,25 +17,25 @@ pub struct Identity {
     /// What the person calls themselves.
     pub name: String,
     /// The seed of the device key.
-    device: [u8; 32],
+    device: Secret,
     /// The seed of the transport key. Not the device's: others learn which device it is only on a link.
-    transport: [u8; 32],
+    transport: Secret,
 }
 
 impl Identity {
     /// Makes an identity from two random seeds.
     pub fn new(name: String, device: [u8; 32], transport: [u8; 32]) -> Self {
-        Identity { name, device, transport }
+        Identity { name, device: Secret::new(device), transport: Secret::new(transport) }
     }
 
     /// Returns the device key.
     pub fn device_key(&self) -> DeviceKey {
-        DeviceKey::from_seed(&self.device)
+        DeviceKey::from_seed(self.device.expose())
     }
 
     /// Returns the seed of the transport key.
     pub fn transport_seed(&self) -> &[u8; 32] {
-        &self.transport
+        self.transport.expose()
     }
 }
 

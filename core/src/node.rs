@@ -12,14 +12,19 @@
 
 mod compactor;
 mod home;
+mod key;
+mod keyring;
 mod run;
+mod vault;
 
 use std::path::PathBuf;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use crate::engine::Notice;
-pub use home::{Identified, init};
+pub use home::{Identified, identity, init};
+pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
+pub use vault::Vault;
 
 use crate::id::{Address, DeviceId, PeerId};
 use crate::rpc::socket::Answer;
@@ -37,6 +42,8 @@ const MAX_QUEUED_EVENTS: usize = 4096;
 pub struct NodeConfig {
     /// The folder that [`init`] made.
     pub home: PathBuf,
+    /// What [`unlock`] returned for it.
+    pub key: HomeKey,
     /// How to reach others; `None` only opens the store.
     pub network: Option<Network>,
 }
@@ -75,8 +82,46 @@ pub enum NodeError {
     /// The name cannot be used.
     #[error("a name has 1 to {max} bytes and no control characters", max = crate::authority::MAX_NAME)]
     BadName,
+    /// The home is from before homes were sealed.
+    #[error(
+        "the home in {0} was made by an earlier version, which did not seal homes, and cannot be opened: move it away \
+             and run `bayou init` again"
+    )]
+    OldHome(PathBuf),
+    /// The key file is not what was written.
+    #[error(
+        "{0} cannot be read, and without it nothing in this home can: restore that file from a backup of this home"
+    )]
+    BadKey(PathBuf),
+    /// A passphrase is needed.
+    #[error(
+        "this home is locked by a passphrase: give it with --passphrase-file FILE or in BAYOU_PASSPHRASE, or run this \
+             in a terminal"
+    )]
+    Locked,
+    /// The passphrase is not the one of this home.
+    #[error("wrong passphrase; nothing was changed: try again")]
+    WrongPassphrase,
+    /// The keyring does not give what the home needs.
+    #[error(
+        "this home is locked by this system's keyring, and the keyring does not open it ({0}): log in to the desktop, \
+             unlock the keyring and try again"
+    )]
+    KeyringLocked(String),
+    /// No keyring can keep a key.
+    #[error(
+        "no keyring answers here ({0}): choose a passphrase with --passphrase-file FILE or BAYOU_PASSPHRASE, or no \
+             protection against who can read this disk with --no-passphrase"
+    )]
+    NoKeyring(String),
+    /// The passphrase cannot be used.
+    #[error("a passphrase has 1 to {max} bytes", max = key::MAX_PASSPHRASE)]
+    BadPassphrase,
+    /// Another process changes the key file.
+    #[error("another process is changing how this home is locked: try again when it is done")]
+    KeyInUse,
     /// The identity file is not what was written.
-    #[error("the identity in {0} cannot be read: restore the file from a backup")]
+    #[error("the identity in {0} cannot be read: restore this file and the file `key` beside it from one backup")]
     BadIdentity(PathBuf),
     /// The store failed.
     #[error("{0}")]
@@ -102,7 +147,9 @@ impl NodeError {
     pub fn code(&self) -> ErrorCode {
         match self {
             NodeError::NoHome(_) => ErrorCode::NotFound,
-            NodeError::HomeExists(_) | NodeError::BadName => ErrorCode::Invalid,
+            NodeError::HomeExists(_) | NodeError::BadName | NodeError::BadPassphrase => ErrorCode::Invalid,
+            NodeError::NoKeyring(_) => ErrorCode::Invalid,
+            NodeError::Locked | NodeError::WrongPassphrase | NodeError::KeyringLocked(_) => ErrorCode::Locked,
             NodeError::Net(crate::net::NetError::BadAddress(_)) => ErrorCode::Invalid,
             _ => ErrorCode::Machine,
         }

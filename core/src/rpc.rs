@@ -272,6 +272,8 @@ pub enum ErrorCode {
     NotAllowed,
     /// This machine failed: disk full, no permission, home in use. (exit code 5)
     Machine,
+    /// The home is locked: no passphrase or a wrong one, or its keyring is silent. (exit code 6)
+    Locked,
 }
 
 impl From<ErrorCode> for i32 {
@@ -281,6 +283,7 @@ impl From<ErrorCode> for i32 {
             ErrorCode::NotFound => -32001,
             ErrorCode::NotAllowed => -32002,
             ErrorCode::Machine => -32003,
+            ErrorCode::Locked => -32004,
         }
     }
 }
@@ -295,6 +298,7 @@ impl TryFrom<i32> for ErrorCode {
             -32001 => Ok(ErrorCode::NotFound),
             -32002 => Ok(ErrorCode::NotAllowed),
             -32003 => Ok(ErrorCode::Machine),
+            -32004 => Ok(ErrorCode::Locked),
             other => Err(format!("unknown error code {other}")),
         }
     }

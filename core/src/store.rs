@@ -1,4 +1,5 @@
-//! What a home keeps, as opaque bytes under ids. This room sees no plaintext and knows no message.
+//! What a home keeps, as opaque bytes under ids. This room knows no message and no key; what it puts on a disk goes
+//! through the [`Seal`] that it was given.
 //!
 //! The truth is an append-only **journal** of batches, each belonging to a [`StreamId`], together with the **snapshots**
 //! that old parts of a stream were compacted into. Beside it stands an **index**, an ordered map that holds whatever the
@@ -18,6 +19,9 @@ pub mod conformance;
 #[cfg(feature = "disk")]
 pub mod disk;
 pub mod memory;
+mod seal;
+
+pub use seal::{MAX_SEAL, Seal, Unsealed};
 
 use crate::id::StreamId;
 

@@ -15,7 +15,7 @@ impl Person {
     /// Makes a home.
     fn new(name: &str) -> Person {
         let person = Person { home: tempfile::tempdir().unwrap() };
-        assert_eq!(person.json(&["init", "--name", name])["name"], name);
+        assert_eq!(person.json(&["init", "--name", name, "--no-passphrase"])["name"], name);
         person
     }
 

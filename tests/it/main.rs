@@ -10,6 +10,7 @@ mod harm;
 mod lab;
 mod net;
 mod processes;
+mod rest;
 mod store;
 mod stories;
 mod tidy;

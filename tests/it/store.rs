@@ -6,18 +6,19 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use bayou_core::id::{ConversationId, StreamId};
 use bayou_core::store::disk::{DiskStore, Opened};
-use bayou_core::store::{Batch, IndexOp, Lsn, Record, Store, StoreError};
+use bayou_core::store::{Batch, IndexOp, Lsn, Record, Store, StoreError, Unsealed};
 use bayou_tests::disk::SmallDisk;
 
 const STREAM: StreamId = StreamId::Segment(ConversationId([1; 32]), 0);
 
 fn open(home: &Path) -> (DiskStore, Opened) {
-    DiskStore::open(home).unwrap()
+    DiskStore::open(home, Arc::new(Unsealed)).unwrap()
 }
 
 fn batch(bytes: impl Into<Vec<u8>>) -> Batch {
@@ -347,7 +348,7 @@ fn a_home_that_may_not_be_written_says_so() {
     write_numbers(home.path(), 1);
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         fs::set_permissions(home.path().join("lock"), fs::Permissions::from_mode(0o400)).unwrap();
-        assert!(matches!(DiskStore::open(home.path()), Err(StoreError::Permission(_))));
+        assert!(matches!(DiskStore::open(home.path(), Arc::new(Unsealed)), Err(StoreError::Permission(_))));
         return;
     }
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -362,14 +363,14 @@ fn a_home_that_may_not_be_written_says_so() {
     let Ok(disk) = SmallDisk::mount("8m") else { return };
     write_numbers(disk.path(), 1);
     disk.seal().unwrap();
-    assert!(matches!(DiskStore::open(disk.path()), Err(StoreError::Permission(_))));
+    assert!(matches!(DiskStore::open(disk.path(), Arc::new(Unsealed)), Err(StoreError::Permission(_))));
 }
 
 #[test]
 fn a_second_opener_is_told_that_the_home_is_in_use() {
     let home = tempfile::tempdir().unwrap();
     let first = open(home.path());
-    assert!(matches!(DiskStore::open(home.path()), Err(StoreError::InUse)));
+    assert!(matches!(DiskStore::open(home.path(), Arc::new(Unsealed)), Err(StoreError::InUse)));
     drop(first);
     let (_store, opened) = open(home.path());
     assert!(opened.damage.is_empty());

@@ -65,6 +65,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("libp2p", &["core/src/net"]),
     // Each program has one place that draws: the node, and the bootstrap node's own key.
     ("getrandom", &["core/src/node", "bootstrap-node/src/identity"]),
+    ("keyring", &["core/src/node/keyring"]),
+    ("keyring_core", &["core/src/node/keyring", "core/src/node/key/tests"]),
+    ("rpassword", &["cli/src/unlock"]),
+    ("rustix", &["cli/src/harden"]),
     ("ed25519_dalek", &["core/src/crypto"]),
     ("chacha20poly1305", &["core/src/crypto"]),
     ("hpke", &["core/src/crypto"]),

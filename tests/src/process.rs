@@ -52,7 +52,7 @@ impl Peer {
     pub fn new_in(folder: &Path, name: &str) -> io::Result<Peer> {
         let folder = tempfile::Builder::new().prefix("bayou-").tempdir_in(folder)?;
         let peer = Peer { name: name.into(), folder, host: None, serving: None, followed: BTreeMap::new() };
-        peer.command(&["init", "--name", name])?;
+        peer.command(&["init", "--name", name, "--no-passphrase"])?;
         Ok(peer)
     }
 

@@ -1,5 +1,4 @@
 use std::io::IsTerminal;
-use std::path::Path;
 
 use bayou_core::rpc::Request;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -9,6 +8,7 @@ use crate::failure::Failure;
 use crate::follow::Followed;
 use crate::output::Output;
 use crate::peer::{NetworkArguments, Peer};
+use crate::unlock::Home;
 
 /// Rows to begin with.
 const MAX_FIRST_ROWS: u32 = 20;
@@ -39,7 +39,7 @@ enum Line {
 }
 
 impl Chat {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let peer = Peer::reach_or_host(home, &self.network).await?;
         let outcome = tokio::select! {
             outcome = talk(&peer, output, self.conversation) => outcome,

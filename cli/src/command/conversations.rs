@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Conversation, Reply, Request};
 use jiff::tz::TimeZone;
 
@@ -7,13 +5,14 @@ use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer;
 use crate::row::date_and_time;
+use crate::unlock::Home;
 
 /// List the conversations, the one with the newest message first
 #[derive(clap::Args)]
 pub(crate) struct Conversations {}
 
 impl Conversations {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::Conversations).await?;
         let Reply::Conversations { conversations } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || match &conversations[..] {

@@ -1,11 +1,10 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Reply, Request};
 
 use super::text_of;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::peer;
+use crate::unlock::Home;
 
 /// Replace the text of a message of yours
 #[derive(clap::Args)]
@@ -20,7 +19,7 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let (message, text) = (self.message, text_of(self.text).await?);
         let reply = peer::ask(home, Request::Edit { message, text }).await?;
         let Reply::Sent { .. } = &reply else { return Err(Failure::unexpected()) };

@@ -1,23 +1,29 @@
-use std::path::Path;
-
 use crate::failure::Failure;
 use crate::output::{Output, short};
+use crate::unlock::{self, Home};
 
 /// Make a home: the keys and the empty store of a new peer
+///
+/// All in it is sealed. It opens by the passphrase in --passphrase-file or BAYOU_PASSPHRASE; without one by the keyring of
+/// this system; without that by a passphrase that is asked for.
 #[derive(clap::Args)]
 pub(crate) struct Init {
     /// How others will see you
     #[arg(long, value_name = "NAME")]
     name: String,
+
+    /// Do not lock it: whoever can read this disk can then read everything
+    #[arg(long)]
+    no_passphrase: bool,
 }
 
 impl Init {
-    pub(crate) fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
-        let made = bayou_core::node::init(home, &self.name)?;
+    pub(crate) fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
+        let made = unlock::init(&home.path, &self.name, home.passphrase_file.as_deref(), self.no_passphrase)?;
         let (device, peer) = (made.device.to_string(), made.peer.to_string());
-        let object = serde_json::json!({ "name": made.name, "device": device, "peer": peer, "home": home });
+        let object = serde_json::json!({ "name": made.name, "device": device, "peer": peer, "home": home.path });
         output.say(&object, || {
-            let (home, device) = (home.display(), short(&device));
+            let (home, device) = (home.path.display(), short(&device));
             format!("{} lives in {home} now, on device {device}\nnext: bayou new TITLE begins a conversation, bayou join LINK joins one", made.name)
         })
     }

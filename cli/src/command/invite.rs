@@ -1,10 +1,9 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Reply, Request};
 
 use crate::failure::Failure;
 use crate::output::{Output, clean_line};
 use crate::peer;
+use crate::unlock::Home;
 
 /// Print a link by which others can join a conversation
 #[derive(clap::Args)]
@@ -15,7 +14,7 @@ pub(crate) struct Invite {
 }
 
 impl Invite {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::Invite { conversation: self.conversation }).await?;
         let Reply::Invite { link } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || clean_line(link))

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Reply, Request, Row};
 
 use super::asked_to_stop;
@@ -8,6 +6,7 @@ use crate::follow::Followed;
 use crate::output::Output;
 use crate::peer::{NetworkArguments, Peer};
 use crate::row::{News, Page};
+use crate::unlock::Home;
 
 /// The most rows that the peer gives at once.
 const MAX_ROWS: u32 = 1000;
@@ -35,7 +34,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let peer = match self.follow {
             true => Peer::reach_or_host(home, &self.network).await?,
             false => Peer::reach(home).await?,

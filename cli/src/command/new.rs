@@ -1,10 +1,9 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Reply, Request};
 
 use crate::failure::Failure;
 use crate::output::{Output, short};
 use crate::peer;
+use crate::unlock::Home;
 
 /// Begin a conversation
 #[derive(clap::Args)]
@@ -14,7 +13,7 @@ pub(crate) struct New {
 }
 
 impl New {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::New { title: self.title }).await?;
         let Reply::New { conversation } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || {

@@ -1,17 +1,16 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Peer, Reply, Request};
 
 use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer;
+use crate::unlock::Home;
 
 /// List the peers that are known
 #[derive(clap::Args)]
 pub(crate) struct Peers {}
 
 impl Peers {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::Peers).await?;
         let Reply::Peers { peers } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || match &peers[..] {

@@ -1,10 +1,9 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Reply, Request};
 
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::peer;
+use crate::unlock::Home;
 
 /// React to a message with an emoji
 #[derive(clap::Args)]
@@ -22,7 +21,7 @@ pub(crate) struct React {
 }
 
 impl React {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let React { message, emoji, off } = self;
         let reply = peer::ask(home, Request::React { message, emoji, off }).await?;
         let Reply::Sent { .. } = &reply else { return Err(Failure::unexpected()) };

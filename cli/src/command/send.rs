@@ -1,11 +1,10 @@
-use std::path::Path;
-
 use bayou_core::rpc::{Reply, Request};
 
 use super::text_of;
 use crate::failure::Failure;
 use crate::output::{Output, short};
 use crate::peer;
+use crate::unlock::Home;
 
 /// Write a message; without a running peer it is kept and goes out when one runs
 #[derive(clap::Args)]
@@ -20,7 +19,7 @@ pub(crate) struct Send {
 }
 
 impl Send {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let (conversation, text) = (self.conversation, text_of(self.text).await?);
         let reply = peer::ask(home, Request::Send { conversation, text }).await?;
         let Reply::Sent { id } = &reply else { return Err(Failure::unexpected()) };

@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::path::Path;
 
 use bayou_core::node::Notice;
 use bayou_core::rpc::{Reply, Request};
@@ -10,6 +9,7 @@ use super::asked_to_stop;
 use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer::{Host, NetworkArguments};
+use crate::unlock::Home;
 
 /// Run the peer until it is interrupted; other commands then ask it
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ enum Happening {
 }
 
 impl Serve {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let host = Host::new(home, &self.network).await?;
         let outcome = tokio::select! {
             outcome = tell(&host, output) => outcome,

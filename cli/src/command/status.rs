@@ -1,17 +1,16 @@
-use std::path::Path;
-
 use bayou_core::rpc::{self, Reply, Request};
 
 use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer;
+use crate::unlock::Home;
 
 /// Tell how this peer is: who it is, where it listens, who is behind
 #[derive(clap::Args)]
 pub(crate) struct Status {}
 
 impl Status {
-    pub(crate) async fn run(self, home: &Path, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::Status).await?;
         let Reply::Status(status) = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || lines(status))

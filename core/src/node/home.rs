@@ -1,22 +1,29 @@
 //! The files of a home that are not the store's: who we are, which instance of the home this is, and where we listened.
 //!
 //! ```text
-//! <home>/identity   version u8 (1) ‖ postcard(Identity); secret, mode 0600
-//! <home>/listen     addresses where we listened last, one a line; may be deleted
+//! <home>/identity   version u8 (2) ‖ sealed: postcard(Identity)
+//! <home>/listen     sealed: addresses where we listened last, one a line; may be deleted
 //! ```
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::NodeError;
+use zeroize::Zeroizing;
+
+use super::key::{self, HomeKey, Protection};
+use super::{NodeError, Vault};
 use crate::authority::MAX_NAME;
 use crate::crypto;
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Identity;
+use crate::store::Seal as _;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+const PLACE_OF_IDENTITY: [&[u8]; 2] = [b"file", b"identity"];
+const PLACE_OF_LISTEN: [&[u8]; 2] = [b"file", b"listen"];
 
 /// Who was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,32 +36,57 @@ pub struct Identified {
     pub peer: PeerId,
 }
 
-/// Makes a home and an identity in it.
+/// Makes a home, its key and an identity in it. The home can be opened by each of the ways in `by`; at least one.
 ///
 /// # Errors
-/// When somebody lives there already, the name cannot be used, or the folder cannot be written.
-pub fn init(home: &Path, name: &str) -> Result<Identified, NodeError> {
+/// When somebody lives there already, the name cannot be used, the keyring does not take the key, or the folder cannot be
+/// written.
+pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Identified, NodeError> {
     let name = name.trim();
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(NodeError::BadName);
     }
     let failed = |error: std::io::Error| NodeError::Io(format!("cannot write {}: {error}", home.display()));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
-    let identity = Identity::new(name.to_owned(), random()?, random()?);
-    let bytes = postcard::to_extend(&identity, vec![VERSION]).map_err(|error| NodeError::Io(error.to_string()))?;
+    let _alone = key::lock(home)?;
     let path = home.join("identity");
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let mut file = file.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => NodeError::HomeExists(home.to_owned()),
-        _ => failed(error),
-    })?;
-    let written = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| fs::File::open(home)?.sync_all());
-    if let Err(error) = written {
-        // Half an identity would be in the way of the next attempt.
-        fs::remove_file(&path).ok();
-        return Err(failed(error));
+    if path.exists() || home.join("journal").exists() {
+        return Err(NodeError::HomeExists(home.to_owned()));
     }
+    // A key with neither identity nor journal is what an earlier attempt left; nothing is sealed with it.
+    let vault = Vault::new(&key::create(home, by)?, random()?);
+    let identity = Identity::new(name.to_owned(), random()?, random()?);
+    let bytes = postcard::to_stdvec(&identity).map_err(|error| NodeError::Io(error.to_string()))?;
+    replace(&path, &[&[VERSION], vault.seal(&PLACE_OF_IDENTITY, &Zeroizing::new(bytes)).as_slice()].concat())?;
     Ok(identified(&identity))
+}
+
+/// Returns where a file is written before it takes its name.
+pub(super) fn draft(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+/// Writes a file that only its owner can read, in place of an older one: a crash leaves the one or the other.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
+    let draft = draft(path);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = file
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&draft, path))
+        .and_then(|()| fs::File::open(folder)?.sync_all());
+    written.map_err(|error| {
+        fs::remove_file(&draft).ok();
+        NodeError::Io(format!("cannot write {}: {error}", path.display()))
+    })
+}
+
+/// Returns who lives in a home.
+///
+/// # Errors
+/// When nobody does, or the key is another home's.
+pub fn identity(home: &Path, key: &HomeKey) -> Result<Identity, NodeError> {
+    load(home, &Vault::new(key, random()?))
 }
 
 pub(super) fn identified(identity: &Identity) -> Identified {
@@ -65,16 +97,15 @@ pub(super) fn identified(identity: &Identity) -> Identified {
     }
 }
 
-pub(super) fn load(home: &Path) -> Result<Identity, NodeError> {
+pub(super) fn load(home: &Path, vault: &Vault) -> Result<Identity, NodeError> {
     let path = home.join("identity");
     let bytes = fs::read(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => NodeError::NoHome(home.to_owned()),
         _ => NodeError::Io(format!("cannot read {}: {error}", path.display())),
     })?;
-    match bytes.split_first() {
-        Some((&VERSION, bytes)) => postcard::from_bytes(bytes).map_err(|_| NodeError::BadIdentity(path)),
-        _ => Err(NodeError::BadIdentity(path)),
-    }
+    let sealed = bytes.strip_prefix(&[VERSION]);
+    let opened = sealed.and_then(|sealed| vault.open(&PLACE_OF_IDENTITY, sealed)).map(Zeroizing::new);
+    opened.and_then(|bytes| postcard::from_bytes(&bytes).ok()).ok_or(NodeError::BadIdentity(path))
 }
 
 /// Names this instance of the home: the same files on the same running machine.
@@ -100,17 +131,19 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], NodeError> {
 }
 
 /// Returns where we listened last, so that others find us where they knew us.
-pub(super) fn listened(home: &Path) -> Vec<Address> {
-    let text = fs::read_to_string(home.join("listen")).unwrap_or_default();
+pub(super) fn listened(home: &Path, vault: &Vault) -> Vec<Address> {
+    let sealed = fs::read(home.join("listen")).unwrap_or_default();
+    let text =
+        vault.open(&PLACE_OF_LISTEN, &sealed).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     text.lines().filter(|line| !line.is_empty()).map(|line| Address(line.to_owned())).collect()
 }
 
 /// Notes where we listen: our ports at any address.
-pub(super) fn note_listening(home: &Path, listening: &[Address]) {
+pub(super) fn note_listening(home: &Path, vault: &Vault, listening: &[Address]) {
     let mut anywhere: Vec<String> = listening.iter().filter_map(at_any_address).collect();
     anywhere.sort();
     anywhere.dedup();
-    if let Err(error) = fs::write(home.join("listen"), anywhere.join("\n")) {
+    if let Err(error) = fs::write(home.join("listen"), vault.seal(&PLACE_OF_LISTEN, anywhere.join("\n").as_bytes())) {
         tracing::debug!(%error, "where we listen was not noted");
     }
 }

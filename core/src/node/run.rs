@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use super::{Network, NodeConfig, NodeError, compactor, home};
+use super::{Network, NodeConfig, NodeError, Vault, compactor, home};
 use crate::engine::{CallId, Config, Effect, Engine, Input, Notice, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Identity;
@@ -70,6 +70,7 @@ struct Inputs {
 /// The engine with its arms and legs.
 struct Shell {
     home: PathBuf,
+    vault: Arc<Vault>,
     peer: PeerId,
     engine: Engine,
     store: Arc<DiskStore>,
@@ -86,9 +87,10 @@ struct Shell {
 
 impl Shell {
     fn open(config: NodeConfig, told: Told) -> Result<(Self, Inputs), NodeError> {
-        let NodeConfig { home, network } = config;
-        let identity = home::load(&home)?;
-        let (store, opened) = DiskStore::open(&home)?;
+        let NodeConfig { home, key, network } = config;
+        let vault = Arc::new(Vault::new(&key, home::random()?));
+        let identity = home::load(&home, &vault)?;
+        let (store, opened) = DiskStore::open(&home, vault.clone())?;
         for damage in &opened.damage {
             tracing::warn!("{damage}");
         }
@@ -97,13 +99,16 @@ impl Shell {
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let (net, events) = match &network {
-            Some(network) => start_net(&home, &identity, network).map(|(net, events)| (Some(net), Some(events)))?,
+            Some(network) => {
+                start_net(&home, &vault, &identity, network).map(|(net, events)| (Some(net), Some(events)))?
+            }
             None => (None, None),
         };
         let config = Config { identity, peer, instance: home::instance(&home)?, seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
         let mut shell = Shell {
             home,
+            vault,
             peer,
             engine,
             store,
@@ -211,7 +216,7 @@ impl Shell {
         let input = match event {
             NetEvent::Listening(address) => {
                 self.listening.push(address.clone());
-                home::note_listening(&self.home, &self.listening);
+                home::note_listening(&self.home, &self.vault, &self.listening);
                 Input::Listening { dialable: crate::net::with_peer(&address, self.peer), address }
             }
             NetEvent::LinkUp { peer, binding, address, listens } => Input::LinkUp { peer, binding, address, listens },
@@ -302,6 +307,7 @@ fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
 /// Starts the network where we listened last, so that others find us; somewhere else if that is taken.
 fn start_net(
     home: &std::path::Path,
+    vault: &Vault,
     identity: &Identity,
     network: &Network,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), NodeError> {
@@ -311,7 +317,7 @@ fn start_net(
     if !network.listen.is_empty() {
         return Ok(Net::start(config(network.listen.clone()))?);
     }
-    match Net::start(config(home::listened(home))) {
+    match Net::start(config(home::listened(home, vault))) {
         Ok(started) => Ok(started),
         Err(error) => {
             tracing::info!("listening elsewhere than last time: {error}");

@@ -27,7 +27,7 @@ mod overlay;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use catalogue::Catalogue;
@@ -35,7 +35,7 @@ use files::HomeLock;
 use index::{Index, Sled};
 use journal::Journal;
 
-use super::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
+use super::{Batch, Entry, IndexOp, Lsn, Seal, Store, StoreError, Stream};
 use crate::id::StreamId;
 
 /// What a home keeps, in a folder.
@@ -44,6 +44,7 @@ use crate::id::StreamId;
 /// stream return what the journal still holds.
 pub struct DiskStore {
     home: PathBuf,
+    seal: Arc<dyn Seal>,
     journal: Mutex<Journal>,
     catalogue: Mutex<Catalogue>,
     index: Index,
@@ -70,8 +71,9 @@ pub struct Opened {
 }
 
 impl DiskStore {
-    /// Opens the home in a folder, which is created if it is not there, and returns what was found in it.
-    pub fn open(home: &Path) -> Result<(DiskStore, Opened), StoreError> {
+    /// Opens the home in a folder, which is created if it is not there, and returns what was found in it. All that goes to
+    /// disk goes through `seal`; it must be the one that was given before.
+    pub fn open(home: &Path, seal: Arc<dyn Seal>) -> Result<(DiskStore, Opened), StoreError> {
         files::create_folder(home)?;
         let lock = files::lock(&home.join("lock"))?;
         let snapshots = snapshot::survey(&home.join("snapshots"))?;
@@ -79,8 +81,8 @@ impl DiskStore {
         snapshots.found.iter().for_each(|(stream, covers)| catalogue.cover(*stream, *covers));
         let had_index = index::folder(home).is_dir();
         let (journal, sled) = thread::scope(|scope| {
-            let sled = scope.spawn(|| Sled::open(home));
-            let journal = Journal::open(&home.join("journal"), &mut catalogue);
+            let sled = scope.spawn(|| Sled::open(home, Arc::clone(&seal)));
+            let journal = Journal::open(&home.join("journal"), Arc::clone(&seal), &mut catalogue);
             (journal, sled.join().unwrap_or(Ok(None)))
         });
         let (journal, survey) = journal?;
@@ -95,7 +97,7 @@ impl DiskStore {
         let index_rebuilt = sound.is_none() || (!had_index && journal.last() > Lsn(0));
         let sled = match sound {
             Some(sled) => sled,
-            None => begin_anew(home)?,
+            None => begin_anew(home, &seal)?,
         };
         // Only now that no row of what was lost is left.
         heal::heal(&survey.wounds);
@@ -107,6 +109,7 @@ impl DiskStore {
         let opened = Opened { journal_bytes: survey.bytes, damage, index_rebuilt };
         let store = DiskStore {
             home: home.to_owned(),
+            seal,
             journal: Mutex::new(journal),
             catalogue: Mutex::new(catalogue),
             index,
@@ -130,18 +133,20 @@ impl DiskStore {
         let _stay = self.files.read().unwrap_or_else(PoisonError::into_inner);
         let kept = lock(&self.catalogue).of(stream);
         let (covers, image) = match kept.covers {
-            Some(_) => snapshot::read(&self.snapshot_folder(), stream).map(|(lsn, image)| (Some(lsn), Some(image)))?,
+            Some(_) => snapshot::read(&self.snapshot_folder(), stream, &*self.seal)
+                .map(|(lsn, image)| (Some(lsn), Some(image)))?,
             None => (None, None),
         };
         // The file may be newer than the catalogue, while a snapshot is being replaced.
         let places = kept.tail.into_iter().filter(|place| Some(place.lsn) > covers);
-        Ok(Stream { image, tail: journal::read(&self.journal_folder(), stream, places)? })
+        Ok(Stream { image, tail: journal::read(&self.journal_folder(), stream, places, &*self.seal)? })
     }
 }
 
-fn begin_anew(home: &Path) -> Result<Sled, StoreError> {
+fn begin_anew(home: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, StoreError> {
     index::set_aside(home)?;
-    Sled::open(home)?.ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
+    Sled::open(home, Arc::clone(seal))?
+        .ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -175,7 +180,8 @@ impl Store for DiskStore {
         // Once more with nobody replacing it, before a file is called damaged and moved.
         let _alone = lock(&self.replacing);
         let result = self.read_files(stream);
-        let image = lock(&self.catalogue).of(stream).covers.map(|_| snapshot::read(&self.snapshot_folder(), stream));
+        let covered = lock(&self.catalogue).of(stream).covers.is_some();
+        let image = covered.then(|| snapshot::read(&self.snapshot_folder(), stream, &*self.seal));
         if let Some(Err(StoreError::Damaged(_))) = image {
             self.index.distrust()?;
             snapshot::set_aside(&self.snapshot_folder(), stream)?;
@@ -190,7 +196,7 @@ impl Store for DiskStore {
         if lock(&self.catalogue).of(stream).covers > Some(covers) {
             return Ok(()); // What is there includes more.
         }
-        snapshot::write(&self.snapshot_folder(), stream, covers, image)?;
+        snapshot::write(&self.snapshot_folder(), stream, covers, image, &*self.seal)?;
         let idle = {
             let journal = lock(&self.journal);
             let mut catalogue = lock(&self.catalogue);
@@ -234,14 +240,14 @@ impl Store for DiskStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance;
+    use crate::store::{Unsealed, conformance};
 
     #[test]
     fn passes_the_acceptance_tests() {
         let homes = Mutex::new(Vec::new());
         conformance::run(|| {
             let home = tempfile::tempdir().unwrap();
-            let store = DiskStore::open(home.path()).unwrap().0;
+            let store = DiskStore::open(home.path(), Arc::new(Unsealed)).unwrap().0;
             homes.lock().unwrap().push(home);
             Box::new(store)
         });
@@ -250,8 +256,8 @@ mod tests {
     #[test]
     fn finds_the_story_again() {
         let home = tempfile::tempdir().unwrap();
-        conformance::write_story(&DiskStore::open(home.path()).unwrap().0);
-        let (store, opened) = DiskStore::open(home.path()).unwrap();
+        conformance::write_story(&DiskStore::open(home.path(), Arc::new(Unsealed)).unwrap().0);
+        let (store, opened) = DiskStore::open(home.path(), Arc::new(Unsealed)).unwrap();
         assert!(opened.damage.is_empty() && !opened.index_rebuilt, "{opened:?}");
         conformance::check_story(&store);
     }

@@ -5,14 +5,15 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 use bayou_core::id::{ConversationId, StreamId};
 use bayou_core::store::disk::DiskStore;
-use bayou_core::store::{IndexOp, Lsn, Record, Store};
+use bayou_core::store::{IndexOp, Lsn, Record, Store, Unsealed};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let home = std::env::args().nth(1).ok_or("usage: store_writer HOME")?;
-    let (store, _) = DiskStore::open(Path::new(&home))?;
+    let (store, _) = DiskStore::open(Path::new(&home), Arc::new(Unsealed))?;
     let Lsn(mut last) = store.append(&[])?;
     loop {
         let group = 1 + last % 7;

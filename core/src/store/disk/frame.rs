@@ -9,7 +9,7 @@
 //! frame   0       4        8       16
 //!         ├─ len ─┼ crc32 ─┼─ Lsn ─┼─ batch, len bytes ─┤            crc32 of salt ‖ len ‖ Lsn ‖ batch
 //!
-//! batch   postcard: [ (StreamId, [ record, … ]), … ]                 a new run only where the stream changes
+//! batch   sealed: postcard: [ (StreamId, [ record, … ]), … ]         a new run only where the stream changes
 //! ```
 //!
 //! All numbers are little endian. A `len` of zero is the end of what was written.
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 use crate::id::StreamId;
-use crate::store::{Lsn, MAX_BATCH, MAX_RECORD, Record, StoreError};
+use crate::store::{Lsn, MAX_BATCH, MAX_RECORD, MAX_SEAL, Record, Seal, StoreError};
 
 /// The bytes before the first frame: the header, twice, so that one flipped byte does not cost the file.
 pub(super) const HEADER: usize = 2 * HEADER_COPY;
@@ -95,7 +95,13 @@ pub(super) struct Run<'a> {
 }
 
 /// Appends the frame of a batch to `out` and returns the frame's length. Writes nothing when it fails.
-pub(super) fn encode(batch: &[Record], lsn: Lsn, salt: u32, out: &mut Vec<u8>) -> Result<u32, StoreError> {
+pub(super) fn encode(
+    batch: &[Record],
+    lsn: Lsn,
+    salt: u32,
+    seal: &dyn Seal,
+    out: &mut Vec<u8>,
+) -> Result<u32, StoreError> {
     if let Some(record) = batch.iter().find(|r| r.bytes.len() > MAX_RECORD) {
         return Err(StoreError::TooLarge(record.bytes.len()));
     }
@@ -111,6 +117,7 @@ pub(super) fn encode(batch: &[Record], lsn: Lsn, salt: u32, out: &mut Vec<u8>) -
     if body.len() > MAX_BATCH {
         return Err(StoreError::TooLarge(body.len()));
     }
+    let body = seal.seal(&[b"frame", &salt.to_le_bytes(), &lsn.0.to_le_bytes()], &body);
     let len = u32::try_from(body.len()).map_err(|_| StoreError::TooLarge(body.len()))?;
     out.extend_from_slice(&len.to_le_bytes());
     out.extend_from_slice(&checksum(salt, len, lsn.0, &body).to_le_bytes());
@@ -124,7 +131,7 @@ pub(super) fn encode(batch: &[Record], lsn: Lsn, salt: u32, out: &mut Vec<u8>) -
 pub(super) struct Frame<'a> {
     /// Its position.
     pub(super) lsn: Lsn,
-    /// The batch, encoded.
+    /// The batch, encoded and sealed.
     body: &'a [u8],
 }
 
@@ -133,20 +140,26 @@ impl<'a> Frame<'a> {
     pub(super) fn decode(bytes: &'a [u8], salt: u32) -> Option<Frame<'a>> {
         let (len, lsn) = (u32_at(bytes, 0)?, u64_at(bytes, 8)?);
         let body = bytes.get(FRAME_HEAD..)?.get(..len as usize)?;
-        let intact = len > 0 && body.len() <= MAX_BATCH && u32_at(bytes, 4)? == checksum(salt, len, lsn, body);
+        let intact =
+            len > 0 && body.len() <= MAX_BATCH + MAX_SEAL && u32_at(bytes, 4)? == checksum(salt, len, lsn, body);
         intact.then_some(Frame { lsn: Lsn(lsn), body })
     }
 
-    /// Returns the batch; `None` if it is not one, though its checksum is right.
-    pub(super) fn runs(&self) -> Option<Vec<Run<'a>>> {
-        let (runs, rest) = postcard::take_from_bytes(self.body).ok()?;
-        rest.is_empty().then_some(runs)
+    /// Opens the batch, for [`runs`]; `None` if it does not belong to this home and place, though its checksum is right.
+    pub(super) fn open(&self, salt: u32, seal: &dyn Seal) -> Option<Vec<u8>> {
+        seal.open(&[b"frame", &salt.to_le_bytes(), &self.lsn.0.to_le_bytes()], self.body)
     }
 
     /// Returns how many bytes the frame takes.
     pub(super) fn len(&self) -> usize {
         FRAME_HEAD + self.body.len()
     }
+}
+
+/// Reads an opened batch; `None` if it is not one.
+pub(super) fn runs(batch: &[u8]) -> Option<Vec<Run<'_>>> {
+    let (runs, rest) = postcard::take_from_bytes(batch).ok()?;
+    rest.is_empty().then_some(runs)
 }
 
 /// What stands in a journal file.
@@ -261,6 +274,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Unsealed;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -275,7 +289,7 @@ mod tests {
         let mut starts = Vec::new();
         for (n, batch) in batches.iter().enumerate() {
             starts.push(bytes.len());
-            encode(&[record(batch)], Lsn(header.first.0 + n as u64), header.salt, &mut bytes).unwrap();
+            encode(&[record(batch)], Lsn(header.first.0 + n as u64), header.salt, &Unsealed, &mut bytes).unwrap();
         }
         (bytes, starts)
     }
@@ -300,9 +314,9 @@ mod tests {
         let stream = StreamId::Segment(crate::id::ConversationId([7; 32]), 3);
         let batch = vec![Record { stream, bytes: vec![1; 10] }; 100];
         let mut bytes = Vec::new();
-        encode(&batch, Lsn(1), 0, &mut bytes).unwrap();
+        encode(&batch, Lsn(1), 0, &Unsealed, &mut bytes).unwrap();
         assert_eq!(bytes.len(), FRAME_HEAD + 1 + 34 + 1 + 100 * 11);
-        assert_eq!(Frame::decode(&bytes, 0).unwrap().runs().unwrap()[0].records.len(), 100);
+        assert_eq!(runs(Frame::decode(&bytes, 0).unwrap().body).unwrap()[0].records.len(), 100);
     }
 
     #[test]
@@ -343,11 +357,11 @@ mod tests {
                     bytes[at] = rng.next_u32() as u8;
                 }),
             }
-            drop(Frame { lsn: Lsn(1), body: bytes.get(HEADER..).unwrap_or_default() }.runs());
+            drop(runs(bytes.get(HEADER..).unwrap_or_default()));
             let Ok(header) = Header::decode(&bytes) else { continue };
             for found in Frames::new(&bytes, header) {
                 let Found::Frame(at, frame) = found else { continue };
-                assert!(frame.runs().is_some(), "seed {seed}");
+                assert!(runs(frame.body).is_some(), "seed {seed}");
                 assert_eq!(bytes.get(at..at + frame.len()), clean.get(at..at + frame.len()), "seed {seed}");
             }
         }

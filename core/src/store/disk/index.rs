@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::files::{self, failure};
 use super::leaf::{self, Leaf};
 use super::overlay::{Laid, Layer, Overlay, Row, entries, walk};
-use crate::store::{Entry, IndexOp, Lsn, StoreError};
+use crate::store::{Entry, IndexOp, Lsn, Seal, StoreError};
 
 /// How long changes wait for more before they are written.
 const ROUND: Duration = Duration::from_millis(250);
@@ -49,6 +49,7 @@ pub(super) struct Sled {
     db: sled::Db,
     /// The rows, packed into leaves.
     rows: sled::Tree,
+    seal: Arc<dyn Seal>,
     complete: Lsn,
 }
 
@@ -97,21 +98,21 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, Trouble
 
 impl Sled {
     /// Opens the sled in a home, or begins one. `None` if it is damaged, so that [`set_aside`] should come first.
-    pub(super) fn open(home: &Path) -> Result<Option<Sled>, StoreError> {
+    pub(super) fn open(home: &Path, seal: Arc<dyn Seal>) -> Result<Option<Sled>, StoreError> {
         if suspect(home).exists() {
             return Ok(None);
         }
-        match Sled::try_open(&folder(home)) {
+        match Sled::try_open(&folder(home), &seal) {
             Ok(sled) => Ok(Some(sled)),
             Err(Trouble::Damaged(_)) => Ok(None),
             Err(trouble) => Err(trouble.error()),
         }
     }
 
-    fn try_open(folder: &Path) -> Result<Sled, Trouble> {
+    fn try_open(folder: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, Trouble> {
         let mut tries = LOCK_TRIES;
         loop {
-            match Sled::try_open_once(folder) {
+            match Sled::try_open_once(folder, seal) {
                 Err(Trouble::Locked) if tries > 0 => thread::sleep(LOCK_PAUSE),
                 result => return result,
             }
@@ -119,7 +120,7 @@ impl Sled {
         }
     }
 
-    fn try_open_once(folder: &Path) -> Result<Sled, Trouble> {
+    fn try_open_once(folder: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, Trouble> {
         guarded(|| {
             let config = sled::Config::new()
                 .path(folder)
@@ -129,7 +130,7 @@ impl Sled {
             let db = config.open()?;
             let rows = db.open_tree("leaves")?;
             let complete = db.get(COMPLETE)?.and_then(|bytes| bytes.first_chunk().map(|b| u64::from_le_bytes(*b)));
-            Ok(Sled { db, rows, complete: Lsn(complete.unwrap_or(0)) })
+            Ok(Sled { db, rows, seal: Arc::clone(seal), complete: Lsn(complete.unwrap_or(0)) })
         })
     }
 
@@ -167,7 +168,10 @@ impl Sled {
                 for (fence, part) in leaf::split(&fence, &leaf).into_iter().rev() {
                     drop(match part.is_empty() {
                         true => self.rows.remove(fence)?,
-                        false => self.rows.insert(fence, leaf::pack(&part)?)?,
+                        false => {
+                            let sealed = self.seal.seal(&[b"leaf", &fence], &leaf::pack(&part)?);
+                            self.rows.insert(fence, sealed)?
+                        }
                     });
                 }
             }
@@ -181,9 +185,14 @@ impl Sled {
     /// Returns the leaf that a key belongs to, with its fence; an empty one if there is none yet.
     fn leaf_of(&self, key: &[u8]) -> Result<(Vec<u8>, Leaf), sled::Error> {
         match self.rows.range::<&[u8], _>(..=key).next_back().transpose()? {
-            Some((fence, packed)) => Ok((fence.to_vec(), unpack(&packed)?.into_iter().collect())),
+            Some((fence, sealed)) => Ok((fence.to_vec(), self.entries(&fence, &sealed)?.into_iter().collect())),
             None => Ok((Vec::new(), Leaf::new())),
         }
+    }
+
+    fn entries(&self, fence: &[u8], sealed: &[u8]) -> Result<Vec<Entry>, sled::Error> {
+        let packed = self.seal.open(&[b"leaf", fence], sealed);
+        packed.and_then(|packed| leaf::unpack(&packed)).ok_or(sled::Error::Corruption { at: None, bt: () })
     }
 
     fn fence_after(&self, fence: &[u8]) -> Result<Option<Vec<u8>>, sled::Error> {
@@ -213,8 +222,8 @@ impl Sled {
         let mut fence_behind: Option<Vec<u8>> = None;
         let read = move || -> Option<Result<Vec<Row>, sled::Error>> {
             let leaf = if backwards { next_leaf()? } else { current.take()? };
-            let (fence, packed) = match leaf {
-                Ok((fence, packed)) => (fence.to_vec(), packed),
+            let (fence, entries) = match leaf {
+                Ok((fence, sealed)) => (fence.to_vec(), self.entries(&fence, &sealed)),
                 Err(error) => return Some(Err(error)),
             };
             let next = if backwards {
@@ -223,17 +232,13 @@ impl Sled {
                 current = next_leaf();
                 current.as_ref().and_then(|leaf| leaf.as_ref().ok()).map(|(fence, _)| fence.to_vec())
             };
-            Some(unpack(&packed).map(|entries| leaf::rows(entries, &range, next.as_deref(), backwards)))
+            Some(entries.map(|entries| leaf::rows(entries, &range, next.as_deref(), backwards)))
         };
         std::iter::from_fn(read).flat_map(|rows| match rows {
             Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
             Err(error) => vec![Err(error)],
         })
     }
-}
-
-fn unpack(packed: &[u8]) -> Result<Vec<Entry>, sled::Error> {
-    leaf::unpack(packed).ok_or(sled::Error::Corruption { at: None, bt: () })
 }
 
 /// Takes a damaged sled out of the way. At most one is kept, until the index is rebuilt.
@@ -258,6 +263,7 @@ pub(super) struct Index {
 
 struct Shared {
     home: PathBuf,
+    seal: Arc<dyn Seal>,
     /// The position at which a rebuilt index has caught up.
     rebuilt_at: Lsn,
     state: Mutex<State>,
@@ -286,6 +292,7 @@ impl Index {
         let overlay = Overlay::above(sled.complete);
         let shared = Arc::new(Shared {
             home: home.to_owned(),
+            seal: Arc::clone(&sled.seal),
             rebuilt_at: last,
             state: Mutex::new(State { overlay, rounds: 0, trouble: None, hurry: false, closing: false }),
             work: Condvar::new(),
@@ -450,7 +457,7 @@ impl Shared {
         if let Some(old) = sled.take() {
             old.close();
         }
-        *sled = Some(Sled::try_open(&folder(&self.home))?);
+        *sled = Some(Sled::try_open(&folder(&self.home), &self.seal)?);
         Ok(())
     }
 
@@ -495,10 +502,11 @@ mod tests {
     #[test]
     fn leaves_read_like_one_ordered_map() {
         let home = tempfile::tempdir().unwrap();
+        let seal: Arc<dyn Seal> = Arc::new(crate::store::Unsealed);
         let mut model = std::collections::BTreeMap::new();
         let mut random = Entropy::from_seed([7; 32]);
         for round in 0..40u64 {
-            let sled = Sled::try_open(&folder(home.path())).unwrap();
+            let sled = Sled::try_open(&folder(home.path()), &seal).unwrap();
             let mut layer = Layer::new();
             for _ in 0..1 + random.bytes::<1>()[0] {
                 let [high, low, len, remove] = random.bytes();

@@ -18,13 +18,14 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Place};
 use super::files::{self, failure};
 use super::frame::{self, Found, Frame, Frames, HEADER, Header, HeaderError};
 use super::heal::Wound;
 use crate::id::StreamId;
-use crate::store::{Batch, Lsn, StoreError};
+use crate::store::{Batch, Lsn, Seal, StoreError};
 
 /// A file that has reached this length is not written to any more.
 const ROTATE_AT: u64 = 16 * 1024 * 1024;
@@ -36,6 +37,7 @@ const READ_BUFFER: usize = 64 * 1024;
 /// The end of the journal, where it is written.
 pub(super) struct Journal {
     folder: PathBuf,
+    seal: Arc<dyn Seal>,
     file: File,
     number: u32,
     header: Header,
@@ -62,7 +64,11 @@ pub(super) struct Survey {
 
 impl Journal {
     /// Opens the journal in a folder and enters its frames into the catalogue, which knows the snapshots already.
-    pub(super) fn open(folder: &Path, catalogue: &mut Catalogue) -> Result<(Journal, Survey), StoreError> {
+    pub(super) fn open(
+        folder: &Path,
+        seal: Arc<dyn Seal>,
+        catalogue: &mut Catalogue,
+    ) -> Result<(Journal, Survey), StoreError> {
         files::create_folder(folder)?;
         let mut survey = Survey::default();
         let found = headers(folder, &mut survey)?;
@@ -70,29 +76,36 @@ impl Journal {
         let mut newest = None;
         for (n, (number, header)) in found.iter().enumerate() {
             let following = found.get(n + 1).map(|(_, header)| header.first);
-            let end = read_file(folder, *number, *header, following, catalogue, &mut survey)?;
+            let end = read_file(folder, *number, *header, following, &*seal, catalogue, &mut survey)?;
             next = next.max(end.next);
             newest = Some((*number, *header, end.offset));
         }
         let journal = match newest {
-            Some((number, header, end)) => Journal::resume(folder, number, header, end, next)?,
-            None => Journal::create(folder, next_number(folder)?, next)?,
+            Some((number, header, end)) => Journal::resume(folder, seal, number, header, end, next)?,
+            None => Journal::create(folder, seal, next_number(folder)?, next)?,
         };
         Ok((journal, survey))
     }
 
     /// Goes on in the newest file, without what a crash left behind its end.
-    fn resume(folder: &Path, number: u32, header: Header, end: u64, next: Lsn) -> Result<Journal, StoreError> {
+    fn resume(
+        folder: &Path,
+        seal: Arc<dyn Seal>,
+        number: u32,
+        header: Header,
+        end: u64,
+        next: Lsn,
+    ) -> Result<Journal, StoreError> {
         let path = path_of(folder, number);
         let file = OpenOptions::new().write(true).open(&path).map_err(|e| failure(&path, &e))?;
         // What was written but not yet durable when a process was killed is in the page cache, and about to be believed.
         file.set_len(end).and_then(|()| file.sync_data()).map_err(|e| failure(&path, &e))?;
         // If a later file exists that cannot be read, what comes now must not look older than that.
         let spoiled = numbers(folder)?.last() != Some(&number);
-        Ok(Journal { folder: folder.to_owned(), file, number, header, end, length: end, next, spoiled })
+        Ok(Journal { folder: folder.to_owned(), seal, file, number, header, end, length: end, next, spoiled })
     }
 
-    fn create(folder: &Path, number: u32, first: Lsn) -> Result<Journal, StoreError> {
+    fn create(folder: &Path, seal: Arc<dyn Seal>, number: u32, first: Lsn) -> Result<Journal, StoreError> {
         // The standard library's hash keys are random: enough for a salt, without another source of randomness.
         let salt = RandomState::new().build_hasher().finish() as u32;
         let header = Header { salt, first };
@@ -100,7 +113,17 @@ impl Journal {
         files::write_whole(&path, &header.encode(), |_| Ok(()))?;
         let file = OpenOptions::new().write(true).open(&path).map_err(|e| failure(&path, &e))?;
         let end = HEADER as u64;
-        Ok(Journal { folder: folder.to_owned(), file, number, header, end, length: end, next: first, spoiled: false })
+        Ok(Journal {
+            folder: folder.to_owned(),
+            seal,
+            file,
+            number,
+            header,
+            end,
+            length: end,
+            next: first,
+            spoiled: false,
+        })
     }
 
     /// Appends batches and returns their places once they are durable.
@@ -140,7 +163,7 @@ impl Journal {
         let (mut bytes, mut places, mut lsn) = (Vec::new(), Vec::with_capacity(batches.len()), self.next);
         for batch in batches {
             let offset = self.end.saturating_add(bytes.len() as u64);
-            let len = frame::encode(batch, lsn, self.header.salt, &mut bytes)?;
+            let len = frame::encode(batch, lsn, self.header.salt, &*self.seal, &mut bytes)?;
             places.push(Place { lsn, offset, file: self.number, len });
             lsn = Lsn(lsn.0.saturating_add(1));
         }
@@ -181,7 +204,7 @@ impl Journal {
     }
 
     fn rotate(&mut self) -> Result<(), StoreError> {
-        let new = Journal::create(&self.folder, next_number(&self.folder)?, self.next)?;
+        let new = Journal::create(&self.folder, Arc::clone(&self.seal), next_number(&self.folder)?, self.next)?;
         self.cut();
         *self = new;
         Ok(())
@@ -203,6 +226,7 @@ pub(super) fn read(
     folder: &Path,
     stream: StreamId,
     places: impl IntoIterator<Item = Place>,
+    seal: &dyn Seal,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
     let (mut records, mut bytes) = (Vec::new(), Vec::new());
     let mut open: Option<(u32, Header, BufReader<File>, u64)> = None;
@@ -224,7 +248,8 @@ pub(super) fn read(
         file.seek_relative(distance).and_then(|()| file.read_exact(&mut bytes)).map_err(|e| failure(&path, &e))?;
         *at = place.offset.saturating_add(u64::from(place.len));
         let frame = Frame::decode(&bytes, header.salt).filter(|frame| frame.lsn == place.lsn);
-        let runs = frame.and_then(|frame| frame.runs()).ok_or_else(|| {
+        let batch = frame.and_then(|frame| frame.open(header.salt, seal));
+        let runs = batch.as_deref().and_then(frame::runs).ok_or_else(|| {
             StoreError::Damaged(format!("{} at byte {}: a record changed while in use", path.display(), place.offset))
         })?;
         let ours = runs.into_iter().filter(|run| run.stream == stream);
@@ -249,6 +274,7 @@ fn read_file(
     number: u32,
     header: Header,
     following: Option<Lsn>,
+    seal: &dyn Seal,
     catalogue: &mut Catalogue,
     survey: &mut Survey,
 ) -> Result<End, StoreError> {
@@ -264,7 +290,7 @@ fn read_file(
                 survey.damage.push(format!("{name}: bytes {from} to {to} cannot be read"));
                 survey.wounds.push(Wound::Bytes { file: path.clone(), salt: header.salt, from, to });
             }
-            Found::Frame(at, frame) => match frame.runs() {
+            Found::Frame(at, frame) => match frame.open(header.salt, seal).as_deref().and_then(frame::runs) {
                 Some(runs) => {
                     let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
                     let place = Place { lsn: frame.lsn, offset: at as u64, file: number, len };
@@ -333,7 +359,7 @@ fn next_number(folder: &Path) -> Result<u32, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Record;
+    use crate::store::{Record, Unsealed};
 
     fn batch(text: &str) -> Batch {
         vec![Record { stream: StreamId::Local, bytes: text.into() }]
@@ -341,16 +367,16 @@ mod tests {
 
     fn texts(folder: &Path) -> Vec<String> {
         let mut catalogue = Catalogue::default();
-        let (_journal, survey) = Journal::open(folder, &mut catalogue).unwrap();
+        let (_journal, survey) = Journal::open(folder, Arc::new(Unsealed), &mut catalogue).unwrap();
         assert!(survey.damage.is_empty(), "{survey:?}");
-        let records = read(folder, StreamId::Local, catalogue.of(StreamId::Local).tail).unwrap();
+        let records = read(folder, StreamId::Local, catalogue.of(StreamId::Local).tail, &Unsealed).unwrap();
         records.into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
     }
 
     #[test]
     fn after_a_failed_sync_the_batches_go_into_a_new_file_and_count_once() {
         let home = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::open(home.path(), &mut Catalogue::default()).unwrap();
+        let (mut journal, _) = Journal::open(home.path(), Arc::new(Unsealed), &mut Catalogue::default()).unwrap();
         journal.append(&[batch("before")]).unwrap();
         // What a failed sync leaves behind when even cutting it off fails: frames that may or may not be on disk.
         let (bytes, _) = journal.encode(&[batch("unsure"), batch("also unsure")]).unwrap();
@@ -367,14 +393,14 @@ mod tests {
     #[test]
     fn a_file_without_a_readable_header_is_reported_and_never_written_over() {
         let home = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::open(home.path(), &mut Catalogue::default()).unwrap();
+        let (mut journal, _) = Journal::open(home.path(), Arc::new(Unsealed), &mut Catalogue::default()).unwrap();
         journal.append(&[batch("lost")]).unwrap();
         drop(journal);
         let path = path_of(home.path(), 1);
         let mut bytes = fs::read(&path).unwrap();
         bytes[..HEADER].fill(0xee);
         fs::write(&path, &bytes).unwrap();
-        let (mut journal, survey) = Journal::open(home.path(), &mut Catalogue::default()).unwrap();
+        let (mut journal, survey) = Journal::open(home.path(), Arc::new(Unsealed), &mut Catalogue::default()).unwrap();
         assert_eq!(survey.damage.len(), 1);
         journal.append(&[batch("new")]).unwrap();
         assert_eq!(journal.active(), 2);

@@ -2,11 +2,12 @@
 //!
 //! sled spends about 300 bytes on each of its entries, whatever their size (measured: 490 bytes for a row of 164). So
 //! some dozens of rows share one, compressed. A leaf is stored under a **fence**: it holds the entries from its fence up
-//! to the fence of the next leaf. The first fence is the empty key.
+//! to the fence of the next leaf. The first fence is the empty key; any other is the shortest that does, because sled keeps
+//! it as it is, while the leaf is sealed: of a row it tells the time, hardly ever an id.
 //!
 //! ```text
 //! sled key    fence
-//! sled value  unpacked size u32 ‖ zstd( (key length u32, key, value length u32, value) … ), entries in order of key
+//! sled value  sealed: unpacked size u32 ‖ zstd( (key length u32, key, value length u32, value) … ), entries in order of key
 //! ```
 //!
 //! When a leaf is split, its right parts are written before it is cut. Between the two, and after a crash there, it still
@@ -82,18 +83,26 @@ pub(super) fn split<'a>(fence: &[u8], leaf: &'a Leaf) -> Vec<Part<'a>> {
     let (entries_each, bytes_each) = (leaf.len().div_ceil(count), weight.div_ceil(count));
     let mut parts = vec![(fence.to_vec(), Vec::new())];
     let mut bytes = 0;
+    let mut before: &[u8] = &[];
     for (key, value) in leaf {
         let full = |part: &Vec<_>| part.len() >= entries_each || (bytes >= bytes_each && !part.is_empty());
         if parts.last().is_some_and(|(_, part)| full(part)) {
-            parts.push((key.clone(), Vec::new()));
+            parts.push((between(before, key), Vec::new()));
             bytes = 0;
         }
         bytes += key.len() + value.len();
+        before = key;
         if let Some((_, part)) = parts.last_mut() {
             part.push((key, value));
         }
     }
     parts
+}
+
+/// Returns the shortest beginning of `key` that comes after `before`, which comes before `key`.
+fn between(before: &[u8], key: &[u8]) -> Vec<u8> {
+    let same = before.iter().zip(key).take_while(|(a, b)| a == b).count();
+    key.iter().take(same.saturating_add(1)).copied().collect()
 }
 
 /// Returns a leaf's entries that are in a range and below the next fence, in the order of reading.
@@ -132,7 +141,12 @@ mod tests {
             let parts = split(b"", &leaf);
             assert_eq!(parts.iter().flat_map(|(_, part)| part).count(), count);
             assert!(parts.iter().all(|(_, part)| part.len() <= MAX_ENTRIES));
-            assert!(parts.iter().skip(1).all(|(fence, part)| part.first().is_some_and(|(key, _)| *key == fence)));
+            for pair in parts.windows(2) {
+                let (left, right) = (pair[0].1.last().unwrap().0, pair[1].1.first().unwrap().0);
+                let fence = &pair[1].0;
+                assert!(left < fence && fence <= right && fence.len() <= right.len());
+                assert!(&fence[..fence.len() - 1] <= left.as_slice(), "{fence:?} could be shorter");
+            }
             assert_eq!(parts.len() == 1, count <= MAX_ENTRIES && count * size <= MAX_BYTES, "{count} × {size}");
         }
     }

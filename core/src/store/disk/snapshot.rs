@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! 0        8         12       20       28        32        64
-//! ├ magic ─┼ version ┼ covers ┼ length ┼ crc32 ──┼ BLAKE3 ─┼─ zstd(image) ─┤
+//! ├ magic ─┼ version ┼ covers ┼ length ┼ crc32 ──┼ BLAKE3 ─┼─ sealed(zstd(image)) ─┤
 //! ```
 //!
 //! Little endian. `covers` is the last position that the image includes, `length` that of the image. The CRC guards the
 //! bytes before it, so that an opening can read the head alone; the BLAKE3 covers the stream's id, these bytes and the
-//! compressed image. The file is named by the stream's id (postcard, in hexadecimal) and ends in `.snap`.
+//! sealed image. The file is named by the stream's id (postcard, in hexadecimal) and ends in `.snap`.
 //!
 //! A snapshot that cannot be read is set aside as `.damaged`: the journal may still hold a part, peers hold the rest.
 
@@ -19,7 +19,7 @@ use data_encoding::HEXLOWER;
 
 use super::files::{self, failure};
 use crate::id::StreamId;
-use crate::store::{Lsn, StoreError};
+use crate::store::{Lsn, Seal, StoreError};
 
 const MAGIC: &[u8; 8] = b"BAYOUSNP";
 const VERSION: u32 = 1;
@@ -62,24 +62,31 @@ pub(super) fn survey(folder: &Path) -> Result<Survey, StoreError> {
 }
 
 /// Writes the snapshot of a stream and compares what is then on disk, before it takes the place of an older one.
-pub(super) fn write(folder: &Path, stream: StreamId, covers: Lsn, image: &[u8]) -> Result<(), StoreError> {
+pub(super) fn write(
+    folder: &Path,
+    stream: StreamId,
+    covers: Lsn,
+    image: &[u8],
+    seal: &dyn Seal,
+) -> Result<(), StoreError> {
     if image.len() > MAX_IMAGE {
         return Err(StoreError::Io(format!("a snapshot of {} bytes is too large, at most {MAX_IMAGE}", image.len())));
     }
     let path = path_of(folder, stream);
     let packed = zstd::bulk::compress(image, LEVEL).map_err(|e| failure(&path, &e))?;
     let mut bytes = Head { covers, length: image.len() }.encode();
-    bytes.extend_from_slice(hash(stream, &bytes, &packed).as_bytes());
-    bytes.extend_from_slice(&packed);
-    files::write_whole(&path, &bytes, |draft| match decode(draft, stream)? {
+    let sealed = seal.seal(&[b"snapshot", name_of(stream).as_bytes(), &bytes], &packed);
+    bytes.extend_from_slice(hash(stream, &bytes, &sealed).as_bytes());
+    bytes.extend_from_slice(&sealed);
+    files::write_whole(&path, &bytes, |draft| match decode(draft, stream, seal)? {
         (found, read) if found == covers && read == image => Ok(()),
         _ => Err(StoreError::Damaged(format!("{}: it was not written as it should be", draft.display()))),
     })
 }
 
 /// Reads the snapshot of a stream, and up to where it reaches.
-pub(super) fn read(folder: &Path, stream: StreamId) -> Result<(Lsn, Vec<u8>), StoreError> {
-    decode(&path_of(folder, stream), stream)
+pub(super) fn read(folder: &Path, stream: StreamId, seal: &dyn Seal) -> Result<(Lsn, Vec<u8>), StoreError> {
+    decode(&path_of(folder, stream), stream, seal)
 }
 
 /// Takes a damaged snapshot out of the way, but does not throw it away.
@@ -122,21 +129,22 @@ impl Head {
     }
 }
 
-fn decode(path: &Path, stream: StreamId) -> Result<(Lsn, Vec<u8>), StoreError> {
+fn decode(path: &Path, stream: StreamId, seal: &dyn Seal) -> Result<(Lsn, Vec<u8>), StoreError> {
     let damaged = || StoreError::Damaged(format!("snapshot {} is not what was written", path.display()));
     let bytes = fs::read(path).map_err(|e| failure(path, &e))?;
     let head = Head::decode(&bytes, path)?;
-    let (front, packed) = bytes.split_at_checked(HEAD).ok_or_else(damaged)?;
+    let (front, sealed) = bytes.split_at_checked(HEAD).ok_or_else(damaged)?;
     let (front, told) = front.split_at_checked(32).ok_or_else(damaged)?;
-    if hash(stream, front, packed).as_bytes() != told {
+    if hash(stream, front, sealed).as_bytes() != told {
         return Err(damaged());
     }
-    let image = zstd::bulk::decompress(packed, head.length).map_err(|_| damaged())?;
+    let packed = seal.open(&[b"snapshot", name_of(stream).as_bytes(), front], sealed).ok_or_else(damaged)?;
+    let image = zstd::bulk::decompress(&packed, head.length).map_err(|_| damaged())?;
     if image.len() == head.length { Ok((head.covers, image)) } else { Err(damaged()) }
 }
 
-fn hash(stream: StreamId, head: &[u8], packed: &[u8]) -> blake3::Hash {
-    blake3::Hasher::new().update(name_of(stream).as_bytes()).update(head).update(packed).finalize()
+fn hash(stream: StreamId, head: &[u8], sealed: &[u8]) -> blake3::Hash {
+    blake3::Hasher::new().update(name_of(stream).as_bytes()).update(head).update(sealed).finalize()
 }
 
 fn name_of(stream: StreamId) -> String {
