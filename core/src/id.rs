@@ -92,6 +92,17 @@ byte_id!(
     32
 );
 
+byte_id!(
+    /// A sealed envelope: BLAKE3 over its bytes.
+    EnvelopeId,
+    32
+);
+byte_id!(
+    /// Where a conversation's envelopes lie on one day, for those who cannot read them.
+    Topic,
+    16
+);
+
 /// The text is not the hexadecimal form of the id that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected lower-case hexadecimal digits of the right length")]

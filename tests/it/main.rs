@@ -4,6 +4,7 @@ mod adversary;
 mod cli;
 mod convergence;
 mod crash;
+mod epochs;
 mod gate;
 mod gate_fuzz;
 mod harm;

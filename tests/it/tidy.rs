@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &["crypto", "id"]),
     ("authority", &["crypto", "id", "time"]),
     ("conversation", &["crypto", "id", "time"]),
-    ("envelope", &["conversation", "crypto", "id"]),
+    ("envelope", &["conversation", "crypto", "id", "time"]),
     ("sync", &["conversation", "crypto", "id", "time"]),
     // Who was told already travels with a push, as the envelope's type.
     ("gossip", &["envelope", "id"]),

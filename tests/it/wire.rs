@@ -6,9 +6,11 @@ use std::path::Path;
 
 use bayou_core::authority::{Control, ControlRecord};
 use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
-use bayou_core::crypto::{DeviceKey, Signature};
-use bayou_core::envelope::{Answer, Frame, Tips};
-use bayou_core::id::{ActorId, Address, PeerId};
+use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
+use bayou_core::envelope::{
+    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Recipient, Room, Sealed, Tips, day,
+};
+use bayou_core::id::{ActorId, Address, ConversationId, DeviceId, PeerId, RecordHash};
 use bayou_core::identity::Invite;
 use bayou_core::time::{Hlc, Timestamp};
 use bayou_tests::craft::{Author, segment_id};
@@ -113,4 +115,32 @@ fn every_kind_of_frame_is_written_as_documented() {
         check(name, &hex(&bytes));
         assert_eq!(Frame::decode(&bytes), Ok(frame));
     }
+}
+
+#[test]
+fn an_epoch_and_an_envelope_are_written_as_documented() {
+    let (conversation, id, secret) = (ConversationId([0xb0; 32]), RecordHash([0xe0; 32]), Secret::new([5; 32]));
+    let (alice, commitment) = (alice().device(), Commitment::to(&secret));
+    check("commitment", &hex(&commitment.0));
+    check("topic", &hex(&Epoch::new(secret.clone(), conversation, id).write_key(day(Timestamp(AT))).topic().0));
+
+    let key = BoxKey::from_seed(&Secret::new([2; 32]));
+    let bob = Recipient { device: DeviceId([2; 32]), prekey: 3, address: key.address() };
+    let sealed = EpochBox::seal(&secret, conversation, id, &bob, &mut Entropy::from_seed([7; 32])).unwrap();
+    check("epoch box", &hex(&sealed.encode()));
+    assert_eq!(EpochBox::decode(&sealed.encode()).unwrap().open(conversation, &key, commitment), Ok(secret.clone()));
+
+    let mut epochs = Epochs::new(conversation, alice);
+    let recipients = Default::default();
+    epochs
+        .announce(Announced { id, generation: 1, commitment, maker: alice, recipients, valid: true }, Timestamp(AT))
+        .unwrap();
+    epochs.adopt(id, secret, Timestamp(AT)).unwrap();
+    let members = [(alice, Recipient { device: alice, ..bob })].into();
+    let room = Room { members, ..Room::default() };
+    let (_, sealed) = epochs.seal(&room, b"hello", Timestamp(AT), &mut Entropy::from_seed([7; 32])).unwrap();
+    check("envelope", &hex(sealed.bytes()));
+    check("envelope id", &sealed.id().to_string());
+    let opened = epochs.open(&Sealed::parse(sealed.bytes().to_vec()).unwrap()).unwrap();
+    assert_eq!((opened.0, opened.1.content()), (id, b"hello".as_slice()));
 }
