@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bayou_core::authority::{
     Authority, ChainOf, Cut, History, Mark, MessageName, Record, Role, Ruling, Said, Setting, Standing, Standpoint,
-    UserRecord, UserSaid, Verdict, Via,
+    UserRecord, UserSaid, Verdict, Via, Void,
 };
 use bayou_core::crypto::DeviceKey;
 use bayou_core::id::{ActorId, ChangeHash, ConversationId, RecordHash, UserId};
@@ -308,7 +308,10 @@ impl<'a> Set<'a> {
     /// Holds a ruling against what must always be so, by means of its own.
     fn check(&self, set: &mut Authority) -> Tally {
         let ruling = set.ruling().clone();
-        let mut tally = Tally { members: ruling.members().len(), void: ruling.void().len(), removed: 0 };
+        let mut tally = Tally { members: ruling.members().len(), ..Tally::default() };
+        for void in ruling.void().values() {
+            *tally.void.entry(*void).or_default() += 1;
+        }
         let owners = ruling.grants().values().filter(|g| g.role == Role::Owner && g.standing == Standing::Live);
         assert_eq!(owners.count(), 1, "one owner");
         assert!(ruling.owner().is_some(), "the owner is never lost");
@@ -379,9 +382,26 @@ fn mark(seq: u32) -> Mark {
 #[derive(Debug, Default)]
 struct Tally {
     members: usize,
-    void: usize,
     removed: usize,
+    void: BTreeMap<Void, usize>,
 }
+
+/// What the dice must reach, or the test would be blind.
+const REASONS: [Void; 13] = [
+    Void::NoGrant,
+    Void::BeyondRole,
+    Void::NotJunior,
+    Void::NotTheirs,
+    Void::GrantVoid,
+    Void::Removed,
+    Void::HandedOver,
+    Void::OwnerStays,
+    Void::DeviceUnknown,
+    Void::DeviceRetired,
+    Void::BadInvite,
+    Void::InviteRevoked,
+    Void::InviteUsedUp,
+];
 
 /// Everything that a set says of itself.
 fn answers(set: &mut Authority) -> Vec<u8> {
@@ -414,9 +434,12 @@ fn hostile_records_in_any_order_give_the_same_ruling() {
         });
         let Ok(tally) = result else { panic!("seed {seed}: repeat it with BAYOU_SEED={seed}") };
         total.members += tally.members;
-        total.void += tally.void;
+        tally.void.into_iter().for_each(|(void, n)| *total.void.entry(void).or_default() += n);
         total.removed += tally.removed;
     }
     println!("{total:?}");
-    assert!(alone || (total.members > 0 && total.void > 0 && total.removed > 0), "the dice are blind: {total:?}");
+    for reason in REASONS {
+        assert!(alone || total.void.contains_key(&reason), "never reached: {reason:?}");
+    }
+    assert!(alone || total.removed > 0, "nobody was removed");
 }
