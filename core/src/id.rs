@@ -61,6 +61,11 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A user: the Ed25519 public key of their root, which certifies their devices.
+    UserId,
+    32
+);
+byte_id!(
     /// A device's chain in one segment: what Automerge calls an actor.
     ActorId,
     16
@@ -84,6 +89,11 @@ byte_id!(
 byte_id!(
     /// A control record: BLAKE3 over its signed bytes.
     RecordHash,
+    32
+);
+byte_id!(
+    /// A cut: BLAKE3 over its bytes.
+    CutHash,
     32
 );
 byte_id!(

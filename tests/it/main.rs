@@ -1,6 +1,7 @@
 //! All stories, all attacks and all house rules, in one binary.
 
 mod adversary;
+mod authority;
 mod cli;
 mod convergence;
 mod crash;

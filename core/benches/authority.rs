@@ -1,0 +1,118 @@
+//! What it costs to judge who may do what: one record more in a conversation of 1,000 members and 5,000 records.
+//!
+//! One JSON line a figure. `cargo bench -p bayou-core --bench authority`
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use std::time::Instant;
+
+use bayou_core::authority::{Authority, Cut, Record, Role, Said, Setting, Standpoint, UserRecord, UserSaid};
+use bayou_core::crypto::DeviceKey;
+use bayou_core::id::{RecordHash, UserId};
+use bayou_core::time::Timestamp;
+
+const MEMBERS: usize = 1000;
+const RECORDS: usize = 5000;
+const ADMINS: usize = 20;
+
+struct User {
+    device: DeviceKey,
+    id: UserId,
+}
+
+struct Room {
+    set: Authority,
+    users: Vec<User>,
+    grants: Vec<RecordHash>,
+}
+
+impl Room {
+    fn says(&mut self, who: usize, said: Said) -> Record {
+        let (conversation, parents) = (self.set.conversation(), self.set.heads());
+        let (user, auth) = (self.users[who].id, Some(self.grants[who]));
+        let from = Standpoint { conversation: Some(conversation), user, auth, parents, at: Timestamp(0) };
+        Record::sign(said, from, &self.users[who].device)
+    }
+
+    fn add(&mut self, who: usize, said: Said) -> RecordHash {
+        let record = self.says(who, said);
+        let hash = record.hash();
+        self.set.insert(record);
+        hash
+    }
+}
+
+fn user(set: Option<&mut Authority>, number: usize) -> User {
+    let mut seed = [1; 32];
+    seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    let root = DeviceKey::from_seed(&seed);
+    seed[31] = 2;
+    let device = DeviceKey::from_seed(&seed);
+    if let Some(set) = set {
+        let said = UserSaid::DeviceCert { device: device.device(), may_enrol: true, prekey: None };
+        set.insert_user(UserRecord::by_root(said, Vec::new(), Timestamp(0), &root));
+    }
+    User { device, id: UserId(root.device().0) }
+}
+
+/// Twenty admins let in everyone else; then people renew keys and change settings.
+fn room() -> Room {
+    let owner = user(None, 0);
+    let from = Standpoint { conversation: None, user: owner.id, auth: None, parents: Vec::new(), at: Timestamp(0) };
+    let genesis = Record::sign(Said::Genesis { title: String::new(), salt: [0; 16] }, from, &owner.device);
+    let mut set = Authority::new(genesis.conversation());
+    let (hash, users) = (genesis.hash(), vec![user(Some(&mut set), 0)]);
+    set.insert(genesis);
+    let mut room = Room { set, users, grants: vec![hash] };
+    for number in 1..MEMBERS {
+        let next = user(Some(&mut room.set), number);
+        let (by, role) = if number <= ADMINS { (0, Role::Admin) } else { (1 + number % ADMINS, Role::Member) };
+        let grant = room.add(by, Said::Grant { to: next.id, role, via: None });
+        room.users.push(next);
+        room.grants.push(grant);
+    }
+    for turn in MEMBERS..RECORDS {
+        let title = Said::Set(Setting::Title(turn.to_string()));
+        match turn % 4 {
+            0 => room.add(1 + turn % ADMINS, title),
+            _ => room.add(1 + turn % (MEMBERS - 1), Said::Epoch { commitment: [0; 32] }),
+        };
+    }
+    room
+}
+
+/// Returns the median, in ms, of adding a record and asking what follows.
+fn one_more(room: &Room, said: impl Fn(usize) -> (usize, Said)) -> f64 {
+    let mut room = Room { set: room.set.clone(), users: Vec::new(), grants: room.grants.clone() };
+    room.users = (0..MEMBERS).map(|number| user(None, number)).collect();
+    let mut times: Vec<f64> = (0..21)
+        .map(|turn| {
+            let (who, said) = said(turn);
+            let record = room.says(who, said);
+            let begin = Instant::now();
+            room.set.insert(record);
+            std::hint::black_box(room.set.ruling().members().len());
+            begin.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn main() {
+    let begin = Instant::now();
+    let room = room();
+    tell("build, asking after each", begin.elapsed().as_secs_f64() * 1e3 / RECORDS as f64, "ms/record");
+    let cut = Cut::default().hash();
+    tell("one epoch more", one_more(&room, |_| (500, Said::Epoch { commitment: [1; 32] })), "ms");
+    tell("one title more", one_more(&room, |_| (0, Said::Set(Setting::Title("t".into())))), "ms");
+    let grants = room.grants.clone();
+    let leaver = |turn: usize| (0, Said::Remove { grant: grants[900 + turn], cut, rekey: Some([2; 32]) });
+    tell("one removal more", one_more(&room, leaver), "ms");
+    let newcomer = |turn: usize| (1, Said::Grant { to: UserId([turn as u8; 32]), role: Role::Member, via: None });
+    tell("one grant more", one_more(&room, newcomer), "ms");
+}
+
+fn tell(name: &str, value: f64, unit: &str) {
+    println!(r#"{{"name":"authority/{name}","value":{value:.3},"unit":"{unit}"}}"#);
+}

@@ -1,0 +1,337 @@
+//! The records of a conversation in their graph: who has seen whom, and which grants are senior to which.
+//!
+//! A record takes its place once all that it names have theirs; until then it waits. So every record comes after all
+//! that it has seen, and what comes later was not seen by it. That makes "has this removal seen that record?" cheap:
+//! when a removal takes its place, one walk back through the graph notes which of the records that it could void it
+//! has seen. Nothing of it changes later.
+//!
+//! **Rank** orders grants from the most senior down: role, then steps from the genesis, then generation, then hash. It
+//! follows from a grant's own past alone, so no later record can move it, and whoever grants always ranks above whom
+//! they grant to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::ruling::Void;
+use super::said::{Role, Said};
+use super::signed::Record;
+use crate::id::{DeviceId, RecordHash, UserId};
+
+/// The most records that wait for what they have seen. A local bound: what is dropped can be asked for again.
+pub const MAX_EARLY: usize = 4096;
+
+/// How senior a grant is; smaller is more senior.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Rank {
+    below_owner: u8,
+    depth: u32,
+    generation: u32,
+    hash: RecordHash,
+}
+
+/// A growing row of bits.
+#[derive(Debug, Clone, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn set(&mut self, at: usize) {
+        if self.0.len() <= at / 64 {
+            self.0.resize(at / 64 + 1, 0);
+        }
+        self.0.get_mut(at / 64).into_iter().for_each(|word| *word |= 1 << (at % 64));
+    }
+
+    fn get(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+}
+
+/// The rows of records in which places are counted: what a removal, a withdrawal or a device's cut could void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Row {
+    /// Said under a grant.
+    Under(usize),
+    /// Signed by a device.
+    By(DeviceId),
+    /// Granted through an invite.
+    Through(usize),
+    /// Granted through an invite that was made under a grant.
+    Offered(usize),
+    /// All removals.
+    Removals,
+}
+
+/// A record in its place.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) record: Record,
+    /// The longest way to the genesis.
+    pub(super) generation: u32,
+    /// The grant under which it is said.
+    pub(super) auth: Option<usize>,
+    /// The record that it is about.
+    pub(super) about: Option<usize>,
+    /// Of a grant: how senior it is.
+    pub(super) rank: Option<Rank>,
+    /// Why it can never count.
+    pub(super) flaw: Option<Void>,
+    /// Its number in each row that it stands in.
+    numbers: Vec<(Row, usize)>,
+    /// What it has seen of the row that it could void, and of the removals.
+    seen: Vec<(Row, Bits)>,
+    sees: Vec<usize>,
+    followed: bool,
+}
+
+impl Node {
+    /// Returns whom a grant is given to, and as what.
+    pub(super) fn given(&self) -> Option<(UserId, Role)> {
+        match self.record.said() {
+            Said::Genesis { .. } => Some((self.record.user(), Role::Owner)),
+            Said::HandOver { to } => Some((*to, Role::Owner)),
+            Said::Grant { to, role, .. } => Some((*to, *role)),
+            _ => None,
+        }
+    }
+
+    fn is_removal(&self) -> bool {
+        matches!(self.record.said(), Said::Remove { .. } | Said::Leave { .. })
+    }
+}
+
+/// The records of a conversation, each in its place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+    index: BTreeMap<RecordHash, usize>,
+    rows: BTreeMap<Row, Vec<usize>>,
+    ranked: BTreeMap<Rank, usize>,
+    by_user: BTreeMap<UserId, u32>,
+    early: BTreeMap<RecordHash, Record>,
+    /// For each record that is missing, those that wait for it.
+    waiting: BTreeMap<RecordHash, BTreeSet<RecordHash>>,
+}
+
+impl Graph {
+    /// Adds a record and those that waited for it. Returns how many took their place.
+    pub(super) fn insert(&mut self, record: Record) -> usize {
+        let (mut next, mut placed) = (vec![record], 0);
+        while let Some(record) = next.pop() {
+            let missing = record.sees().find(|hash| !self.index.contains_key(hash));
+            if let Some(missing) = missing {
+                if self.early.len() < MAX_EARLY {
+                    self.waiting.entry(missing).or_default().insert(record.hash());
+                    self.early.insert(record.hash(), record);
+                }
+                continue;
+            }
+            let hash = record.hash();
+            self.place(record);
+            placed += 1;
+            let woken = self.waiting.remove(&hash).unwrap_or_default();
+            next.extend(woken.iter().filter_map(|hash| self.early.remove(hash)));
+        }
+        placed
+    }
+
+    /// Tells whether the record is here, in its place or waiting for it.
+    pub(super) fn contains(&self, hash: &RecordHash) -> bool {
+        self.index.contains_key(hash) || self.early.contains_key(hash)
+    }
+
+    fn place(&mut self, record: Record) {
+        let mut sees: Vec<usize> = record.sees().filter_map(|hash| self.index.get(&hash).copied()).collect();
+        sees.sort_unstable();
+        sees.dedup();
+        let generation = sees.iter().filter_map(|at| self.node(*at)).map(|node| node.generation + 1).max().unwrap_or(0);
+        let auth = record.auth().and_then(|hash| self.find(&hash));
+        let about = record.said().names().and_then(|hash| self.find(&hash));
+        let (at, hash, user) = (self.nodes.len(), record.hash(), record.user());
+        let mut node = Node {
+            record,
+            generation,
+            auth,
+            about,
+            rank: None,
+            flaw: None,
+            numbers: Vec::new(),
+            seen: Vec::new(),
+            sees,
+            followed: false,
+        };
+        match self.rank(&node) {
+            Ok(rank) => node.rank = rank,
+            Err(flaw) => node.flaw = Some(flaw),
+        }
+        node.seen = self.look_back(&node);
+        for row in self.rows_of(&node) {
+            let row_nodes = self.rows.entry(row).or_default();
+            node.numbers.push((row, row_nodes.len()));
+            row_nodes.push(at);
+        }
+        for seen in &node.sees {
+            self.nodes.get_mut(*seen).into_iter().for_each(|node| node.followed = true);
+        }
+        if let Some(rank) = node.rank {
+            self.ranked.insert(rank, at);
+        }
+        *self.by_user.entry(user).or_default() += 1;
+        self.index.insert(hash, at);
+        self.nodes.push(node);
+    }
+
+    /// Returns the rank of a grant, `None` for other kinds.
+    fn rank(&self, node: &Node) -> Result<Option<Rank>, Void> {
+        let rank = |role: Role, depth| {
+            let below_owner = Role::Owner as u8 - role as u8;
+            Some(Rank { below_owner, depth, generation: node.generation, hash: node.record.hash() })
+        };
+        let said = node.record.said();
+        if matches!(said, Said::Genesis { .. }) {
+            return Ok(rank(Role::Owner, 0));
+        }
+        let (from, own) = node.auth.and_then(|at| self.grant(at)).ok_or(Void::NoGrant)?;
+        let may = |may: bool| if may { Ok(()) } else { Err(Void::BeyondRole) };
+        match said {
+            Said::Grant { to, role, via: Some(via) } => {
+                let invite = node.about.and_then(|at| self.node(at)).ok_or(Void::BadInvite)?;
+                let Said::Invite { key, role: offered, auto, .. } = invite.record.said() else {
+                    return Err(Void::BadInvite);
+                };
+                let inviter = invite.auth.and_then(|at| self.grant(at)).ok_or(Void::BadInvite)?.0;
+                let admits = own >= *role && own >= Role::Member && (*auto || (own >= Role::Admin && own > *role));
+                let fits = invite.flaw.is_none() && role == offered;
+                if !fits || !via.proves(key, node.record.conversation(), *to) {
+                    return Err(Void::BadInvite);
+                }
+                may(admits).map(|()| rank(*role, from.depth.max(inviter.depth) + 1))
+            }
+            Said::Grant { role, .. } => may(own >= Role::Admin && own > *role).map(|()| rank(*role, from.depth + 1)),
+            Said::HandOver { .. } => may(own == Role::Owner).map(|()| rank(Role::Owner, from.depth + 1)),
+            Said::Invite { role, .. } => may(own >= Role::Admin && own > *role).map(|()| None),
+            Said::Remove { .. }
+            | Said::InviteRevoke { .. }
+            | Said::Hide { .. }
+            | Said::Set(_)
+            | Said::CutExtend { .. } => may(own >= Role::Admin).map(|()| None),
+            Said::Epoch { .. } => may(own >= Role::Member).map(|()| None),
+            Said::Genesis { .. } | Said::Leave { .. } | Said::DeviceCut { .. } | Said::Unknown => Ok(None),
+        }
+    }
+
+    /// Walks back from a record that is about to take its place and notes what it has seen of the rows that matter.
+    fn look_back(&self, node: &Node) -> Vec<(Row, Bits)> {
+        let of = |grant: Option<usize>| grant.into_iter().flat_map(|at| [Row::Under(at), Row::Offered(at)]).collect();
+        let mut rows: Vec<Row> = match node.record.said() {
+            Said::Remove { .. } => of(node.about),
+            Said::Leave { .. } | Said::HandOver { .. } => of(node.auth),
+            Said::InviteRevoke { .. } => node.about.map(Row::Through).into_iter().collect(),
+            Said::DeviceCut { device, .. } => vec![Row::By(*device)],
+            _ => Vec::new(),
+        };
+        if matches!(node.record.said(), Said::Epoch { .. } | Said::Remove { rekey: Some(_), .. }) {
+            rows.push(Row::Removals);
+        }
+        let mut seen: Vec<(Row, Bits)> = rows.into_iter().map(|row| (row, Bits::default())).collect();
+        if seen.is_empty() {
+            return seen;
+        }
+        let (mut visited, mut next) = (Bits(vec![0; self.nodes.len() / 64 + 1]), node.sees.clone());
+        while let Some(at) = next.pop() {
+            let Some(past) = self.node(at).filter(|_| !visited.get(at)) else { continue };
+            visited.set(at);
+            next.extend(past.sees.iter().filter(|at| !visited.get(**at)));
+            for (row, bits) in &mut seen {
+                past.number(*row).into_iter().for_each(|number| bits.set(number));
+            }
+        }
+        seen
+    }
+
+    /// Returns the rows that a record stands in.
+    fn rows_of(&self, node: &Node) -> Vec<Row> {
+        let mut rows = vec![Row::By(node.record.device())];
+        rows.extend(node.auth.map(Row::Under));
+        if let (Said::Grant { via: Some(_), .. }, Some(invite)) = (node.record.said(), node.about) {
+            rows.push(Row::Through(invite));
+            rows.extend(self.node(invite).and_then(|invite| invite.auth).map(Row::Offered));
+        }
+        if node.is_removal() {
+            rows.push(Row::Removals);
+        }
+        rows
+    }
+
+    /// Tells whether a record that could void others has seen one of them.
+    pub(super) fn has_seen(&self, by: usize, record: usize) -> bool {
+        let (Some(by), Some(record)) = (self.node(by), self.node(record)) else { return false };
+        let seen = |(row, bits): &(Row, Bits)| {
+            *row != Row::Removals && record.number(*row).is_some_and(|number| bits.get(number))
+        };
+        by.seen.iter().any(seen)
+    }
+
+    /// Tells whether a new group key was made by someone who had seen the removal, or with it.
+    pub(super) fn renewed_after(&self, epoch: usize, removal: usize) -> bool {
+        let (Some(by), Some(node)) = (self.node(epoch), self.node(removal)) else { return false };
+        let seen = |(row, bits): &(Row, Bits)| {
+            *row == Row::Removals && node.number(Row::Removals).is_some_and(|number| bits.get(number))
+        };
+        epoch == removal || by.seen.iter().any(seen)
+    }
+
+    pub(super) fn node(&self, at: usize) -> Option<&Node> {
+        self.nodes.get(at)
+    }
+
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub(super) fn find(&self, hash: &RecordHash) -> Option<usize> {
+        self.index.get(hash).copied()
+    }
+
+    /// Returns a grant's rank and the role that it gives.
+    pub(super) fn grant(&self, at: usize) -> Option<(Rank, Role)> {
+        let node = self.node(at)?;
+        Some((node.rank?, node.given()?.1))
+    }
+
+    /// Returns all grants, the most senior first.
+    pub(super) fn grants(&self) -> impl Iterator<Item = (Rank, usize)> + '_ {
+        self.ranked.iter().map(|(rank, at)| (*rank, *at))
+    }
+
+    /// Returns what is said under a grant.
+    pub(super) fn under(&self, grant: usize) -> &[usize] {
+        self.rows.get(&Row::Under(grant)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns how many records each user signed.
+    pub(super) fn by_user(&self) -> &BTreeMap<UserId, u32> {
+        &self.by_user
+    }
+
+    /// Returns the records in their place, in order of hash.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (&RecordHash, &Record)> + '_ {
+        self.index.iter().filter_map(|(hash, at)| Some((hash, &self.node(*at)?.record)))
+    }
+
+    /// Returns the records that nobody has seen yet.
+    pub(super) fn ends(&self) -> impl Iterator<Item = usize> + '_ {
+        self.nodes.iter().enumerate().filter(|(_, node)| !node.followed).map(|(at, _)| at)
+    }
+
+    /// Returns the records that others have seen and that are not here.
+    pub(super) fn missing(&self) -> impl Iterator<Item = RecordHash> + '_ {
+        self.waiting.keys().filter(|hash| !self.contains(hash)).copied()
+    }
+}
+
+impl Node {
+    fn number(&self, row: Row) -> Option<usize> {
+        self.numbers.iter().find(|(of, _)| *of == row).map(|(_, number)| *number)
+    }
+}

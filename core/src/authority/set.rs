@@ -1,0 +1,195 @@
+//! Everything that is held of a conversation's authority, and the questions that others ask of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cut::{Cut, Mark};
+use super::devices::Devices;
+use super::graph::Graph;
+use super::pass::Pass;
+use super::ruling::{Ruling, Void};
+use super::signed::{MAX_PARENTS, Record};
+use super::user::UserRecord;
+use super::user_log::UserLog;
+use super::verdict::{self, ChainOf, Reach, Verdict};
+use crate::crypto;
+use crate::id::{ConversationId, CutHash, RecordHash, UserId};
+
+/// The most users whose logs are held. A local bound: what is dropped can be asked for again.
+pub const MAX_USERS: usize = 8192;
+
+/// The most cuts that are held beside those that a record names. A local bound.
+const MAX_LOOSE_CUTS: usize = 64;
+
+/// Something that is named and not held: ask others for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Missing {
+    /// A control record.
+    Record(RecordHash),
+    /// A record of a user's log.
+    UserRecord(UserId, RecordHash),
+    /// The log of a user of whom no device that signed a record is certified.
+    UserLog(UserId),
+    /// A cut.
+    Cut(CutHash),
+}
+
+/// All that is held: control records, the logs of users, and cuts. It only grows, and what follows from it does not
+/// depend on the order in which it grew.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    conversation: ConversationId,
+    graph: Graph,
+    logs: BTreeMap<UserId, UserLog>,
+    users: BTreeMap<UserId, Devices>,
+    cuts: BTreeMap<CutHash, Cut>,
+    /// Cuts that records in their place name.
+    named: BTreeSet<CutHash>,
+    ruling: Ruling,
+    /// Whether something was added since the ruling was made.
+    stale: bool,
+}
+
+impl Authority {
+    /// Begins with nothing.
+    pub fn new(conversation: ConversationId) -> Self {
+        Authority {
+            conversation,
+            graph: Graph::default(),
+            logs: BTreeMap::new(),
+            users: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            named: BTreeSet::new(),
+            ruling: Ruling::default(),
+            stale: false,
+        }
+    }
+
+    /// Returns the conversation.
+    pub fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+
+    /// Adds a control record; returns whether it was new. One whose parents are not here yet waits for them.
+    pub fn insert(&mut self, record: Record) -> bool {
+        if record.conversation() != self.conversation || self.graph.contains(&record.hash()) {
+            return false;
+        }
+        let hash = record.hash();
+        let placed = self.graph.insert(record);
+        self.stale |= placed > 0;
+        for node in self.graph.nodes().iter().rev().take(placed) {
+            self.named.extend(node.record.said().cut());
+        }
+        self.graph.contains(&hash)
+    }
+
+    /// Adds a record of a user's log; returns whether it was new.
+    pub fn insert_user(&mut self, record: UserRecord) -> bool {
+        let user = record.user();
+        if !self.logs.contains_key(&user) && self.logs.len() >= MAX_USERS {
+            return false;
+        }
+        let log = self.logs.entry(user).or_default();
+        let new = log.insert(record);
+        if new {
+            let devices = log.devices();
+            let changed = self.users.get(&user) != Some(&devices);
+            self.stale |= changed;
+            self.users.insert(user, devices);
+        }
+        new
+    }
+
+    /// Adds the bytes behind the name of a cut; returns whether they were new.
+    pub fn insert_cut(&mut self, cut: Cut) -> bool {
+        let hash = cut.hash();
+        let loose = self.cuts.len().saturating_sub(self.named.len());
+        if self.cuts.contains_key(&hash) || (!self.named.contains(&hash) && loose >= MAX_LOOSE_CUTS) {
+            return false;
+        }
+        self.cuts.insert(hash, cut);
+        true
+    }
+
+    /// Returns what follows from all that is held. Costs a pass over all grants after something was added.
+    pub fn ruling(&mut self) -> &Ruling {
+        if self.stale {
+            self.ruling = Ruling::sum(&self.graph, &self.users, &Pass::run(&self.graph, &self.users));
+            self.stale = false;
+        }
+        &self.ruling
+    }
+
+    /// Judges a change of a chain.
+    pub fn judge(&mut self, chain: &ChainOf, change: Mark) -> Verdict {
+        self.ruling();
+        verdict::judge(&self.ruling, &self.cuts, chain, change)
+    }
+
+    /// Returns how far a chain counts: where a rebuild ends, and which branch of a fork is kept.
+    pub fn reach(&mut self, chain: &ChainOf) -> Reach {
+        self.ruling();
+        verdict::reach(&self.ruling, &self.cuts, chain)
+    }
+
+    /// Returns what a new record names as its parents: the records that nobody has followed up, those that count and
+    /// the newest first, at most [`MAX_PARENTS`].
+    pub fn heads(&mut self) -> Vec<RecordHash> {
+        self.ruling();
+        let ends = self.graph.ends().filter_map(|at| self.graph.node(at));
+        let mut heads: Vec<_> = ends
+            .map(|node| {
+                let hash = node.record.hash();
+                (self.ruling.void.contains_key(&hash), std::cmp::Reverse(node.generation), hash)
+            })
+            .collect();
+        heads.sort_unstable();
+        heads.into_iter().take(MAX_PARENTS).map(|(.., hash)| hash).collect()
+    }
+
+    /// Returns what a new record of a user's log names as its parents.
+    pub fn user_heads(&self, user: &UserId) -> Vec<RecordHash> {
+        self.logs.get(user).map(UserLog::heads).unwrap_or_default()
+    }
+
+    /// Returns what is named and not held, in order.
+    pub fn missing(&mut self) -> BTreeSet<Missing> {
+        self.ruling();
+        let records = self.graph.missing().map(Missing::Record);
+        let logs = self.logs.iter().flat_map(|(user, log)| log.missing().map(|hash| Missing::UserRecord(*user, hash)));
+        let unknown = self.ruling.void.iter().filter(|(_, void)| **void == Void::DeviceUnknown);
+        let authors = unknown.filter_map(|(hash, _)| self.graph.node(self.graph.find(hash)?));
+        let users = authors.map(|node| Missing::UserLog(node.record.user()));
+        let cuts = self.ruling.cuts().filter(|hash| !self.cuts.contains_key(hash)).map(Missing::Cut);
+        records.chain(logs).chain(users).chain(cuts).collect()
+    }
+
+    /// Returns a digest of the set: equal exactly if two peers hold the same records, logs and cuts in their place.
+    pub fn digest(&self) -> [u8; 32] {
+        let logs = self.logs.values().flat_map(|log| log.records().into_keys());
+        let hashes: Vec<RecordHash> = self.graph.placed().map(|(hash, _)| *hash).chain(logs).collect();
+        let cuts = self.cuts.keys().filter(|hash| self.named.contains(hash)).map(CutHash::as_bytes);
+        let parts: Vec<&[u8]> = hashes.iter().map(RecordHash::as_bytes).chain(cuts).collect();
+        crypto::hash("bayou/1/authority set", &parts)
+    }
+
+    /// Returns all control records that are in their place, in order of hash.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.graph.placed().map(|(_, record)| record)
+    }
+
+    /// Returns a control record that is in its place.
+    pub fn record(&self, hash: &RecordHash) -> Option<&Record> {
+        Some(&self.graph.node(self.graph.find(hash)?)?.record)
+    }
+
+    /// Returns the records of a user's log, in order of hash.
+    pub fn user_records(&self, user: &UserId) -> impl Iterator<Item = &UserRecord> {
+        self.logs.get(user).into_iter().flat_map(|log| log.records().into_values())
+    }
+
+    /// Returns the cuts that are held, in order of hash.
+    pub fn cuts(&self) -> impl Iterator<Item = &Cut> {
+        self.cuts.values()
+    }
+}

@@ -1,0 +1,127 @@
+//! From what the pass found out to the ruling that others read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::devices::Devices;
+use super::graph::{Graph, Node};
+use super::pass::{Pass, resolve};
+use super::ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing};
+use super::said::{Role, Said, Setting};
+use crate::id::UserId;
+
+impl Ruling {
+    /// Sums up.
+    pub(super) fn sum(graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Self {
+        let mut ruling = Ruling { users: users.clone(), ..Ruling::default() };
+        for (node, judged) in graph.nodes().iter().zip(&pass.judged) {
+            ruling.void.extend(judged.err().map(|void| (node.record.hash(), void)));
+        }
+        ruling.sum_grants(graph, users, pass);
+        ruling.sum_members(graph);
+        ruling.sum_said(graph, pass);
+        for (device, cuts) in &pass.device_cuts {
+            let cuts: BTreeSet<_> = cuts.iter().map(|(_, by)| by.clone()).collect();
+            if !cuts.is_empty() {
+                ruling.device_cuts.insert(*device, cuts);
+            }
+        }
+        ruling
+    }
+
+    fn sum_grants(&mut self, graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) {
+        for (rank, at) in graph.grants() {
+            let Some((node, (given_to, role))) = graph.node(at).and_then(|node| Some((node, node.given()?))) else {
+                continue;
+            };
+            let removals: Vec<&Node> =
+                pass.ended.get(&at).into_iter().flatten().filter_map(|by| graph.node(*by)).collect();
+            let mut cuts = BTreeSet::new();
+            let standing = match pass.judged.get(at).copied() {
+                Some(Err(void)) => Standing::Void(void),
+                _ if removals.is_empty() => Standing::Live,
+                _ => {
+                    cuts.extend(removals.iter().filter_map(|node| node.record.said().cut()));
+                    cuts.extend(pass.extended.get(&at).into_iter().flatten());
+                    Standing::Removed(removals.iter().map(|node| node.record.hash()).collect())
+                }
+            };
+            let role = if pass.handed.contains_key(&at) { Role::Member } else { role };
+            let grant = Grant { user: resolve(users, given_to), given_to, role, standing, cuts, rank };
+            self.grants.insert(node.record.hash(), grant);
+        }
+    }
+
+    fn sum_members(&mut self, graph: &Graph) {
+        for (_, at) in graph.grants() {
+            let Some(hash) = graph.node(at).map(|node| node.record.hash()) else { continue };
+            let Some(grant) = self.grants.get(&hash).filter(|grant| grant.standing == Standing::Live) else { continue };
+            let fresh = Participant { role: grant.role, grant: hash, grants: BTreeSet::new() };
+            let member = self.members.entry(grant.user).or_insert(fresh);
+            member.grants.insert(hash);
+            if grant.role > member.role {
+                (member.role, member.grant) = (grant.role, hash);
+            }
+        }
+    }
+
+    /// Of settings and hidden messages the newest counts: the farthest from the genesis, then the largest hash.
+    fn sum_said(&mut self, graph: &Graph, pass: &Pass<'_>) {
+        let counts = graph.nodes().iter().enumerate().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(())));
+        let mut said: Vec<(usize, &Node)> = counts.collect();
+        said.sort_by_key(|(_, node)| (node.generation, node.record.hash()));
+        let removals: Vec<usize> = self.effective_removals(graph);
+        for (at, node) in said {
+            let hash = node.record.hash();
+            let mut renews = |commitment: &[u8; 32]| {
+                let excludes_removed = removals.iter().all(|removal| graph.renewed_after(at, *removal));
+                let epoch = EpochRecord { commitment: *commitment, generation: node.generation, excludes_removed };
+                self.epochs.insert(hash, epoch);
+            };
+            match node.record.said() {
+                Said::Genesis { title, .. } => self.settings = Settings { title: title.clone(), ..Settings::default() },
+                Said::Set(setting) => self.settings.set(setting),
+                Said::Hide { message, hidden: true } => drop(self.hidden.insert(*message)),
+                Said::Hide { message, hidden: false } => drop(self.hidden.remove(message)),
+                Said::Epoch { commitment } | Said::Remove { rekey: Some(commitment), .. } => renews(commitment),
+                Said::Invite { role, uses, .. } => {
+                    let used = pass.used.get(&at).map_or(0, BTreeSet::len);
+                    let left = uses.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
+                    let withdrawn = pass.withdrawn.contains_key(&at) || self.inviter_is_out(graph, node);
+                    self.offers.insert(hash, Offer { role: *role, left, withdrawn });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the removals that count of grants that had counted.
+    fn effective_removals(&self, graph: &Graph) -> Vec<usize> {
+        let by: BTreeSet<_> = self
+            .grants
+            .values()
+            .filter_map(|grant| match &grant.standing {
+                Standing::Removed(by) => Some(by),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        by.into_iter().filter_map(|hash| graph.find(hash)).collect()
+    }
+
+    /// A link is good only while the grant of who made it is.
+    fn inviter_is_out(&self, graph: &Graph, invite: &Node) -> bool {
+        let grant = invite.auth.and_then(|at| graph.node(at)).and_then(|node| self.grants.get(&node.record.hash()));
+        grant.is_none_or(|grant| grant.standing != Standing::Live)
+    }
+}
+
+impl Settings {
+    fn set(&mut self, setting: &Setting) {
+        match setting {
+            Setting::Title(title) => self.title.clone_from(title),
+            Setting::Topic(topic) => self.topic.clone_from(topic),
+            Setting::History(history) => self.history = *history,
+            Setting::Disappear(after) => self.disappear = *after,
+        }
+    }
+}
