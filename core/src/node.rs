@@ -13,8 +13,9 @@
 mod compactor;
 mod home;
 mod key;
-mod keyring;
+
 mod run;
+mod system_keys;
 mod vault;
 
 use std::path::PathBuf;

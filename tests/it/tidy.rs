@@ -65,8 +65,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("libp2p", &["core/src/net"]),
     // Each program has one place that draws: the node, and the bootstrap node's own key.
     ("getrandom", &["core/src/node", "bootstrap-node/src/identity"]),
-    ("keyring", &["core/src/node/keyring"]),
-    ("keyring_core", &["core/src/node/keyring", "core/src/node/key/tests"]),
+    ("keyring", &["core/src/node/system_keys"]),
+    ("keyring_core", &["core/src/node/system_keys", "core/src/node/key/tests"]),
     ("rpassword", &["cli/src/unlock"]),
     ("rustix", &["cli/src/harden"]),
     ("ed25519_dalek", &["core/src/crypto"]),

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use zeroize::Zeroizing;
 
-use super::keyring::{self, Account};
+use super::system_keys::{self, Account};
 use super::{NodeError, home};
 use crate::crypto::{self, GuessCost, Secret};
 
@@ -214,7 +214,7 @@ impl Wrap {
             Protection::Keyring => {
                 let (account, wrapping) = (home::random()?, Secret::new(home::random()?));
                 let sealed = seal(&wrapping, key)?;
-                keyring::put(account, &wrapping).map_err(NodeError::NoKeyring)?;
+                system_keys::put(account, &wrapping).map_err(NodeError::NoKeyring)?;
                 Ok(Wrap::Keyring { account, sealed })
             }
         }
@@ -229,7 +229,7 @@ impl Wrap {
                 open(&wrapping, sealed).ok_or(NodeError::WrongPassphrase)
             }
             Wrap::Keyring { account, sealed } => {
-                let wrapping = keyring::get(*account).map_err(NodeError::KeyringLocked)?;
+                let wrapping = system_keys::get(*account).map_err(NodeError::KeyringLocked)?;
                 open(&wrapping, sealed).ok_or_else(|| NodeError::KeyringLocked("it holds another key".into()))
             }
         }
@@ -238,7 +238,7 @@ impl Wrap {
     /// Has the keyring forget a wrap that is not used any more. What stays there opens nothing.
     fn forget(&self) {
         if let Wrap::Keyring { account, .. } = self
-            && let Err(error) = keyring::remove(*account)
+            && let Err(error) = system_keys::remove(*account)
         {
             tracing::debug!("an entry stays in the keyring: {error}");
         }

@@ -76,15 +76,15 @@ fn the_keyring_opens_and_forgets() {
     assert_eq!(unlock(home.path(), None).unwrap(), key);
     let Some(Wrap::Keyring { account, .. }) = read(home.path()).unwrap().pop() else { panic!("wrapped otherwise") };
     protect(home.path(), &key, &[Protection::Keyring, by_passphrase("both")[0].clone()]).unwrap();
-    assert!(keyring::get(account).is_err(), "the entry of before is gone");
+    assert!(system_keys::get(account).is_err(), "the entry of before is gone");
     assert_eq!(unlock(home.path(), None).unwrap(), key);
     let Wrap::Keyring { account, .. } = read(home.path()).unwrap().remove(0) else { panic!("wrapped otherwise") };
-    keyring::put(account, &Secret::new([7; 32])).unwrap();
+    system_keys::put(account, &Secret::new([7; 32])).unwrap();
     assert!(matches!(unlock(home.path(), None), Err(NodeError::Locked)), "the passphrase is asked for");
     assert_eq!(unlock(home.path(), Some(&passphrase("both"))).unwrap(), key);
     protect(home.path(), &key, &[Protection::Keyring]).unwrap();
     let Some(Wrap::Keyring { account, .. }) = read(home.path()).unwrap().pop() else { panic!("wrapped otherwise") };
-    keyring::remove(account).unwrap();
+    system_keys::remove(account).unwrap();
     assert!(matches!(unlock(home.path(), None), Err(NodeError::KeyringLocked(_))));
 }
 
