@@ -56,6 +56,16 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A user: the Ed25519 public key of their root, which the recovery phrase leads back to.
+    UserId,
+    32
+);
+byte_id!(
+    /// A user, abbreviated for links: the first half of a BLAKE3 over the root key.
+    UserFingerprint,
+    16
+);
+byte_id!(
     /// A device: its Ed25519 public key.
     DeviceId,
     32
@@ -84,6 +94,17 @@ byte_id!(
     /// A peer on the network: the Ed25519 public key of its transport. Not the device key; one per home.
     PeerId,
     32
+);
+
+byte_id!(
+    /// An invite: the Ed25519 public key that its link leads to.
+    InviteId,
+    32
+);
+byte_id!(
+    /// Where those who hold one invite link find each other; tells others nothing.
+    RendezvousTopic,
+    16
 );
 
 /// The text is not the hexadecimal form of the id that was asked for.

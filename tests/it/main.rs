@@ -7,6 +7,7 @@ mod crash;
 mod gate;
 mod gate_fuzz;
 mod harm;
+mod identity;
 mod lab;
 mod net;
 mod processes;
