@@ -9,6 +9,7 @@
 //! | deriving keys | HKDF-SHA256 | one secret, many purposes |
 //! | from a passphrase | Argon2id, 64 MiB | a guess costs 0.16 s and memory |
 //! | checksum of a change | SHA-256 | Automerge's own format |
+//! | safety numbers | SHA-512, 5200 times | slow on purpose, as Signal's |
 //! | randomness | ChaCha20 from a seed | handed in from outside, so that a test can replay everything |
 
 mod aead;
@@ -20,7 +21,7 @@ mod secret;
 mod sign;
 
 pub use aead::{BadSeal, NONCE, SEAL_OVERHEAD, open, seal};
-pub use hash::{hash, keyed_hash, sha256};
+pub use hash::{hash, keyed_hash, sha256, sha512};
 pub use kem::{BOX_OVERHEAD, BoxAddress, BoxKey, seal_to};
 pub use passphrase::{BadCost, GuessCost, stretch};
 pub use rng::Entropy;

@@ -56,6 +56,16 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A user: the Ed25519 public key of their root, which the recovery phrase leads back to.
+    UserId,
+    32
+);
+byte_id!(
+    /// A user, abbreviated for links: the first half of a BLAKE3 over the root key.
+    UserFingerprint,
+    16
+);
+byte_id!(
     /// A device: its Ed25519 public key.
     DeviceId,
     32
@@ -110,6 +120,16 @@ byte_id!(
 byte_id!(
     /// Where a conversation's envelopes lie on one day, for those who cannot read them.
     Topic,
+    16
+);
+byte_id!(
+    /// An invite: the Ed25519 public key that its link leads to.
+    InviteId,
+    32
+);
+byte_id!(
+    /// Where those who hold one invite link find each other; tells others nothing.
+    RendezvousTopic,
     16
 );
 

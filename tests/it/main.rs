@@ -9,6 +9,7 @@ mod epochs;
 mod gate;
 mod gate_fuzz;
 mod harm;
+mod identity;
 mod lab;
 mod net;
 mod processes;

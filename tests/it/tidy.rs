@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("time", &[]),
     ("crypto", &["id"]),
-    ("identity", &["crypto", "id"]),
+    ("identity", &["crypto", "id", "time"]),
     ("authority", &["crypto", "id", "time"]),
     ("conversation", &["crypto", "id", "time"]),
     ("envelope", &["conversation", "crypto", "id", "time"]),

@@ -1,4 +1,4 @@
-//! BLAKE3 under a context, and the SHA-256 of Automerge's format.
+//! BLAKE3 under a context, the SHA-256 of Automerge's format and the SHA-512 of safety numbers.
 
 use sha2::Digest as _;
 
@@ -25,4 +25,13 @@ pub fn keyed_hash(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 /// Returns the SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
+}
+
+/// Returns the SHA-512 of the concatenation of `parts`. The same rule for delimiting as in [`hash`].
+pub fn sha512(parts: &[&[u8]]) -> [u8; 64] {
+    let mut hasher = sha2::Sha512::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
 }

@@ -1,0 +1,164 @@
+//! What a home knows of its user and its device, as it is kept: the successor of [`Identity`].
+//!
+//! ```text
+//! profile = version u8 (2) ‖ postcard { user 32, name, device seed 32, transport seed 32, may_enrol, prekeys }
+//! ```
+//!
+//! Version 1 is [`Identity`]: a device without a user. [`Profile::of_device`] gives it one, and keeps the device.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Identity, Prekeys};
+use crate::crypto::{DeviceKey, Secret};
+use crate::id::UserId;
+
+const VERSION: u8 = 2;
+
+/// The longest profile, in bytes. Eight prekeys take 400, a name less than that.
+pub const MAX_PROFILE: usize = 2048;
+
+/// The user and device of a home. Secret: wiped when dropped, redacted when printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Whose home this is.
+    pub user: UserId,
+    /// What they call themselves.
+    pub name: String,
+    /// The seed of the device key. Made here, and never leaves.
+    device: Secret,
+    /// The seed of the transport key. Not the device's: others learn which device it is only on a link.
+    transport: Secret,
+    /// Whether this device may let further devices in.
+    pub may_enrol: bool,
+    /// To what others seal for this device.
+    pub prekeys: Prekeys,
+}
+
+/// The bytes are not a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadProfile {
+    /// They were written before profiles had users.
+    #[error("this profile has no user yet: make or enter a recovery phrase to give it one")]
+    NoUser,
+    /// They were written by a later version.
+    #[error("this profile was written by a newer version of Bayou: update Bayou")]
+    Newer,
+    /// They are damaged.
+    #[error("the profile's file is damaged: restore it from a backup, or link this device anew")]
+    Damaged,
+}
+
+impl Profile {
+    /// Makes a profile from two random seeds.
+    pub fn new(
+        user: UserId,
+        name: String,
+        device: Secret,
+        transport: Secret,
+        may_enrol: bool,
+        prekeys: Prekeys,
+    ) -> Self {
+        Profile { user, name, device, transport, may_enrol, prekeys }
+    }
+
+    /// Gives a device of the first version its user. Its keys stay.
+    pub fn of_device(identity: &Identity, user: UserId, may_enrol: bool, prekeys: Prekeys) -> Self {
+        let (device, transport) = (Secret::new(identity.device), Secret::new(identity.transport));
+        Profile::new(user, identity.name.clone(), device, transport, may_enrol, prekeys)
+    }
+
+    /// Returns the device key.
+    pub fn device_key(&self) -> DeviceKey {
+        DeviceKey::from_seed(self.device.expose())
+    }
+
+    /// Returns the seed of the transport key.
+    pub fn transport_seed(&self) -> &Secret {
+        &self.transport
+    }
+
+    /// Returns the same device without its user, as the first version knew it.
+    pub fn identity(&self) -> Identity {
+        Identity::new(self.name.clone(), *self.device.expose(), *self.transport.expose())
+    }
+
+    /// Writes the profile.
+    ///
+    /// # Errors
+    /// [`BadProfile::Damaged`] when the name is so long that it would not be read again.
+    pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, BadProfile> {
+        // With room for all, so that it never moves and leaves a copy behind.
+        let mut bytes = Zeroizing::new(vec![0; MAX_PROFILE]);
+        let (version, rest) = bytes.split_first_mut().ok_or(BadProfile::Damaged)?;
+        *version = VERSION;
+        let length = postcard::to_slice(self, rest).map_err(|_| BadProfile::Damaged)?.len();
+        bytes.truncate(length + 1);
+        Ok(bytes)
+    }
+
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// [`BadProfile`], which says what to do.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadProfile> {
+        match bytes.split_first() {
+            _ if bytes.len() > MAX_PROFILE => Err(BadProfile::Damaged),
+            Some((&VERSION, bytes)) => match postcard::take_from_bytes::<Profile>(bytes) {
+                Ok((profile, [])) if profile.prekeys.are_sound() => Ok(profile),
+                _ => Err(BadProfile::Damaged),
+            },
+            Some((1, _)) => Err(BadProfile::NoUser),
+            Some((version, _)) if *version > VERSION => Err(BadProfile::Newer),
+            _ => Err(BadProfile::Damaged),
+        }
+    }
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Profile(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Entropy, sha256};
+    use crate::time::Timestamp;
+
+    fn profile(name: &str) -> Profile {
+        let identity = Identity::new(name.into(), [1; 32], [2; 32]);
+        let prekeys = Prekeys::new(Timestamp(1_800_000_000_000), &mut Entropy::from_seed([3; 32]));
+        Profile::of_device(&identity, UserId([4; 32]), true, prekeys)
+    }
+
+    #[test]
+    fn a_profile_is_read_as_it_was_written_and_its_form_is_frozen() {
+        let profile = profile("alice");
+        let bytes = profile.to_bytes().unwrap();
+        assert_eq!(data_encoding::HEXLOWER.encode(&sha256(&bytes)[..8]), "16a097940ecd5bfa");
+        assert_eq!(Profile::from_bytes(&bytes), Ok(profile.clone()));
+        for end in 0..bytes.len() {
+            assert!(Profile::from_bytes(&bytes[..end]).is_err(), "cut at {end}");
+        }
+        assert_eq!(Profile::from_bytes(&[&bytes[..], b"x"].concat()), Err(BadProfile::Damaged));
+        assert_eq!(Profile::from_bytes(&[1, 0]), Err(BadProfile::NoUser));
+        assert_eq!(Profile::from_bytes(&[3, 0]), Err(BadProfile::Newer));
+        assert_eq!(profile.clone().to_bytes().map(|bytes| bytes.len()), Ok(bytes.len()));
+        assert_eq!(format!("{profile:?}"), "Profile(redacted)");
+    }
+
+    #[test]
+    fn a_device_keeps_its_keys_when_it_gets_a_user() {
+        let profile = profile("alice");
+        assert_eq!(profile.device_key().device(), DeviceKey::from_seed(&[1; 32]).device());
+        assert_eq!(profile.identity().transport_seed(), profile.transport_seed().expose());
+        assert_eq!(profile.identity().device_key().device(), profile.device_key().device());
+    }
+
+    #[test]
+    fn a_name_that_could_not_be_read_again_is_not_written() {
+        assert_eq!(profile(&"a".repeat(MAX_PROFILE)).to_bytes(), Err(BadProfile::Damaged));
+    }
+}
