@@ -9,6 +9,7 @@ mod follow;
 mod home;
 mod output;
 mod peer;
+mod qr;
 mod row;
 
 use std::process::ExitCode;
