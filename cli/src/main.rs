@@ -10,6 +10,7 @@ mod harden;
 mod home;
 mod output;
 mod peer;
+mod qr;
 mod row;
 mod unlock;
 

@@ -71,11 +71,6 @@ byte_id!(
     32
 );
 byte_id!(
-    /// A user: the Ed25519 public key of their root, which certifies their devices.
-    UserId,
-    32
-);
-byte_id!(
     /// A device's chain in one segment: what Automerge calls an actor.
     ActorId,
     16

@@ -64,7 +64,7 @@ impl Profile {
 
     /// Gives a device of the first version its user. Its keys stay.
     pub fn of_device(identity: &Identity, user: UserId, may_enrol: bool, prekeys: Prekeys) -> Self {
-        let (device, transport) = (Secret::new(identity.device), Secret::new(identity.transport));
+        let (device, transport) = (identity.device.clone(), identity.transport.clone());
         Profile::new(user, identity.name.clone(), device, transport, may_enrol, prekeys)
     }
 
