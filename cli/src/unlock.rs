@@ -26,12 +26,7 @@ pub(crate) fn unlock(home: &Path, file: Option<&Path>) -> Result<HomeKey, Failur
 
 /// Makes a home that opens as was asked for: without protection if that was said, by the passphrase that was given, by the
 /// keyring if one answers, or by a passphrase that is asked for now.
-pub(crate) fn init(
-    home: &Path,
-    name: &str,
-    file: Option<&Path>,
-    no_passphrase: bool,
-) -> Result<node::Identified, Failure> {
+pub(crate) fn init(home: &Path, name: &str, file: Option<&Path>, no_passphrase: bool) -> Result<node::Made, Failure> {
     if no_passphrase && file.is_some() {
         return Err(Failure::invalid("either --passphrase-file or --no-passphrase, not both"));
     }

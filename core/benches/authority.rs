@@ -67,7 +67,7 @@ fn room() -> Room {
     for number in 1..MEMBERS {
         let next = user(Some(&mut room.set), number);
         let (by, role) = if number <= ADMINS { (0, Role::Admin) } else { (1 + number % ADMINS, Role::Member) };
-        let grant = room.add(by, Said::Grant { to: next.id, role, via: None });
+        let grant = room.add(by, Said::Grant { to: next.id, role, since: 0, via: None });
         room.users.push(next);
         room.grants.push(grant);
     }
@@ -109,7 +109,8 @@ fn main() {
     let grants = room.grants.clone();
     let leaver = |turn: usize| (0, Said::Remove { grant: grants[900 + turn], cut, rekey: Some([2; 32]) });
     tell("one removal more", one_more(&room, leaver), "ms");
-    let newcomer = |turn: usize| (1, Said::Grant { to: UserId([turn as u8; 32]), role: Role::Member, via: None });
+    let newcomer =
+        |turn: usize| (1, Said::Grant { to: UserId([turn as u8; 32]), role: Role::Member, since: 0, via: None });
     tell("one grant more", one_more(&room, newcomer), "ms");
 }
 

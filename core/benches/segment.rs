@@ -13,7 +13,7 @@ use bayou_core::conversation::{
     draft, sign,
 };
 use bayou_core::crypto::DeviceKey;
-use bayou_core::id::{ActorId, ConversationId};
+use bayou_core::id::{ActorId, ConversationId, RecordHash};
 use bayou_core::time::Hlc;
 
 const ID: SegmentId = SegmentId { conversation: ConversationId([1; 32]), number: 0 };
@@ -28,7 +28,7 @@ struct Author {
 impl Author {
     fn new(seed: u8) -> Self {
         let key = DeviceKey::from_seed(&[seed; 32]);
-        let header = ChainHeader::new(key.device(), [seed; 16], Vector::new());
+        let header = ChainHeader::new(key.device(), RecordHash([0; 32]), [seed; 16], Vector::new());
         let actor = header.actor(Genesis::new(ID).hash());
         Author { key, header, actor }
     }

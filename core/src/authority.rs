@@ -7,23 +7,20 @@
 //! ```text
 //!  what is said      said (control records), user (a user's own log), cut (how far a removed one's chains count)
 //!  what is signed    signed
-//!  what is held      graph (control records), user_log, together in set: Authority
+//!  what is held      graph (control records), user_log, together in set: Authority; item: how it is kept and travels
 //!  what follows      devices (of one log)  ->  pass (over all grants)  ->  sum: Ruling  ->  verdict (on one change)
 //! ```
 //!
 //! Two rules carry all of it. **Power comes from above**: each record cites the grant that allows it, up to the genesis,
 //! and removals reach only downward. **What a removal has seen stands, what it has not seen is void**: so nobody who was
 //! removed can add to their past, and nobody loses what they honestly did before.
-//!
-//! The engine does not use this yet. It uses the plain set of [`Members`], where a [`Control::Genesis`] names the
-//! conversation and everyone who holds its link adds a [`Control::Join`] for themselves.
 
 mod cut;
 mod devices;
+mod error;
 mod graph;
-mod members;
+mod item;
 mod pass;
-mod record;
 mod ruling;
 mod said;
 mod set;
@@ -38,10 +35,10 @@ mod tests;
 
 pub use cut::{Cut, MAX_CUT, Mark};
 pub use devices::{DeviceStatus, Devices, MAX_DEPTH};
+pub use error::{ControlError, MAX_NAME, MAX_TITLE};
 pub use graph::MAX_EARLY;
-pub use members::{Member, Members};
+pub use item::{Item, ItemName};
 pub use pass::{MAX_MEMBERS, MAX_RECORDS};
-pub use record::{Control, ControlError, ControlRecord, MAX_NAME, MAX_TITLE};
 pub use ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing, Void};
 pub use said::{History, MAX_TOPIC, MAX_USES, MessageName, Role, Said, Setting, Via};
 pub use set::{Authority, MAX_USERS, Missing};

@@ -10,50 +10,66 @@
 //!
 //! | file | what happens there |
 //! |---|---|
+//! | `birth` | a user's first device, from the recovery phrase |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
-//! | `outbound` | commands: begin, join, send, edit, delete, react |
+//! | `outbound` | commands that write: send, edit, delete, react |
+//! | `roles` | commands that change who may do what: begin, grant, remove, leave |
+//! | `invites` | links that invite, and who asks to be let in |
 //! | `inbound` | frames with changes: gate, verify, keep |
+//! | `entrance` | from an invite to being in, on both sides of the door |
+//! | `controls` | the conversation's authority: exchanged, kept, and carried out |
+//! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
-//! | `queries` | what front ends read |
+//! | `queries`, `people` | what front ends read |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
+mod birth;
+mod controls;
+mod conversation;
 mod durable;
+mod entrance;
 mod exchange;
 mod facts;
 mod forks;
 mod inbound;
+mod invites;
 mod io;
 mod keys;
 mod links;
 mod outbound;
+mod people;
 mod queries;
 mod recover;
+mod roles;
 mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+pub use birth::Newborn;
 pub use io::{CallId, Effect, Input, Notice, Ticket, View};
 pub use recover::{Config, OpenError};
 
-use crate::authority::Members;
-use crate::conversation::{EntryId, SegmentId};
+use crate::authority::Authority;
+use crate::conversation::SegmentId;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
-use crate::id::{ActorId, Address, ConversationId, DeviceId, PayloadId, PeerId, StreamId};
+use crate::id::{Address, ConversationId, DeviceId, PeerId, StreamId, UserId};
+use crate::identity::Profile;
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store::{Batch, Lsn, StoreError};
-use crate::sync::{SegmentHeads, Waiting};
+use crate::sync::Waiting;
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
+use conversation::Conversation;
 use durable::{DurableForks, DurableRuns, Pending};
 use facts::Fact;
 use links::Link;
@@ -62,8 +78,10 @@ use upkeep::Tails;
 
 /// A messenger's state in memory. All of it but `rng` can be rebuilt from the store.
 pub struct Engine {
-    name: String,
+    profile: Profile,
     key: DeviceKey,
+    /// Our own user's log: an authority that no conversation belongs to.
+    own: Authority,
     peer: PeerId,
     /// Goes into the names of our chains; another for each instance of a home.
     nonce: [u8; 16],
@@ -92,59 +110,13 @@ pub struct Engine {
     stale: Vec<SegmentId>,
 }
 
-/// What is known of one conversation.
-#[derive(Debug)]
-struct Conversation {
-    /// Its number in the index.
-    number: u32,
-    /// Who knows it may take part.
-    secret: [u8; 32],
-    members: Members,
-    /// What is durable here, by segment.
-    heads: BTreeMap<u32, SegmentHeads>,
-    /// Messages that annotations wait for.
-    orphans: BTreeSet<EntryId>,
-    /// Bodies that have not arrived, and the row that lacks each.
-    wants: BTreeMap<(u32, PayloadId), EntryId>,
-    /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
-    erasing: BTreeMap<(u32, PayloadId), bool>,
-    /// Our own chains, and how much of each a member was heard to have. We ourselves have all of it.
-    acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
-    /// Our newest entries: segment, sequence number, id.
-    recent: VecDeque<(u32, u32, EntryId)>,
-    /// Up to where it was read.
-    read: EntryId,
-}
-
-impl Conversation {
-    fn new(number: u32, secret: [u8; 32]) -> Self {
-        Conversation {
-            number,
-            secret,
-            members: Members::default(),
-            heads: BTreeMap::new(),
-            orphans: BTreeSet::new(),
-            wants: BTreeMap::new(),
-            erasing: BTreeMap::new(),
-            acks: BTreeMap::new(),
-            recent: VecDeque::new(),
-            read: EntryId::MIN,
-        }
-    }
-
-    /// Returns the newest segment of which anything is here.
-    fn newest_segment(&self) -> u32 {
-        self.heads.keys().next_back().copied().unwrap_or(0)
-    }
-}
-
 impl Engine {
     /// Handles one input and returns what is to be done about it, in order.
     pub fn handle(&mut self, now: Timestamp, input: Input, view: &dyn View) -> Vec<Effect> {
         match input {
             Input::Call(call, request) => self.call(now, call, request, view),
             Input::Persisted(tickets) => self.persisted(now, tickets, view),
-            Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why),
+            Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why, view),
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
             Input::Listening { address, dialable } => self.listening(address, dialable),
             Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
@@ -164,6 +136,11 @@ impl Engine {
     /// Returns our device.
     pub fn device(&self) -> DeviceId {
         self.key.device()
+    }
+
+    /// Returns whose device it is.
+    pub fn user(&self) -> UserId {
+        self.profile.user
     }
 
     fn persist(&mut self, batch: Batch, pending: Vec<Pending>) {

@@ -14,10 +14,9 @@
 //! | `safety_number`, `words` | how people verify each other and their group |
 //!
 //! Here are keys and links only. The records that are signed with the keys, and what they are worth, are the business of
-//! `authority`. Today's engine still knows devices alone: [`Identity`] and [`Invite`] are what it uses.
+//! `authority`.
 
 mod contact_link;
-mod invite;
 mod invite_key;
 mod join_link;
 mod link;
@@ -30,7 +29,6 @@ mod user;
 mod words;
 
 pub use contact_link::ContactLink;
-pub use invite::{BadInvite, Invite};
 pub use invite_key::{InviteKeys, InvitedTo, check_proof};
 pub use join_link::{Admission, EXPIRY_GRACE_MS, JoinLink};
 pub use link::{BadHost, BadLink, LinkPeers, MAX_LINK, MAX_LINK_ADDRESS, MAX_LINK_ADDRESSES};
@@ -40,42 +38,3 @@ pub use profile::{BadProfile, MAX_PROFILE, Profile};
 pub use safety_number::{SafetyNumber, Scanned, VerifyCode};
 pub use user::{RootKey, fingerprint};
 pub use words::{GROUP_WORDS, group_words};
-
-use serde::{Deserialize, Serialize};
-use zeroize::ZeroizeOnDrop;
-
-use crate::crypto::{DeviceKey, Secret};
-
-/// The identity of a home as the first version keeps it: a device with a name. Secret; its successor is [`Profile`].
-#[derive(Clone, Serialize, Deserialize, ZeroizeOnDrop)]
-pub struct Identity {
-    /// What the person calls themselves.
-    pub name: String,
-    /// The seed of the device key.
-    device: Secret,
-    /// The seed of the transport key. Not the device's: others learn which device it is only on a link.
-    transport: Secret,
-}
-
-impl Identity {
-    /// Makes an identity from two random seeds.
-    pub fn new(name: String, device: [u8; 32], transport: [u8; 32]) -> Self {
-        Identity { name, device: Secret::new(device), transport: Secret::new(transport) }
-    }
-
-    /// Returns the device key.
-    pub fn device_key(&self) -> DeviceKey {
-        DeviceKey::from_seed(self.device.expose())
-    }
-
-    /// Returns the seed of the transport key.
-    pub fn transport_seed(&self) -> &[u8; 32] {
-        self.transport.expose()
-    }
-}
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Identity(redacted)")
-    }
-}

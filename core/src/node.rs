@@ -23,7 +23,8 @@ use std::path::PathBuf;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use crate::engine::Notice;
-pub use home::{Identified, identity, init};
+pub use crate::identity::{BadPhrase, Phrase};
+pub use home::{Identified, Made, identity, init, restore};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use vault::Vault;
 
@@ -85,8 +86,8 @@ pub enum NodeError {
     BadName,
     /// The home is from before homes were sealed.
     #[error(
-        "the home in {0} was made by an earlier version, which did not seal homes, and cannot be opened: move it away \
-             and run `bayou init` again"
+        "the home in {0} was made by an earlier version and cannot be opened by this one: move it away and run \
+             `bayou init` again"
     )]
     OldHome(PathBuf),
     /// The key file is not what was written.

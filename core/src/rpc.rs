@@ -9,7 +9,10 @@
 pub mod client;
 #[cfg(feature = "net")]
 pub mod socket;
+mod things;
 pub mod wire;
+
+pub use things::{Behind, Conversation, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +29,75 @@ pub enum Request {
     Invite {
         /// The conversation: its id, an unambiguous beginning of it, or its exact title.
         conversation: String,
+        /// What the link is good for.
+        #[serde(flatten)]
+        options: InviteOptions,
     },
-    /// Joins a conversation by its link. → [`Reply::New`]
+    /// Lists the invites that are still good. → [`Reply::Invites`]
+    Invites {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+    },
+    /// Withdraws an invite. → [`Reply::Done`]
+    RevokeInvite {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// The invite: its id, or an unambiguous beginning of it.
+        invite: String,
+    },
+    /// Says yes or no to someone who waits to be let in. → [`Reply::Done`]
+    Admit {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// Who waits: their id, an unambiguous beginning of it, or their name.
+        user: String,
+        /// Whether they may come in.
+        yes: bool,
+    },
+    /// Lists who is in a conversation, and who waits to be let in. → [`Reply::Members`]
+    Members {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+    },
+    /// Gives a member another role. → [`Reply::Done`]
+    Role {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// The member: their id, an unambiguous beginning of it, or their exact name.
+        member: String,
+        /// `"reader"`, `"member"`, `"admin"`, or `"owner"`: to hand the conversation over.
+        role: String,
+    },
+    /// Puts a member out. → [`Reply::Done`]
+    Remove {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// The member, as in [`Request::Role`].
+        member: String,
+    },
+    /// Leaves a conversation. What is here of it stays. → [`Reply::Done`]
+    Leave {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+    },
+    /// Changes one setting of a conversation. → [`Reply::Done`]
+    Set {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// The setting.
+        #[serde(flatten)]
+        setting: Setting,
+    },
+    /// Hides another's message from all, or shows it again. → [`Reply::Done`]
+    Hide {
+        /// The message, as in [`Request::Edit`].
+        message: String,
+        /// Whether to show it again.
+        #[serde(default)]
+        off: bool,
+    },
+    /// Asks to be let into a conversation by its link. Answers when a member has answered, at the latest after some seconds.
+    /// → [`Reply::Joined`]
     Join {
         /// A link that [`Request::Invite`] gave.
         link: String,
@@ -116,10 +186,35 @@ pub enum Reply {
     Status(Box<Status>),
     /// To `invite`.
     Invite {
-        /// `bayou://join/…`
+        /// `bayou://j/#…`
         link: String,
+        /// The invite's id.
+        invite: String,
+        /// Until when it is good: milliseconds since the Unix epoch.
+        expires: u64,
     },
-    /// To `new` and `join`.
+    /// To `invites`.
+    Invites {
+        /// One each.
+        invites: Vec<Invite>,
+    },
+    /// To `members`.
+    Members {
+        /// The conversation's whole id.
+        conversation: String,
+        /// Who is in, the highest role first.
+        members: Vec<Member>,
+        /// Who waits to be let in, as far as this peer was asked.
+        guests: Vec<Guest>,
+    },
+    /// To `join`.
+    Joined {
+        /// The conversation's whole id.
+        conversation: String,
+        /// `"in"`, or how far we are, in words. It goes on by itself.
+        state: String,
+    },
+    /// To `new`.
     New {
         /// The conversation's whole id.
         conversation: String,
@@ -129,7 +224,7 @@ pub enum Reply {
         /// The id of what was written: for `send` the message's.
         id: String,
     },
-    /// To `dial`.
+    /// To whatever else was done.
     Done {
         /// Always true.
         done: bool,
@@ -147,107 +242,24 @@ pub enum Event {
         /// The row as it is now.
         row: Row,
     },
+    /// Somebody waits to be let in.
+    Guest {
+        /// The conversation's whole id.
+        conversation: String,
+        /// Who: their whole id.
+        user: String,
+        /// What they call themselves.
+        name: String,
+    },
+    /// How far we are with getting into a conversation.
+    Joining {
+        /// The conversation's whole id.
+        conversation: String,
+        /// In words, as in [`Conversation::joining`].
+        state: String,
+    },
     /// The follower was too slow and missed events: read again what you show.
     Lagged,
-}
-
-/// One message as people see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
-    /// The message's whole id. Printed short elsewhere; any unambiguous beginning will do.
-    pub id: String,
-    /// The author's name.
-    pub author: String,
-    /// The author's device, in hexadecimal.
-    pub device: String,
-    /// When it was written, by its author's clock: milliseconds since the Unix epoch.
-    pub at: u64,
-    /// What it says now. Empty when it was deleted, or has not arrived yet (then `state` is `"waiting"`).
-    pub text: String,
-    /// Whether it was edited.
-    pub edited: bool,
-    /// Whether it was deleted.
-    pub deleted: bool,
-    /// Who reacted how, in order of emoji, then name.
-    pub reactions: Vec<Reaction>,
-    /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with all"`. Others': `"received"`, or
-    /// `"waiting"` when only the announcement arrived and the text is still on its way.
-    pub state: String,
-}
-
-/// One reaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reaction {
-    /// The emoji.
-    pub emoji: String,
-    /// The name of who reacted.
-    pub by: String,
-}
-
-/// A conversation in the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conversation {
-    /// Its whole id.
-    pub conversation: String,
-    /// Its title; empty while it has not arrived yet.
-    pub title: String,
-    /// The members' names.
-    pub members: Vec<String>,
-    /// When its newest message was written; absent when there is none.
-    pub last_at: Option<u64>,
-    /// The newest message's text, cut to one line.
-    pub last_text: String,
-    /// Messages of others that were not read yet; at most 1000 are counted.
-    pub unread: u32,
-}
-
-/// A peer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Peer {
-    /// Its peer id, in hexadecimal.
-    pub peer: String,
-    /// Its name, if it shares a conversation with us.
-    pub name: Option<String>,
-    /// Whether there is a link.
-    pub linked: bool,
-    /// Where it was last reached.
-    pub address: Option<String>,
-    /// Conversations that both have.
-    pub shared: u32,
-}
-
-/// How this peer is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// The name given at `init`.
-    pub name: String,
-    /// The device, in hexadecimal.
-    pub device: String,
-    /// The peer id, in hexadecimal.
-    pub peer: String,
-    /// Whether the network runs (`bayou serve`).
-    pub online: bool,
-    /// Where it listens, each with `/p2p/…`, ready for another's `--peer`.
-    pub addresses: Vec<String>,
-    /// Links that are up.
-    pub links: u32,
-    /// Conversations.
-    pub conversations: u32,
-    /// Per conversation, who lacks something or has something we lack.
-    pub behind: Vec<Behind>,
-    /// What went wrong last, in words; absent when nothing did.
-    pub problem: Option<String>,
-}
-
-/// A linked peer whose heads differ from ours in a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Behind {
-    /// The conversation's whole id.
-    pub conversation: String,
-    /// The peer's name.
-    pub name: String,
-    /// Changes of ours that it was not yet heard to have.
-    pub lacks: u64,
 }
 
 /// Why a call failed. The message says what to do.

@@ -2,13 +2,13 @@
 //! rule is refused and costs her the link, nothing changes, and honest peers still agree in the end.
 
 use automerge::legacy::Key;
-use bayou_core::authority::ControlRecord;
 use bayou_core::conversation::{
     AuthoredPayload, ChainHeader, EntryId, Genesis, MAX_BODY, Payload, Place, Record, Sent, Target, Vector,
 };
 use bayou_core::crypto::DeviceKey;
 use bayou_core::envelope::{Answer, Frame, MAX_FRAME, Tips};
 use bayou_core::id::{ActorId, ConversationId, PayloadId};
+use bayou_core::identity::JoinLink;
 use bayou_core::rpc::Request;
 use bayou_core::timeline::Text;
 use bayou_tests::craft::{Author, raw::Raw};
@@ -37,7 +37,7 @@ impl Scene {
         world.link(alice, bob);
         world.says(alice, "hello");
         world.says(bob, "hi");
-        let mallory = Mallory::invited(&world);
+        let mut mallory = Mallory::invited(&world);
         for who in [alice, bob] {
             mallory.links(&mut world, who);
             assert!(!mallory.mailbox(&world, who).closed);
@@ -106,7 +106,7 @@ fn changes_that_break_a_rule_cost_the_link() {
     let bad = Sent { signature: forged(honest.signature), ..honest.clone() };
     scene.costs_the_link("forged signature", &scene.pushes(vec![bad]));
 
-    let header = ChainHeader::new(scene.world.peers[scene.alice].device(), [9; 16], Vector::new());
+    let header = ChainHeader::new(scene.world.peers[scene.alice].device(), scene.mallory.grant, [9; 16], Vector::new());
     let actor = header.actor(Genesis::new(scene.mallory.segment(0)).hash());
     let stolen = Author { header, actor, ..scene.mallory.author(0) };
     scene.costs_the_link("in another's name", &scene.pushes(vec![stolen.next(&["I am alice"])]));
@@ -178,17 +178,19 @@ fn a_fork_is_seen_by_all_and_touches_nobody_else() {
 #[test]
 fn control_records_that_are_forged_cost_the_link() {
     let mut scene = Scene::new();
-    let record = scene.mallory.named("eve");
+    let record = scene.mallory.invites(7);
     let flipped = |at: usize| {
-        let mut bytes = record.bytes().to_vec();
+        let mut bytes = record.clone();
         bytes[at] ^= 1;
         bytes
     };
-    for at in [0, 5, record.bytes().len() / 2, record.bytes().len() - 1] {
+    for at in [1, 5, record.len() / 2, record.len() - 1] {
         scene.costs_the_link("a forged record", &scene.mallory.controls(&[flipped(at)]));
     }
-    let elsewhere = ControlRecord::sign(record.said().clone(), ConversationId([1; 32]), &scene.mallory.key);
-    scene.costs_the_link("a record of another conversation", &scene.mallory.controls(&[elsewhere.bytes().to_vec()]));
+    scene.costs_the_link("an item of no kind", &scene.mallory.controls(&[vec![9; 100]]));
+    let link = JoinLink { conversation: ConversationId([1; 32]), ..scene.mallory.link.clone() };
+    let elsewhere = Mallory { link, ..Mallory::invited(&scene.world) }.invites(7);
+    scene.costs_the_link("a record of another conversation", &scene.mallory.controls(&[elsewhere]));
     scene.ends_well();
 }
 
@@ -211,7 +213,7 @@ fn who_proves_nothing_or_shares_nothing_learns_nothing() {
         for frame in &frames {
             scene.tells(alice, frame);
         }
-        let (conversation, tips) = (scene.mallory.invite.conversation, Tips::new());
+        let (conversation, tips) = (scene.mallory.conversation(), Tips::new());
         scene.tells(alice, &Frame::Have { conversation, segment: 0, tips });
         scene.world.says(alice, "not for strangers");
         scene.world.run(40_000);
@@ -229,7 +231,7 @@ fn tips(vector: &Vector) -> Tips {
 #[test]
 fn lies_about_what_one_has_are_harmless() {
     let mut scene = Scene::new();
-    let conversation = scene.mallory.invite.conversation;
+    let conversation = scene.mallory.conversation();
     let nobody = Vector::from([(ActorId([4; 16]), 1_000_000)]);
     let known = truth::heads(&scene.world.peers[scene.alice].store).0;
     let future: Vector = known.values().flat_map(|heads| heads.vector.keys()).map(|actor| (*actor, u32::MAX)).collect();
@@ -262,7 +264,7 @@ fn lies_about_what_one_has_are_harmless() {
 #[test]
 fn who_never_says_that_it_is_all_is_not_asked_for_ever() {
     let mut scene = Scene::new();
-    let conversation = scene.mallory.invite.conversation;
+    let conversation = scene.mallory.conversation();
     let heads = Frame::Heads { conversation, controls: [0; 32], segments: vec![(0, [9; 8])] };
     scene.tells(scene.alice, &heads);
     let mut asked = 0;
@@ -286,7 +288,7 @@ fn many_chains_stop_nobody_from_writing() {
     let chain = |number: u32| {
         let mut nonce = [0; 16];
         nonce[..4].copy_from_slice(&number.to_be_bytes());
-        let header = ChainHeader::new(scene.mallory.key.device(), nonce, Vector::new());
+        let header = ChainHeader::new(scene.mallory.key.device(), scene.mallory.grant, nonce, Vector::new());
         let actor = header.actor(Genesis::new(id).hash());
         vec![Author { header, actor, ..scene.mallory.author(0) }.next(&["x"])]
     };
@@ -301,10 +303,9 @@ fn many_chains_stop_nobody_from_writing() {
 }
 
 #[test]
-fn many_names_of_one_device_still_fit_into_frames() {
+fn many_records_of_one_device_still_fit_into_frames() {
     let mut scene = Scene::new();
-    let record = |number: u32| scene.mallory.named(&format!("{number}{}", "m".repeat(90))).bytes().to_vec();
-    let records: Vec<Vec<u8>> = (0..6_000).map(record).collect();
+    let records: Vec<Vec<u8>> = (0..6_000u32).map(|number| scene.mallory.sets_title(number)).collect();
     for some in records.chunks(1_000) {
         let frame = scene.mallory.controls(some);
         scene.tells(scene.alice, &frame);
@@ -354,7 +355,8 @@ fn frames_of_any_bytes_harm_nobody() {
     let mut author = scene.mallory.author(0);
     let words = "w".repeat(MAX_BODY);
     real.push(scene.pushes(vec![author.says(&["one"]), author.says(&["two"]), author.next(&[&words])]).encode());
-    real.push(scene.mallory.joins().encode());
+    let record = scene.mallory.invites(7);
+    real.push(scene.mallory.controls(&[record]).encode());
     let (mut closed, mut read) = (0, 0);
     for number in 0..FRAMES {
         let mut bytes = dice.pick(&real).unwrap().clone();
@@ -412,7 +414,7 @@ fn who_floods_the_waiting_room_is_forgotten() {
     author.says(&["never sent"]);
     let text = "x".repeat(MAX_BODY);
     for number in 0..2_000u32 {
-        let conversation = scene.mallory.invite.conversation;
+        let conversation = scene.mallory.conversation();
         // As many segments as there are numbers, each with a run that waits for ever.
         let run = Sent { payloads: vec![Payload { salt: [0; 16], body: text.clone() }], ..author.next(&["early"]) };
         let early = Frame::Push { conversation, segment: number, told: vec![], runs: vec![vec![run]] };

@@ -193,7 +193,7 @@ impl<'a> Set<'a> {
         let role = [Role::Reader, Role::Member, Role::Member, Role::Admin, Role::Admin, Role::Owner]
             [self.dice.below(6) as usize];
         match self.dice.below(24) {
-            0..=7 => Said::Grant { to, role, via: None },
+            0..=7 => Said::Grant { to, role, since: 0, via: None },
             8..=12 => Said::Remove {
                 grant: self.target(is_grant),
                 cut: self.cut().hash(),
@@ -211,7 +211,7 @@ impl<'a> Set<'a> {
                     Said::Invite { role, .. } => *role,
                     _ => role,
                 });
-                Said::Grant { to, role, via: Some(Via::prove(invite, &self.link, self.conversation, to)) }
+                Said::Grant { to, role, since: 0, via: Some(Via::prove(invite, &self.link, self.conversation, to)) }
             }
             18 => Said::InviteRevoke { invite: self.target(|said| matches!(said, Said::Invite { .. })) },
             19 => Said::Epoch { commitment: self.dice.bytes() },

@@ -10,9 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bayou_core::crypto::DeviceKey;
 use bayou_core::node::{HomeKey, NodeError, Passphrase, Vault, identity, unlock};
 use bayou_core::store::disk::DiskStore;
-use bayou_core::store::{IndexOp, Lsn, Record, Store, Unsealed};
+use bayou_core::store::{IndexOp, Lsn, Record, Seal, Store, Unsealed};
 use bayou_tests::dice::Dice;
 use bayou_tests::lines::Lines;
 use bayou_tests::process::bayou;
@@ -162,9 +163,14 @@ fn compressed(files: &BTreeMap<PathBuf, Vec<u8>>) -> bool {
 
 /// The secrets of a home that its key opens: what the file `identity` holds.
 fn secrets(home: &Path, key: &HomeKey) -> Vec<(&'static str, Vec<u8>)> {
-    let bytes = postcard::to_stdvec(&identity(home, key).unwrap()).unwrap();
-    let seeds = &bytes[bytes.len() - 66..];
-    vec![("the device key", seeds[1..33].to_vec()), ("the transport key", seeds[34..].to_vec())]
+    let sealed = fs::read(home.join("identity")).unwrap();
+    let plain = Vault::new(key, [1; 32]).open(&[b"file".as_slice(), b"identity"], &sealed[1..]).unwrap();
+    // The profile's length, its version, the user, then the name with its length.
+    let (name, seed) = (identity(home, key).unwrap().name.len(), 1 + 32);
+    let start = plain.windows(name).position(|w| w == identity(home, key).unwrap().name.as_bytes()).unwrap() + name;
+    let (device, transport) = (&plain[start + 1..start + seed], &plain[start + seed + 1..start + 2 * seed]);
+    assert_eq!(DeviceKey::from_seed(device.try_into().unwrap()).device(), identity(home, key).unwrap().device);
+    vec![("the device key", device.to_vec()), ("the transport key", transport.to_vec())]
 }
 
 /// Copies all that a home keeps, opened with its key, into a store that seals nothing.

@@ -4,14 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use bayou_core::authority::{Control, ControlRecord};
+use bayou_core::authority::{Cut, Item, Mark, Record, Role, Said, Standpoint, UserRecord, UserSaid};
 use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
-    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Recipient, Room, Sealed, Tips, day,
+    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Recipient, Room, Sealed, Tips, Turned, day,
 };
-use bayou_core::id::{ActorId, Address, ConversationId, DeviceId, PeerId, RecordHash};
-use bayou_core::identity::Invite;
+use bayou_core::id::{ActorId, ChangeHash, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};
 use bayou_tests::craft::{Author, segment_id};
 
@@ -50,23 +49,30 @@ fn hello() -> (Author, Sent) {
 }
 
 #[test]
-fn a_genesis_and_a_join_are_written_as_documented() {
-    let said = Control::Genesis { title: "Boats".into(), name: "alice".into(), salt: [7; 16], at: Timestamp(AT) };
-    let genesis = ControlRecord::genesis(said, &alice());
-    check("genesis", &hex(genesis.bytes()));
+fn a_genesis_and_a_grant_are_written_as_documented() {
+    let (root, key) = (DeviceKey::from_seed(&[9; 32]), alice());
+    let cert = UserSaid::DeviceCert { device: key.device(), may_enrol: true, prekey: None };
+    let cert = UserRecord::by_root(cert, vec![], Timestamp(AT), &root);
+    check("certificate", &hex(&Item::User(cert.clone()).to_bytes()));
+    let said = Said::Genesis { title: "Boats".into(), salt: [7; 16] };
+    let from = Standpoint { conversation: None, user: cert.user(), auth: None, parents: vec![], at: Timestamp(AT) };
+    let genesis = Record::sign(said, from.clone(), &key);
+    check("genesis", &hex(&Item::Record(genesis.clone()).to_bytes()));
     check("conversation id", &genesis.conversation().to_string());
-    let said = Control::Join { name: "bob".into(), at: Timestamp(AT) };
-    let join = ControlRecord::sign(said, genesis.conversation(), &DeviceKey::from_seed(&[2; 32]));
-    check("join", &hex(join.bytes()));
-    assert_eq!(ControlRecord::open(join.bytes(), genesis.conversation()), Ok(join));
-}
-
-#[test]
-fn an_invite_link_is_written_as_documented() {
-    let peers = vec![(PeerId([3; 32]), vec![Address("/ip4/192.0.2.7/udp/4001/quic-v1".into())])];
-    let invite = Invite { conversation: segment_id(0).conversation, secret: [2; 32], peers };
-    check("invite link", &invite.to_link());
-    assert_eq!(Invite::from_link(&shown("invite link")), Ok(invite));
+    let conversation = genesis.conversation();
+    let from = Standpoint {
+        conversation: Some(conversation),
+        auth: Some(genesis.hash()),
+        parents: vec![genesis.hash()],
+        ..from
+    };
+    let grant = Said::Grant { to: UserId([2; 32]), role: Role::Member, since: 0, via: None };
+    let grant = Item::Record(Record::sign(grant, from, &key));
+    check("grant", &hex(&grant.to_bytes()));
+    let mark = Mark { seq: 3, hash: ChangeHash([4; 32]) };
+    check("cut", &hex(&Item::Cut(Cut::new([(ActorId([5; 16]), mark)])).to_bytes()));
+    assert_eq!(Item::open(&grant.to_bytes(), conversation), Ok(grant.clone()));
+    assert_eq!(Item::name_of(&grant.to_bytes()), Some(grant.name()));
 }
 
 #[test]
@@ -92,7 +98,8 @@ fn every_kind_of_frame_is_written_as_documented() {
     let proof = ForkProof::new(author.header.clone(), sent.clone(), Author::new(segment_id(0), 1).next(&["goodbye"]));
     let (body, payloads) = (authored.id(), vec![authored]);
     let (runs, told) = (vec![vec![sent]], vec![PeerId([3; 32]).into()]);
-    let record = vec![0xc0, 0xff, 0xee];
+    let (item, invite) = (vec![0xc0, 0xff, 0xee], RecordHash([0x1e; 32]));
+    let (tag, log, proof_of_link) = ([0x7a; 16], vec![item.clone().into()], Signature([0x5a; 64]));
     let frames = [
         ("Prove", Frame::Prove { device: alice().device(), signature: Signature([0x5a; 64]) }),
         ("Share", Frame::Share { tags: vec![[0x7a; 16]] }),
@@ -100,7 +107,7 @@ fn every_kind_of_frame_is_written_as_documented() {
             "Heads",
             Frame::Heads { conversation, controls: [0xc0; 32], segments: vec![(0, [0xd1; 8]), (300, [0xd2; 8])] },
         ),
-        ("Controls", Frame::Controls { conversation, records: vec![record.into()] }),
+        ("Controls", Frame::Controls { conversation, items: vec![item.clone().into()] }),
         ("Have", Frame::Have { conversation, segment, tips: Tips::from([(author.actor, (1, [0x11; 8]))]) }),
         ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete }),
         ("Push", Frame::Push { conversation, segment, told, runs }),
@@ -108,6 +115,13 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Want", Frame::Want { conversation, segment, bodies: vec![body] }),
         ("Payloads", Frame::Payloads { conversation, segment, payloads }),
         ("Forks", Frame::Forks { conversation, segment, proofs: vec![proof] }),
+        ("Names", Frame::Names { conversation, names: vec![[0x6e; 8]] }),
+        ("Knock", Frame::Knock { tag }),
+        ("Door", Frame::Door { tag, invite }),
+        ("Enter", Frame::Enter { conversation, invite, proof: proof_of_link, log }),
+        ("Welcome", Frame::Welcome { conversation, secret: [0x5e; 32] }),
+        ("Wait", Frame::Wait { conversation }),
+        ("Turned", Frame::Turned { conversation, why: Turned::UsedUp }),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {
         let bytes = frame.encode();

@@ -10,7 +10,7 @@ use bayou_core::conversation::{
     sign,
 };
 use bayou_core::crypto::{self, DeviceKey, Entropy};
-use bayou_core::id::{ActorId, ChangeHash, ConversationId};
+use bayou_core::id::{ActorId, ChangeHash, ConversationId, RecordHash};
 use bayou_core::time::Hlc;
 
 pub mod raw;
@@ -47,10 +47,18 @@ impl Author {
     /// Makes a device whose chain begins with what it saw of the segment before.
     pub fn opening(id: SegmentId, seed: u8, opens: Vector) -> Self {
         let key = DeviceKey::from_seed(&[seed; 32]);
-        let header = ChainHeader::new(key.device(), [seed; 16], opens);
+        let header = ChainHeader::new(key.device(), RecordHash([0; 32]), [seed; 16], opens);
         let actor = header.actor(Genesis::new(id).hash());
         let home = Segment::open(id, None, &[]).expect("an empty segment opens");
         Author { key, header, actor, home }
+    }
+
+    /// Makes a device that writes under a grant.
+    pub fn under(id: SegmentId, seed: u8, grant: RecordHash) -> Self {
+        let mut author = Author::new(id, seed);
+        author.header.grant = grant;
+        author.actor = author.header.actor(Genesis::new(id).hash());
+        author
     }
 
     /// Returns the stamp that its next change will have.

@@ -1,13 +1,13 @@
-//! Mallory: a member who does not keep the rules. She holds the conversation's secret and a device of her own, and says
-//! whatever she likes to whom she likes.
+//! Mallory: a member who does not keep the rules. She was let in like anyone else, holds the conversation's secret and a
+//! device of her own, and says whatever she likes to whom she likes.
 
-use bayou_core::authority::{Control, ControlRecord};
+use bayou_core::authority::{Authority, Item, Record, Role, Said, Setting, Standpoint, UserRecord, UserSaid, Via};
 use bayou_core::conversation::{SegmentId, Sent};
 use bayou_core::crypto::{self, DeviceKey, Signature};
 use bayou_core::engine::Input;
 use bayou_core::envelope::Frame;
-use bayou_core::id::PeerId;
-use bayou_core::identity::Invite;
+use bayou_core::id::{ConversationId, DeviceId, PeerId, RecordHash, UserId};
+use bayou_core::identity::JoinLink;
 use bayou_core::time::Timestamp;
 use bytes::Bytes;
 
@@ -25,27 +25,109 @@ const BINDING: [u8; 32] = [0xb1; 32];
 pub struct Mallory {
     /// Her device key.
     pub key: DeviceKey,
+    /// Her root key, by which she is a user.
+    pub root: DeviceKey,
     /// Her name on the network.
     pub peer: PeerId,
     /// How she was invited.
-    pub invite: Invite,
+    pub link: JoinLink,
+    /// The conversation's secret, once she was let in.
+    pub secret: [u8; 32],
+    /// The grant under which she is in.
+    pub grant: RecordHash,
+    /// All that she was told of the conversation's authority.
+    pub authority: Authority,
 }
 
 impl Mallory {
     /// Makes a Mallory who was invited to the first conversation of a world.
     pub fn invited(world: &World) -> Self {
-        let invite = Invite::from_link(&world.invites[0]).expect("the world's own link");
-        Mallory { key: DeviceKey::from_seed(&[SEED; 32]), peer: PeerId([0x66; 32]), invite }
+        let link = world.link_of(0);
+        Mallory {
+            key: DeviceKey::from_seed(&[SEED; 32]),
+            root: DeviceKey::from_seed(&[SEED + 1; 32]),
+            peer: PeerId([0x66; 32]),
+            authority: Authority::new(link.conversation),
+            link,
+            secret: [0; 32],
+            grant: RecordHash([0; 32]),
+        }
     }
 
-    /// Links to a peer as an honest member does, and joins.
-    pub fn links(&self, world: &mut World, who: Who) {
+    /// Returns the user that she is.
+    pub fn user(&self) -> UserId {
+        UserId(self.root.device().0)
+    }
+
+    /// Links to a peer, proves her device and is let in by her invite, if she was not before.
+    ///
+    /// # Panics
+    /// When she is not let in.
+    pub fn links(&mut self, world: &mut World, who: Who) {
         world.link_stranger(who, self.peer, BINDING);
         let prove = self.proof(world, who);
         self.tells(world, who, &prove);
+        if self.secret == [0; 32] {
+            self.enters(world, who);
+        }
         self.tells(world, who, &self.tags());
-        self.tells(world, who, &self.joins());
+        self.tells(world, who, &Frame::Names { conversation: self.conversation(), names: vec![] });
         world.run(500);
+        self.learns(world, who);
+    }
+
+    /// Comes in by the link that she holds.
+    fn enters(&mut self, world: &mut World, who: Who) {
+        let key = self.link.keys().id().0;
+        let parts: [&[u8]; 3] = [b"knock", &BINDING, self.peer.as_bytes()];
+        let tag = crypto::keyed_hash(&key, &parts)[..16].try_into().expect("16 bytes");
+        self.tells(world, who, &Frame::Knock { tag });
+        let door = self.heard(world, who).into_iter().find_map(|frame| match frame {
+            Frame::Door { invite, .. } => Some(invite),
+            _ => None,
+        });
+        let enter = self.enter(door.expect("the door"));
+        self.tells(world, who, &enter);
+        world.run(500);
+        let welcome = self.heard(world, who).into_iter().find_map(|frame| match frame {
+            Frame::Welcome { secret, .. } => Some(secret),
+            _ => None,
+        });
+        self.secret = welcome.expect("a welcome");
+    }
+
+    /// Asks to be let in by an invite.
+    pub fn enter(&self, invite: RecordHash) -> Frame {
+        let keys = self.link.keys();
+        let proof = Via::prove(invite, keys.signing_key(), self.conversation(), self.user()).proof;
+        let log = self.log().iter().map(|record| record.bytes().to_vec().into()).collect();
+        Frame::Enter { conversation: self.conversation(), invite, proof, log }
+    }
+
+    /// Returns the records that make her device hers.
+    pub fn log(&self) -> [UserRecord; 2] {
+        let cert = UserSaid::DeviceCert { device: self.key.device(), may_enrol: true, prekey: None };
+        let cert = UserRecord::by_root(cert, vec![], Timestamp(1), &self.root);
+        let said = UserSaid::Profile { name: "mallory".into(), avatar: None, status: String::new() };
+        let shown = UserRecord::by_device(said, self.user(), vec![cert.hash()], Timestamp(1), &self.key);
+        [cert, shown]
+    }
+
+    /// Takes in what she was told of the conversation's authority.
+    fn learns(&mut self, world: &World, who: Who) {
+        for frame in self.heard(world, who) {
+            let Frame::Controls { items, .. } = frame else { continue };
+            for bytes in items {
+                self.authority.add(Item::open(&bytes, self.conversation()).expect("what an honest peer sends"));
+            }
+        }
+        let user = self.user();
+        self.grant = self.authority.ruling().members()[&user].grant;
+    }
+
+    /// Returns the conversation.
+    pub fn conversation(&self) -> ConversationId {
+        self.link.conversation
     }
 
     /// Returns the proof of her device for a link.
@@ -56,40 +138,54 @@ impl Mallory {
 
     /// Returns the tag of the conversation.
     pub fn tags(&self) -> Frame {
-        let tag = crypto::keyed_hash(&self.invite.secret, &[&BINDING, self.peer.as_bytes()]);
+        let tag = crypto::keyed_hash(&self.secret, &[&BINDING, self.peer.as_bytes()]);
         Frame::Share { tags: vec![tag[..16].try_into().expect("16 bytes")] }
     }
 
-    /// Returns the record by which she is a member.
-    pub fn joins(&self) -> Frame {
-        self.controls(&[self.named("mallory").bytes().to_vec()])
+    /// Signs a control record, whether it counts or not.
+    pub fn control(&mut self, said: Said) -> Record {
+        let from = Standpoint {
+            conversation: Some(self.conversation()),
+            user: self.user(),
+            auth: Some(self.grant),
+            parents: self.authority.heads(),
+            at: Timestamp(1),
+        };
+        Record::sign(said, from, &self.key)
     }
 
-    /// Returns a record by which she takes a name.
-    pub fn named(&self, name: &str) -> ControlRecord {
-        let join = Control::Join { name: name.into(), at: Timestamp(1) };
-        ControlRecord::sign(join, self.invite.conversation, &self.key)
+    /// Returns a record by which she invites whoever holds a key.
+    pub fn invites(&mut self, number: u8) -> Vec<u8> {
+        let key = DeviceId([number; 32]);
+        let said = Said::Invite { key, role: Role::Reader, uses: 1, expires: Timestamp(1), auto: true };
+        Item::Record(self.control(said)).to_bytes()
     }
 
-    /// Returns a frame of control records.
-    pub fn controls(&self, records: &[Vec<u8>]) -> Frame {
-        let records = records.iter().map(|bytes| serde_bytes::ByteBuf::from(bytes.clone())).collect();
-        Frame::Controls { conversation: self.invite.conversation, records }
+    /// Returns a record by which she changes the title, though she may not.
+    pub fn sets_title(&mut self, number: u32) -> Vec<u8> {
+        let title = format!("{number}{}", "m".repeat(90));
+        Item::Record(self.control(Said::Set(Setting::Title(title)))).to_bytes()
+    }
+
+    /// Returns a frame of items.
+    pub fn controls(&self, items: &[Vec<u8>]) -> Frame {
+        let items = items.iter().map(|bytes| serde_bytes::ByteBuf::from(bytes.clone())).collect();
+        Frame::Controls { conversation: self.conversation(), items }
     }
 
     /// Names a segment of the conversation.
     pub fn segment(&self, number: u32) -> SegmentId {
-        SegmentId { conversation: self.invite.conversation, number }
+        SegmentId { conversation: self.conversation(), number }
     }
 
     /// Returns the writer of her chain in a segment.
     pub fn author(&self, number: u32) -> Author {
-        Author::new(self.segment(number), SEED)
+        Author::under(self.segment(number), SEED, self.grant)
     }
 
     /// Returns a frame that pushes a run.
     pub fn push(&self, segment: u32, runs: Vec<Vec<Sent>>) -> Frame {
-        Frame::Push { conversation: self.invite.conversation, segment, told: vec![], runs }
+        Frame::Push { conversation: self.conversation(), segment, told: vec![], runs }
     }
 
     /// Says something.

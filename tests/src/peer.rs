@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bayou_core::conversation::EntryId;
-use bayou_core::crypto::{self, DeviceKey};
-use bayou_core::engine::{CallId, Config, Effect, Engine, Input, Notice, Ticket};
-use bayou_core::id::{DeviceId, PeerId, StreamId};
-use bayou_core::identity::Identity;
+use bayou_core::crypto::{self, DeviceKey, Entropy, Secret};
+use bayou_core::engine::{CallId, Config, Effect, Engine, Input, Newborn, Notice, Ticket};
+use bayou_core::id::{DeviceId, PeerId, StreamId, UserId};
+use bayou_core::identity::Phrase;
 use bayou_core::rpc::{Reply, Request, RpcError};
 use bayou_core::store::memory::MemoryStore;
 use bayou_core::store::{Batch, Lsn, Store};
@@ -82,7 +82,7 @@ pub struct Peer {
     pub(crate) back_at: Option<u64>,
     /// Whether its machine is connected at all. Of two copies of a home, one is.
     pub(crate) online: bool,
-    identity: Identity,
+    born: Newborn,
     instance: [u8; 32],
     dice: Dice,
     engine: Option<Engine>,
@@ -99,25 +99,27 @@ pub struct Peer {
 impl Peer {
     /// Makes a peer with a new home; it is down.
     pub fn new(name: &str, mut dice: Dice) -> Self {
-        let identity = Identity::new(name.to_owned(), dice.bytes(), dice.bytes());
-        let id = DeviceKey::from_seed(identity.transport_seed()).device();
-        Peer::at_home(name, identity, PeerId(id.0), MemoryStore::default(), dice)
+        let phrase = Phrase::new(Secret::new(dice.bytes()));
+        let mut entropy = Entropy::from_seed(dice.bytes());
+        let born = Newborn::of_phrase(&phrase, name, Timestamp(BEGINNING), &mut entropy);
+        let id = DeviceKey::from_seed(born.profile.transport_seed().expose()).device();
+        Peer::at_home(name, born, PeerId(id.0), MemoryStore::default(), dice)
     }
 
     /// Makes a peer of a copy of this one's home, as on another machine; it is down.
     pub fn copy(&self, name: &str, dice: Dice) -> Self {
-        Peer::at_home(name, self.identity.clone(), self.id, self.store.copy(), dice)
+        Peer::at_home(name, self.born.clone(), self.id, self.store.copy(), dice)
     }
 
     /// Makes a peer as this one would be if its index had been thrown away; it is down.
     pub fn without_index(&self) -> Self {
         let store = truth::without_index(&self.store);
-        let mut bare = Peer::at_home(&self.name, self.identity.clone(), self.id, store, Dice::new(0, 0));
+        let mut bare = Peer::at_home(&self.name, self.born.clone(), self.id, store, Dice::new(0, 0));
         bare.instance = self.instance;
         bare
     }
 
-    fn at_home(name: &str, identity: Identity, id: PeerId, store: MemoryStore, mut dice: Dice) -> Self {
+    fn at_home(name: &str, born: Newborn, id: PeerId, store: MemoryStore, mut dice: Dice) -> Self {
         Peer {
             name: name.to_owned(),
             id,
@@ -133,7 +135,7 @@ impl Peer {
             disk_at: None,
             back_at: None,
             online: true,
-            identity,
+            born,
             instance: dice.bytes(),
             dice,
             engine: None,
@@ -149,12 +151,17 @@ impl Peer {
 
     /// Returns its device.
     pub fn device(&self) -> DeviceId {
-        self.identity.device_key().device()
+        self.born.profile.device_key().device()
+    }
+
+    /// Returns whose it is.
+    pub fn user(&self) -> UserId {
+        self.born.profile.user
     }
 
     /// Returns its device key, for those who want to do evil with it.
     pub fn key(&self) -> DeviceKey {
-        self.identity.device_key()
+        self.born.profile.device_key()
     }
 
     /// Tells whether it runs.
@@ -172,8 +179,13 @@ impl Peer {
         self.tick_at = now + self.dice.below(TICK_MS);
         self.back_at = None;
         self.generation = 0;
-        let config =
-            Config { identity: self.identity.clone(), peer: self.id, instance: self.instance, seed: self.dice.bytes() };
+        let config = Config {
+            profile: self.born.profile.clone(),
+            log: self.born.log.clone(),
+            peer: self.id,
+            instance: self.instance,
+            seed: self.dice.bytes(),
+        };
         let (engine, effects) = Engine::open(config, self.time(now), &self.store).expect("a store in memory opens");
         self.engine = Some(engine);
         let mut wanted = self.execute(now, effects);

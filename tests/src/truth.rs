@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bayou_core::authority::{ControlRecord, Members};
+use bayou_core::authority::{Authority, Item};
 use bayou_core::conversation::{EntryId, Segment, SegmentId};
-use bayou_core::id::{ConversationId, DeviceId, StreamId};
+use bayou_core::id::{ConversationId, StreamId, UserId};
 use bayou_core::store::memory::MemoryStore;
 use bayou_core::store::{Entry, Lsn, Record, Store};
 use bayou_core::sync::SegmentHeads;
@@ -63,7 +63,7 @@ pub fn rows(store: &MemoryStore) -> Vec<(EntryId, Row)> {
 }
 
 /// Prints the timeline.
-pub fn print(store: &MemoryStore, name: impl Fn(DeviceId) -> String) -> String {
+pub fn print(store: &MemoryStore, name: impl Fn(UserId) -> String) -> String {
     let rows = rows(store);
     timeline::print(rows.iter().map(|(id, row)| (*id, row)), name)
 }
@@ -93,11 +93,11 @@ pub fn heads(store: &MemoryStore) -> (BTreeMap<SegmentId, SegmentHeads>, BTreeMa
         let StreamId::Control(conversation) = stream else { continue };
         let kept = store.read(stream).expect("memory");
         let image: Vec<Vec<u8>> = kept.image.map_or(Vec::new(), |image| postcard::from_bytes(&image).expect("records"));
-        let mut members = Members::default();
+        let mut authority = Authority::new(conversation);
         for bytes in image.iter().chain(&kept.tail) {
-            members.insert(ControlRecord::open(bytes, conversation).expect("a record"));
+            authority.add(Item::open(bytes, conversation).expect("an item"));
         }
-        controls.insert(conversation, members.digest());
+        controls.insert(conversation, authority.digest());
     }
     (segments, controls)
 }

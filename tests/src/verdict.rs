@@ -51,7 +51,7 @@ fn is_there(rows: &BTreeMap<EntryId, Row>, peer: &Peer, id: &EntryId, said: &Sai
         Said::Edit(message, _) => rows.get(message).is_some_and(|row| row.edits.iter().any(|edit| edit.id == *id)),
         Said::Delete(message) => rows.get(message).is_some_and(|row| row.deleted),
         Said::React(message, emoji) => rows.get(message).is_some_and(|row| {
-            row.marks.iter().any(|mark| mark.device == peer.device() && mark.emoji == *emoji && mark.id >= *id)
+            row.marks.iter().any(|mark| mark.user == peer.user() && mark.emoji == *emoji && mark.id >= *id)
         }),
     }
 }

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bayou_core::conversation::EntryId;
 use bayou_core::engine::{CallId, Effect, Input};
 use bayou_core::id::{Address, PeerId};
-use bayou_core::rpc::{Reply, Request, RpcError};
+use bayou_core::identity::JoinLink;
+use bayou_core::rpc::{InviteOptions, Reply, Request, RpcError};
 use bayou_core::store::memory::MemoryStore;
 use bytes::Bytes;
 
@@ -107,7 +108,9 @@ impl World {
             Ok(Reply::New { conversation }) => conversation,
             other => panic!("no conversation: {other:?}"),
         };
-        let Ok(Reply::Invite { link }) = self.does(*first, Request::Invite { conversation }) else { panic!("no link") };
+        let options = InviteOptions { uses: 1000, hours: 8784, ..InviteOptions::default() };
+        let invite = Request::Invite { conversation, options };
+        let Ok(Reply::Invite { link, .. }) = self.does(*first, invite) else { panic!("no link") };
         self.invites.push(link.clone());
         for other in others {
             self.does(*other, Request::Join { link: link.clone() }).expect("joins");
@@ -150,13 +153,17 @@ impl World {
 
     /// Returns the id of a conversation, as calls take it.
     pub fn conversation(&self, number: usize) -> String {
-        let invite = bayou_core::identity::Invite::from_link(&self.invites[number]).expect("the world's own link");
-        invite.conversation.to_string()
+        self.link_of(number).conversation.to_string()
+    }
+
+    /// Returns the link that invites to a conversation.
+    pub fn link_of(&self, number: usize) -> JoinLink {
+        JoinLink::from_link(&self.invites[number]).expect("the world's own link")
     }
 
     /// Returns the timeline as a person sees it, printed.
     pub fn sees(&self, who: Who) -> String {
-        let name = |device| match self.peers.iter().find(|peer| peer.device() == device) {
+        let name = |user| match self.peers.iter().find(|peer| peer.user() == user) {
             Some(peer) => peer.name.clone(),
             None => "somebody".to_owned(),
         };
@@ -471,8 +478,8 @@ impl World {
 
     /// Returns the ids of the messages that a peer sees, with whether it may change them.
     pub fn messages(&self, who: Who) -> Vec<(EntryId, bool)> {
-        let device = self.peers[who].device();
+        let user = self.peers[who].user();
         let rows = truth::rows(&self.peers[who].store);
-        rows.into_iter().filter(|(_, row)| !row.deleted).map(|(id, row)| (id, row.device == device)).collect()
+        rows.into_iter().filter(|(_, row)| !row.deleted).map(|(id, row)| (id, row.author == user)).collect()
     }
 }

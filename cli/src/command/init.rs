@@ -20,11 +20,15 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let made = unlock::init(&home.path, &self.name, home.passphrase_file.as_deref(), self.no_passphrase)?;
-        let (device, peer) = (made.device.to_string(), made.peer.to_string());
-        let object = serde_json::json!({ "name": made.name, "device": device, "peer": peer, "home": home.path });
+        let phrase = made.phrase.words().collect::<Vec<_>>().join(" ");
+        let who = made.who;
+        let (user, device, peer) = (who.user.to_string(), who.device.to_string(), who.peer.to_string());
+        let object = serde_json::json!({
+            "name": who.name, "user": user, "device": device, "peer": peer, "home": home.path, "phrase": phrase,
+        });
         output.say(&object, || {
             let (home, device) = (home.path.display(), short(&device));
-            format!("{} lives in {home} now, on device {device}\nnext: bayou new TITLE begins a conversation, bayou join LINK joins one", made.name)
+            format!("{} lives in {home} now, on device {device}\nnext: bayou new TITLE begins a conversation, bayou join LINK joins one", who.name)
         })
     }
 }

@@ -15,12 +15,13 @@ pub(crate) struct Join {
 impl Join {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::Join { link: self.link }).await?;
-        let Reply::New { conversation } = &reply else { return Err(Failure::unexpected()) };
+        let Reply::Joined { conversation, state } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || {
             let id = short(conversation);
-            format!(
-                "joined conversation {id}\nnext: bayou chat {id}; its messages come as soon as this peer meets a member"
-            )
+            match state.as_str() {
+                "in" => format!("joined conversation {id}\nnext: bayou chat {id}"),
+                _ => format!("conversation {id}: {state}; it goes on by itself while `bayou serve` runs"),
+            }
         })
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::ControlError;
+use super::error::ControlError;
 use super::signed::exactly;
 use crate::crypto;
 use crate::id::{ActorId, ChangeHash, CutHash};
@@ -47,7 +47,11 @@ impl Cut {
 
     /// Returns its name.
     pub fn hash(&self) -> CutHash {
-        CutHash(crypto::hash("bayou/1/cut", &[&self.to_bytes()]))
+        Cut::hash_of(&self.to_bytes())
+    }
+
+    pub(super) fn hash_of(bytes: &[u8]) -> CutHash {
+        CutHash(crypto::hash("bayou/1/cut", &[bytes]))
     }
 
     /// Writes it.

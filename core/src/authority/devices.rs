@@ -53,6 +53,16 @@ impl Devices {
         self.status.get(device).copied()
     }
 
+    /// Returns everything that is said of devices, in order.
+    pub fn all(&self) -> impl Iterator<Item = (DeviceId, DeviceStatus)> {
+        self.status.iter().map(|(device, status)| (*device, *status))
+    }
+
+    /// Tells whether any device is not valid.
+    pub(super) fn is_any_retired(&self) -> bool {
+        self.status.values().any(|status| *status != DeviceStatus::Valid)
+    }
+
     /// Returns the devices that are valid, in order, with the newest prekey of each.
     pub fn valid(&self) -> impl Iterator<Item = (DeviceId, Option<&Prekey>)> {
         let valid = self.status.iter().filter(|(_, status)| **status == DeviceStatus::Valid);

@@ -194,7 +194,7 @@ impl Graph {
         let (from, own) = node.auth.and_then(|at| self.grant(at)).ok_or(Void::NoGrant)?;
         let may = |may: bool| if may { Ok(()) } else { Err(Void::BeyondRole) };
         match said {
-            Said::Grant { to, role, via: Some(via) } => {
+            Said::Grant { to, role, via: Some(via), .. } => {
                 let invite = node.about.and_then(|at| self.node(at)).ok_or(Void::BadInvite)?;
                 let Said::Invite { key, role: offered, auto, .. } = invite.record.said() else {
                     return Err(Void::BadInvite);

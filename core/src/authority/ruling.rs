@@ -80,6 +80,8 @@ pub struct Grant {
     pub given_to: UserId,
     /// What it gives. Of an owner who handed over: [`Role::Member`].
     pub role: Role,
+    /// The first segment that its holder may read.
+    pub since: u32,
     /// Where it stands.
     pub standing: Standing,
     /// What counts of the chains that were written under it, once it was removed.
@@ -181,6 +183,11 @@ impl Ruling {
         self.users.get(user)
     }
 
+    /// Tells whether a device of anyone who is known was retired.
+    pub fn is_any_device_retired(&self) -> bool {
+        self.users.values().any(Devices::is_any_retired)
+    }
+
     /// Returns the devices of everyone who is in, with their users: to whom group keys are sealed.
     pub fn member_devices(&self) -> impl Iterator<Item = (UserId, DeviceId)> + '_ {
         let devices = |user: &UserId| self.users.get(user).into_iter().flat_map(Devices::valid);
@@ -190,6 +197,23 @@ impl Ruling {
     /// Returns all grants that are known, as they were judged.
     pub fn grants(&self) -> &BTreeMap<RecordHash, Grant> {
         &self.grants
+    }
+
+    /// Tells whether a grant opened a segment, so that chains may begin there whatever is in the one before.
+    pub fn opens(&self, segment: u32) -> bool {
+        self.grants.values().any(|grant| grant.since == segment && !matches!(grant.standing, Standing::Void(_)))
+    }
+
+    /// Returns the newest segment that a grant opened.
+    pub fn newest_opened(&self) -> u32 {
+        let counts = self.grants.values().filter(|grant| !matches!(grant.standing, Standing::Void(_)));
+        counts.map(|grant| grant.since).max().unwrap_or(0)
+    }
+
+    /// Returns the first segment that someone who is in may read.
+    pub fn reads_from(&self, user: &UserId) -> Option<u32> {
+        let grants = self.members.get(user)?.grants.iter().filter_map(|grant| self.grants.get(grant));
+        grants.map(|grant| grant.since).min()
     }
 
     /// Returns the records that do not count, and why.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::MAX_TITLE;
+use super::error::MAX_TITLE;
 use crate::crypto::Signature;
 use crate::id::{ActorId, CutHash, DeviceId, RecordHash, UserId};
 use crate::time::{Hlc, Timestamp};
@@ -87,6 +87,8 @@ pub enum Said {
         to: UserId,
         /// What they get.
         role: Role,
+        /// The first segment that they may read; 0: all. The grant opens it, full or not the one before it.
+        since: u32,
         /// The invite that they hold.
         via: Option<Via>,
     },

@@ -120,6 +120,11 @@ impl Authority {
         &self.ruling
     }
 
+    /// Returns what followed when [`Authority::ruling`] was last asked.
+    pub fn last_ruling(&self) -> &Ruling {
+        &self.ruling
+    }
+
     /// Judges a change of a chain.
     pub fn judge(&mut self, chain: &ChainOf, change: Mark) -> Verdict {
         self.ruling();
@@ -186,6 +191,16 @@ impl Authority {
     /// Returns the records of a user's log, in order of hash.
     pub fn user_records(&self, user: &UserId) -> impl Iterator<Item = &UserRecord> {
         self.logs.get(user).into_iter().flat_map(|log| log.records().into_values())
+    }
+
+    /// Returns the users of whose logs anything is held.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.logs.keys()
+    }
+
+    /// Tells whether a record in its place names the cut.
+    pub(super) fn names(&self, cut: &CutHash) -> bool {
+        self.named.contains(cut)
     }
 
     /// Returns the cuts that are held, in order of hash.

@@ -14,7 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::ControlError;
+use super::error::ControlError;
 use super::said::{KINDS, Said, Via};
 use crate::crypto::{self, DeviceKey, Signature};
 use crate::id::{ConversationId, DeviceId, RecordHash, UserId};
@@ -94,9 +94,13 @@ impl Record {
     }
 
     fn named(body: Body, said: Said, conversation: Option<ConversationId>, bytes: Vec<u8>) -> Self {
-        let hash = RecordHash(crypto::hash(CONTEXT, &[&bytes]));
+        let hash = Record::hash_of(&bytes);
         let conversation = conversation.unwrap_or(ConversationId(hash.0));
         Record { body, said, hash, conversation, bytes }
+    }
+
+    pub(super) fn hash_of(bytes: &[u8]) -> RecordHash {
+        RecordHash(crypto::hash(CONTEXT, &[bytes]))
     }
 
     /// Reads and checks a record of `conversation`.
@@ -178,7 +182,7 @@ impl Via {
     }
 
     /// Tells whether the proof was made with the key for this user.
-    pub(super) fn proves(&self, key: &DeviceId, conversation: ConversationId, user: UserId) -> bool {
+    pub fn proves(&self, key: &DeviceId, conversation: ConversationId, user: UserId) -> bool {
         let parts = [conversation.as_bytes(), self.invite.as_bytes(), user.as_bytes()];
         crypto::verify(key, INVITE_CONTEXT, &parts, &self.proof).is_ok()
     }

@@ -46,7 +46,11 @@ impl Ruling {
                 }
             };
             let role = if pass.handed.contains_key(&at) { Role::Member } else { role };
-            let grant = Grant { user: resolve(users, given_to), given_to, role, standing, cuts, rank };
+            let since = match node.record.said() {
+                Said::Grant { since, .. } => *since,
+                _ => 0,
+            };
+            let grant = Grant { user: resolve(users, given_to), given_to, role, since, standing, cuts, rank };
             self.grants.insert(node.record.hash(), grant);
         }
     }

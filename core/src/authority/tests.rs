@@ -126,7 +126,7 @@ fn mark(seq: u32) -> Mark {
 }
 
 fn grant(to: UserId, role: Role) -> Said {
-    Said::Grant { to, role, via: None }
+    Said::Grant { to, role, since: 0, via: None }
 }
 
 fn remove(grant: RecordHash, cut: CutHash) -> Said {
@@ -337,7 +337,7 @@ fn an_invite_for_one_lets_one_in_however_many_admit_at_once() {
     let (dave, erin, conversation) = (Person::new(5), Person::new(6), story.conversation);
     let via = |who: &Person| {
         let via = Some(Via::prove(offer, &link, conversation, who.user()));
-        Said::Grant { to: who.user(), role: Role::Member, via }
+        Said::Grant { to: who.user(), role: Role::Member, since: 0, via }
     };
     let heads = story.set.heads();
     // Two admit the same newcomer: one use.
@@ -361,6 +361,7 @@ fn an_invite_binds_its_holder_its_role_and_its_maker() {
     let said = |key: &DeviceKey, who: &Person, role| Said::Grant {
         to: dave.user(),
         role,
+        since: 0,
         via: Some(Via::prove(offer, key, conversation, who.user())),
     };
     let forged = story.says(&alice, a, said(&key(98, 9), &dave, Role::Member));
@@ -390,7 +391,7 @@ fn a_link_falls_with_who_made_it() {
     let (dave, erin, conversation) = (Person::new(5), Person::new(6), story.conversation);
     let via = |who: &Person| {
         let via = Some(Via::prove(offer, &link, conversation, who.user()));
-        Said::Grant { to: who.user(), role: Role::Member, via }
+        Said::Grant { to: who.user(), role: Role::Member, since: 0, via }
     };
     story.says(&carol, c, via(&dave));
     story.says(&owner, genesis, remove(b, NOTHING));

@@ -13,7 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{ControlError, MAX_NAME};
+use super::error::{ControlError, MAX_NAME};
 use super::signed::{MAX_PARENTS, MAX_RECORD, decode, exactly};
 use crate::crypto::{self, DeviceKey, Signature};
 use crate::id::{DeviceId, RecordHash, UserId};
@@ -149,7 +149,11 @@ impl UserRecord {
         let bytes = postcard::to_stdvec(&body).expect("a record of a user always encodes");
         let signature = key.sign(CONTEXT, &[&bytes]);
         let bytes = postcard::to_stdvec(&Wire { body: bytes, signature }).expect("a record of a user always encodes");
-        UserRecord { hash: RecordHash(crypto::hash(CONTEXT, &[&bytes])), body, said, bytes }
+        UserRecord { hash: UserRecord::hash_of(&bytes), body, said, bytes }
+    }
+
+    pub(super) fn hash_of(bytes: &[u8]) -> RecordHash {
+        RecordHash(crypto::hash(CONTEXT, &[bytes]))
     }
 
     /// Reads and checks a record.
@@ -173,7 +177,7 @@ impl UserRecord {
             crypto::verify(&DeviceId(to.0), MOVE_CONTEXT, &[body.user.as_bytes()], consent)
                 .map_err(|_| ControlError::Signature)?;
         }
-        Ok(UserRecord { hash: RecordHash(crypto::hash(CONTEXT, &[bytes])), body, said, bytes: bytes.to_vec() })
+        Ok(UserRecord { hash: UserRecord::hash_of(bytes), body, said, bytes: bytes.to_vec() })
     }
 
     /// Returns what it says.

@@ -33,6 +33,8 @@ pub enum Reach {
     Until(Mark),
     /// Not at all, as far as is known.
     Nowhere,
+    /// More must be known first. What counted until now goes on to count.
+    Unknown,
 }
 
 /// Why a change must wait: more must be known first.
@@ -160,7 +162,14 @@ pub(super) fn judge(ruling: &Ruling, held: &BTreeMap<CutHash, Cut>, chain: &Chai
 }
 
 pub(super) fn reach(ruling: &Ruling, held: &BTreeMap<CutHash, Cut>, chain: &ChainOf) -> Reach {
-    let Ok(bounds) = bounds(ruling, held, chain) else { return Reach::Nowhere };
+    let bounds = match bounds(ruling, held, chain) {
+        Ok(bounds) => bounds,
+        Err(Verdict::Park(_)) => return Reach::Unknown,
+        Err(_) => return Reach::Nowhere,
+    };
+    if bounds.iter().any(|bound| bound.missing.is_some()) {
+        return Reach::Unknown;
+    }
     match bounds.iter().map(|bound| bound.last).min() {
         None => Reach::Open,
         Some(None) => Reach::Nowhere,

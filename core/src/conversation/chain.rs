@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::SEGMENT_CHANGES;
 use crate::crypto::{self, Signature};
-use crate::id::{ActorId, ChangeHash, DeviceId};
+use crate::id::{ActorId, ChangeHash, DeviceId, RecordHash};
 use crate::time::Hlc;
 
 /// A version vector: how many changes of each chain a peer has.
@@ -15,31 +15,29 @@ pub type Vector = BTreeMap<ActorId, u32>;
 /// The most chains that a header may name in its vector.
 const MAX_OPENS: usize = 2048;
 
-/// Stands in the place of a grant until there are grants, so that formats survive.
-pub(super) const NO_GRANT: [u8; 32] = [0; 32];
-
 /// Who writes a chain. Travels and is signed with the chain's first change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainHeader {
     /// The device that writes it.
     pub device: DeviceId,
-    /// What entitles the device to write. Zero until there are grants.
-    pub grant: [u8; 32],
+    /// The grant under which it writes.
+    pub grant: RecordHash,
     /// Drawn by the device; a copied or restored home draws another, so that it never forks its own chain.
     pub nonce: [u8; 16],
-    /// What the device had of the segment before, which must be full. Empty in segment 0.
+    /// What the device had of the segment before, which must be full. Empty in segment 0, and where a grant opened the
+    /// segment for someone who may not read what was before.
     pub opens: Vector,
 }
 
 impl ChainHeader {
     /// Makes the header of a new chain.
-    pub fn new(device: DeviceId, nonce: [u8; 16], opens: Vector) -> Self {
-        ChainHeader { device, grant: NO_GRANT, nonce, opens }
+    pub fn new(device: DeviceId, grant: RecordHash, nonce: [u8; 16], opens: Vector) -> Self {
+        ChainHeader { device, grant, nonce, opens }
     }
 
     /// Returns the actor id that belongs to the header in the segment with this genesis.
     pub fn actor(&self, genesis: ChangeHash) -> ActorId {
-        let parts = [self.device.as_bytes(), genesis.as_bytes(), &self.grant, &self.nonce];
+        let parts = [self.device.as_bytes(), genesis.as_bytes(), self.grant.as_bytes(), &self.nonce];
         let [a @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = crypto::hash("bayou/1/actor", &parts);
         ActorId(a)
     }
@@ -50,12 +48,12 @@ impl ChainHeader {
         crypto::hash("bayou/1/chain header", &[&bytes])
     }
 
-    /// Tells whether the header may open a chain in segment `number`: whoever writes into a later segment must say
-    /// which full segment he saw before it. Depends on the header alone.
+    /// Tells whether the header may open a chain in segment `number`: whoever writes into a later segment says which full
+    /// segment he saw before it, or nothing, and then a grant must have opened it. Depends on the header alone.
     pub(super) fn may_open(&self, number: u32) -> bool {
         let seen: u64 = self.opens.values().map(|seq| u64::from(*seq)).sum();
-        let fits = self.opens.len() <= MAX_OPENS && self.grant == NO_GRANT;
-        fits && if number == 0 { self.opens.is_empty() } else { seen >= SEGMENT_CHANGES }
+        let fits = self.opens.len() <= MAX_OPENS;
+        fits && (self.opens.is_empty() || (number > 0 && seen >= SEGMENT_CHANGES))
     }
 }
 

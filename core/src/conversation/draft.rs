@@ -62,7 +62,7 @@ mod tests {
     use super::super::segment::Segment;
     use super::*;
     use crate::crypto::DeviceKey;
-    use crate::id::ConversationId;
+    use crate::id::{ConversationId, RecordHash};
 
     /// Commits the same entries as `draft` writes, in a document with the genesis and one chain.
     fn commit(shadow: &mut AutoCommit, actor: ActorId, at: Hlc, records: &[(Place, Vec<u8>)]) -> Vec<u8> {
@@ -78,7 +78,7 @@ mod tests {
     fn automerge_itself_would_write_the_same_changes() {
         let id = SegmentId { conversation: ConversationId([7; 32]), number: 0 };
         let key = DeviceKey::from_seed(&[1; 32]);
-        let header = ChainHeader::new(key.device(), [0; 16], Vector::new());
+        let header = ChainHeader::new(key.device(), RecordHash([0; 32]), [0; 16], Vector::new());
         let mut segment = Segment::open(id, None, &[]).unwrap();
         let actor = header.actor(segment.genesis().hash());
         let mut shadow = AutoCommit::new().with_actor(automerge::ActorId::from(actor.0));

@@ -23,7 +23,7 @@ use super::prescan::prescan;
 use super::record::{Entry, MAX_RECORD, Record};
 use super::schema::{Genesis, MAX_CHAIN_BYTES, MAX_CHAIN_CHANGES, SegmentId, actor_id};
 use crate::crypto::Signature;
-use crate::id::{ActorId, ChangeHash, DeviceId, PayloadId};
+use crate::id::{ActorId, ChangeHash, DeviceId, PayloadId, RecordHash};
 use crate::time::Hlc;
 
 /// A change as it travels and as it is kept: with its proof, and with the bodies that its sender has.
@@ -99,6 +99,7 @@ pub struct Gated {
     pub(super) actor: ActorId,
     pub(super) header: Option<ChainHeader>,
     pub(super) device: DeviceId,
+    pub(super) grant: RecordHash,
     pub(super) changes: Vec<GatedChange>,
     pub(super) tip: Tip,
 }
@@ -127,6 +128,17 @@ impl Gated {
     /// Returns the device that the chain belongs to.
     pub fn device(&self) -> DeviceId {
         self.device
+    }
+
+    /// Returns the grant under which the chain is written.
+    pub fn grant(&self) -> RecordHash {
+        self.grant
+    }
+
+    /// Returns the place and hash of each change, in order.
+    pub fn places(&self) -> impl Iterator<Item = (u32, ChangeHash)> {
+        let first = self.tip.seq - u32::try_from(self.changes.len()).unwrap_or(self.tip.seq);
+        (first + 1..).zip(&self.changes).map(|(seq, change)| (seq, ChangeHash(change.change.hash().0)))
     }
 
     /// Returns the header, if the run begins its chain.
@@ -220,8 +232,9 @@ fn place(
     change: &Change,
     sent: &Sent,
 ) -> Result<Place, Refusal> {
-    let gated = |header: Option<ChainHeader>, device, tip| {
-        Place::Next(Gated { segment: id, actor, header, device, changes: Vec::new(), tip })
+    let gated = |header: Option<ChainHeader>, of: &ChainHeader, tip| {
+        let (device, grant) = (of.device, of.grant);
+        Place::Next(Gated { segment: id, actor, header, device, grant, changes: Vec::new(), tip })
     };
     let Some(chain) = chains.get(&actor) else {
         if change.seq() > 1 {
@@ -231,15 +244,14 @@ fn place(
         if header.actor(genesis.hash()) != actor || !header.may_open(id.number) {
             return Err(Refusal::Header);
         }
-        let device = header.device;
-        return Ok(gated(Some(header), device, Tip::before(genesis)));
+        return Ok(gated(Some(header.clone()), &header, Tip::before(genesis)));
     };
     let seq = usize::try_from(change.seq()).map_err(|_| Refusal::Limit)?;
     match seq.checked_sub(1).and_then(|at| chain.links.get(at)) {
         Some(link) if link.hash.0 == change.hash().0 => Ok(Place::Known),
         Some(_) => Err(Refusal::Fork),
         None if seq > chain.links.len() + 1 => Ok(Place::Early),
-        None => Ok(gated(None, chain.header.device, chain.tip)),
+        None => Ok(gated(None, &chain.header, chain.tip)),
     }
 }
 
@@ -272,7 +284,7 @@ impl Gated {
         }
         let expanded = change.decode();
         let seq = self.tip.seq + 1;
-        let entries = entries(genesis, self.segment.number, self.device, seq, &expanded)?;
+        let entries = entries(genesis, self.segment.number, (self.device, self.grant), seq, &expanded)?;
         let at = entries.first().map(|entry| entry.id.at).ok_or(Refusal::Counter)?;
         if at <= self.tip.last || entries.iter().any(|entry| entry.id.at != at) {
             return Err(Refusal::Stamp);
@@ -291,7 +303,7 @@ impl Gated {
 pub(super) fn entries(
     genesis: &Genesis,
     segment: u32,
-    device: DeviceId,
+    (device, grant): (DeviceId, RecordHash),
     seq: u32,
     change: &ExpandedChange,
 ) -> Result<Vec<Entry>, Refusal> {
@@ -315,7 +327,7 @@ pub(super) fn entries(
             return Err(Refusal::Operation("record too large"));
         }
         let record = Record::decode(place, &device, value).map_err(|_| Refusal::Operation("record breaks a limit"))?;
-        entries.push(Entry { id, segment, seq, device, place, record });
+        entries.push(Entry { id, segment, seq, device, grant, place, record });
     }
     Ok(entries)
 }

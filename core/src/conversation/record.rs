@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::EntryId;
 use super::payload::{self, MAX_BODY};
-use crate::id::{DeviceId, PayloadHash, PayloadId};
+use crate::id::{DeviceId, PayloadHash, PayloadId, RecordHash};
 
 const VERSION: u8 = 1;
 
@@ -100,6 +100,8 @@ pub struct Entry {
     pub seq: u32,
     /// The device that wrote it.
     pub device: DeviceId,
+    /// The grant under which it was written: it says who the author is.
+    pub grant: RecordHash,
     /// The map that it stands in.
     pub place: Place,
     /// What it says.

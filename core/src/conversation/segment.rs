@@ -35,6 +35,8 @@ pub enum Tail {
     Erased(Vec<PayloadId>),
     /// A chain that was found to be forked.
     Fork(Box<ForkProof>),
+    /// A chain that counts no further than this, as far as was known then.
+    Cut(ActorId, u32),
 }
 
 /// This home's own bytes cannot be used.
@@ -99,6 +101,10 @@ impl Segment {
                     let fork = proof.check(&segment.genesis, id).map_err(|error| SegmentError(error.to_string()))?;
                     segment.freeze(fork)?;
                 }
+                Tail::Cut(actor, end) => {
+                    segment.apply(std::mem::take(&mut runs))?;
+                    segment.cut(actor, end)?;
+                }
             }
         }
         segment.apply(runs)?;
@@ -119,6 +125,11 @@ impl Segment {
     /// Returns a chain, with all that was admitted.
     pub fn chain(&self, actor: &ActorId) -> Option<&Chain> {
         self.chains.get(actor)
+    }
+
+    /// Returns all chains, with all that was admitted.
+    pub fn chains(&self) -> impl Iterator<Item = (&ActorId, &Chain)> {
+        self.chains.iter()
     }
 
     /// Returns how many changes of each chain were applied.
@@ -255,6 +266,19 @@ impl Segment {
         self.cut(actor, end).map(Some)
     }
 
+    /// Shortens a chain to at most `end` changes, or a little less if the last of them has no valid signature of its own
+    /// and so could not be proved to others. Returns how many are left and what was said beyond; `None` if the chain is
+    /// no longer than that.
+    ///
+    /// # Errors
+    /// As [`Segment::apply`].
+    pub fn shorten(&mut self, actor: ActorId, end: u32) -> Result<Option<(u32, Vec<Entry>)>, SegmentError> {
+        let Some(chain) = self.chains.get(&actor).filter(|chain| chain.seq() > end) else { return Ok(None) };
+        let applied = self.applied.get(&actor).copied().unwrap_or(0);
+        let end = chain.proved_before(self.id, end.min(applied).saturating_add(1));
+        self.cut(actor, end).map(|gone| Some((end, gone)))
+    }
+
     /// Takes all that a chain says after its first `end` changes out again, and returns it.
     fn cut(&mut self, actor: ActorId, end: u32) -> Result<Vec<Entry>, SegmentError> {
         let settled = self.settle()?;
@@ -273,6 +297,8 @@ impl Segment {
         match (self.chains.get_mut(&actor), tip) {
             (Some(chain), Some(tip)) => {
                 chain.links.truncate(end as usize);
+                // Whoever cuts has checked the signature there, so that what is left can be proved to others.
+                chain.links.last_mut().into_iter().for_each(|last| last.proved = true);
                 chain.tip = tip;
                 self.applied.insert(actor, end);
             }
@@ -407,7 +433,8 @@ impl Settled<'_> {
     fn entries_of(&self, change: &Change) -> Vec<Entry> {
         let chain = actor_id(change.actor_id()).and_then(|actor| self.0.chains.get(&actor));
         let (Some(chain), Ok(seq)) = (chain, u32::try_from(change.seq())) else { return Vec::new() };
-        gate::entries(&self.0.genesis, self.0.id.number, chain.header.device, seq, &change.decode()).unwrap_or_default()
+        let author = (chain.header.device, chain.header.grant);
+        gate::entries(&self.0.genesis, self.0.id.number, author, seq, &change.decode()).unwrap_or_default()
     }
 }
 

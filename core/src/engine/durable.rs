@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::controls::Then;
+use super::conversation::Author;
 use super::inbound::Source;
 use super::io::{CallId, Effect, Ticket, View};
 use super::{Engine, keys, machine};
-use crate::authority::ControlRecord;
 use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vector, Verified};
 use crate::envelope::{Frame, Told};
 use crate::gossip;
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, StreamId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
 use crate::rpc::Reply;
 use crate::store::{IndexOp, Lsn};
 use crate::sync::SegmentHeads;
@@ -26,15 +27,17 @@ use crate::time::Timestamp;
 pub(super) enum Pending {
     /// Apply a run. `sent` is the form in which it was kept and is passed on.
     Run { id: SegmentId, run: Verified, sent: Vec<Sent>, origin: Origin },
-    /// Take control records in.
-    Controls { id: ConversationId, records: Vec<ControlRecord>, from: Option<PeerId> },
+    /// Tell others of items of an authority, and carry out what follows from them.
+    Controls { id: ConversationId, items: Vec<Vec<u8>>, from: Option<PeerId>, then: Then },
+    /// Nothing more, but a chain was shortened.
+    Shortened(SegmentId),
     /// Show bodies that were missing.
     Bodies(SegmentId, Vec<AuthoredPayload>),
     /// Nothing more, but try again if it is not kept.
     Erased(SegmentId, PayloadId),
     /// Freeze a chain.
     Forked { id: SegmentId, fork: Fork, from: Option<PeerId> },
-    /// Begin to take part in a conversation, and answer who asked for it.
+    /// Begin to take part in a conversation or to look for who lets us in, and answer who asked for it.
     Joined { call: CallId, id: ConversationId },
     /// Nothing more.
     Nothing,
@@ -72,6 +75,7 @@ struct Applied {
     actor: ActorId,
     seq: u32,
     device: DeviceId,
+    grant: RecordHash,
     origin: Origin,
 }
 
@@ -122,35 +126,12 @@ impl Engine {
 
     fn settled(&mut self, now: Timestamp, pending: Pending, view: &dyn View) {
         match pending {
-            Pending::Controls { id, records, from } => self.controls_settled(now, id, records, from, view),
+            Pending::Controls { id, items, from, then } => self.controls_settled(now, id, items, from, then, view),
+            Pending::Shortened(id) => self.shelf.release(id, 1),
             Pending::Bodies(id, payloads) => self.bodies_settled(id, payloads, view),
             Pending::Erased(id, _) => self.shelf.release(id, 1),
-            Pending::Joined { call, id } => {
-                self.reply(call, Ok(Reply::New { conversation: id.to_string() }));
-                self.share_everywhere(now);
-            }
+            Pending::Joined { call, id } => self.joined(now, call, id),
             Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}
-        }
-    }
-
-    fn controls_settled(
-        &mut self,
-        now: Timestamp,
-        id: ConversationId,
-        records: Vec<ControlRecord>,
-        from: Option<PeerId>,
-        view: &dyn View,
-    ) {
-        self.tails.grew(StreamId::Control(id), records.len(), now);
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let news = records.into_iter().filter(|record| conversation.members.insert(record.clone())).count();
-        if news > 0 {
-            for peer in self.sharing(id) {
-                if Some(peer) != from {
-                    self.tell_heads(now, peer, id);
-                }
-            }
-            self.retry_waiting(id, 0, view);
         }
     }
 
@@ -162,8 +143,8 @@ impl Engine {
         for DurableRun { run, origin, .. } in runs {
             let gated = run.gated();
             self.clock.observe(gated.last(), now);
-            let (actor, seq, device) = (gated.actor(), gated.seq(), gated.device());
-            applied.push(Applied { actor, seq, device, origin });
+            let (actor, seq, device, grant) = (gated.actor(), gated.seq(), gated.device(), gated.grant());
+            applied.push(Applied { actor, seq, device, grant, origin });
             verified.push(run);
         }
         let (entries, heads) = match self.shelf.get(id, view) {
@@ -178,6 +159,11 @@ impl Engine {
         };
         self.shelf.release(id, count);
         let mut ops = self.note_heads(id, heads);
+        ops.extend(
+            applied
+                .iter()
+                .filter_map(|run| self.note_author(id, run.actor, Author { device: run.device, grant: run.grant })),
+        );
         let me = self.key.device();
         for run in applied.iter().filter(|run| run.device == me) {
             ops.extend(self.note_own_chain(id, run.actor));
@@ -189,7 +175,10 @@ impl Engine {
         }
         self.effects.push(Effect::Index(ops, self.complete));
         self.acknowledge(id, &applied);
+        let chains: BTreeSet<(u32, ActorId)> = applied.iter().map(|run| (id.number, run.actor)).collect();
         self.answer(now, id, applied);
+        // The ruling may have changed while these were on their way to disk.
+        self.enforce(id.conversation, &Vec::from_iter(chains), view);
         self.retry_waiting(id.conversation, id.number, view);
     }
 
@@ -198,6 +187,14 @@ impl Engine {
         let value = postcard::to_stdvec(&heads).expect("heads always encode");
         conversation.heads.insert(id.number, heads);
         vec![IndexOp::Put(keys::heads(conversation.number, id.number), value)]
+    }
+
+    /// Notes who writes a chain.
+    pub(super) fn note_author(&mut self, id: SegmentId, actor: ActorId, author: Author) -> Option<IndexOp> {
+        let conversation = self.conversations.get_mut(&id.conversation)?;
+        let known = conversation.authors.insert((id.number, actor), author);
+        let value = postcard::to_stdvec(&author).expect("an author always encodes");
+        known.is_none().then(|| IndexOp::Put(keys::author(conversation.number, id.number, &actor), value))
     }
 
     /// Notes that a chain is ours, so that it is told who has how much of it.
@@ -295,7 +292,7 @@ impl Engine {
     }
 
     /// Undoes what was not kept: the calls are answered with the error, and segments whose chains ran ahead are closed.
-    pub(super) fn not_persisted(&mut self, ticket: Ticket, why: &str) {
+    pub(super) fn not_persisted(&mut self, ticket: Ticket, why: &str, view: &dyn View) {
         if ticket.generation == self.next.generation {
             self.next.generation += 1;
             self.shelf.forget_pending();
@@ -305,11 +302,17 @@ impl Engine {
             match pending {
                 Pending::Run { origin: Origin::Own(call, _), .. } => self.reply(call, Err(machine(why))),
                 Pending::Joined { call, id } => {
-                    self.conversations.remove(&id);
-                    self.facts.retain(
-                        |fact| !matches!(fact, super::Fact::Joined { conversation, .. } if *conversation == id),
-                    );
+                    self.forget_conversation(id);
                     self.reply(call, Err(machine(why)));
+                }
+                Pending::Controls { id, then, .. } => {
+                    // What counted already must not count: it may be lost for ever.
+                    if let Err(error) = self.read_authority(id, view) {
+                        self.problem(error.to_string());
+                    }
+                    if let Then::Reply(call, _) = then {
+                        self.reply(call, Err(machine(why)));
+                    }
                 }
                 Pending::Erased(id, body) => self.erase_later(id, body),
                 _ => {}

@@ -8,9 +8,10 @@
 //! Want(bodies) ──►  ◄── Payloads
 //! ```
 
+use super::conversation::Conversation;
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
-use super::{Conversation, Effect, Engine, View, keys, rows, stream};
+use super::{Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{AuthoredPayload, EntryId, SegmentId, Sent, Tail, Vector};
 use crate::envelope::{Answer, Frame, MAX_FRAME, Tips};
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
@@ -31,17 +32,15 @@ const SLACK: usize = 64 * 1024;
 /// The most bodies that are asked for or given in one frame.
 const MAX_WANTS: usize = 256;
 
-/// The most control records in one frame. Each is at most 1 KiB.
-const MAX_CONTROLS: usize = MAX_FRAME / 1280;
-
 /// The most segments that a peer may name in its heads.
 const MAX_SEGMENTS: usize = 16 * 1024;
 
 impl Engine {
     pub(super) fn tell_heads(&mut self, now: Timestamp, peer: PeerId, conversation: ConversationId) {
-        let Some(known) = self.conversations.get(&conversation) else { return };
-        let segments = known.heads.iter().map(|(number, heads)| (*number, heads.digest)).collect();
-        let frame = Frame::Heads { conversation, controls: known.members.digest(), segments };
+        let (Some(known), Some(link)) = (self.conversations.get(&conversation), self.links.get(&peer)) else { return };
+        let from = link.device.map_or(u32::MAX, |device| known.reads_from(&device));
+        let segments = known.heads.range(from..).map(|(number, heads)| (*number, heads.digest)).collect();
+        let frame = Frame::Heads { conversation, controls: known.controls, segments };
         if let Some(link) = self.links.get_mut(&peer) {
             link.heads_told = now;
         }
@@ -58,30 +57,35 @@ impl Engine {
         view: &dyn View,
     ) {
         let Some(conversation) = self.conversations.get(&id) else { return };
-        if conversation.members.digest() != controls {
-            let records: Vec<_> =
-                conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
-            for records in records.chunks(MAX_CONTROLS) {
-                self.send(peer, &Frame::Controls { conversation: id, records: records.to_vec() });
-            }
+        if conversation.controls != controls {
+            self.ask_for_controls(peer, id);
         }
-        let mut equal = Vec::new();
-        for (number, digest) in segments.iter().take(MAX_SEGMENTS) {
-            let ours = self.conversations.get(&id).and_then(|c| c.heads.get(number));
-            match ours {
-                Some(heads) if heads.digest == *digest => equal.push((*number, heads.vector.clone())),
-                _ => {
-                    if let Some(link) = self.links.get_mut(&peer) {
-                        link.pull.want(SegmentId { conversation: id, number: *number });
-                    }
-                }
-            }
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if !link.shared.contains(&id) {
+            // They know that we are in before we know that they are.
+            link.early.insert(id, segments.iter().copied().take(MAX_SEGMENTS).collect());
+            return;
         }
-        for (number, vector) in equal {
+        for (number, vector) in self.want(peer, id, segments) {
             self.heard(peer, id, number, &vector, view);
         }
         self.ask_for_bodies(peer, id);
         self.ask(now, peer, view);
+    }
+
+    /// Notes the segments in which a peer has something else than we; returns those in which it has the same.
+    pub(super) fn want(&mut self, peer: PeerId, id: ConversationId, segments: &[(u32, [u8; 8])]) -> Vec<(u32, Vector)> {
+        let mut equal = Vec::new();
+        let (Some(conversation), Some(link)) = (self.conversations.get(&id), self.links.get_mut(&peer)) else {
+            return equal;
+        };
+        for (number, digest) in segments.iter().take(MAX_SEGMENTS) {
+            match conversation.heads.get(number) {
+                Some(heads) if heads.digest == *digest => equal.push((*number, heads.vector.clone())),
+                _ => link.pull.want(SegmentId { conversation: id, number: *number }),
+            }
+        }
+        equal
     }
 
     /// Asks for the next segments that the peer is known to have more of.
@@ -104,6 +108,9 @@ impl Engine {
 
     /// Answers with what the peer lacks, and notes what we lack.
     pub(super) fn give(&mut self, now: Timestamp, peer: PeerId, id: SegmentId, tips: &Tips, view: &dyn View) {
+        if !self.may_read(peer, id) {
+            return;
+        }
         self.give_forks(peer, id, tips, view);
         let have = &tips.iter().map(|(actor, (seq, _))| (*actor, *seq)).collect();
         let (conversation, segment) = (id.conversation, id.number);
@@ -198,6 +205,9 @@ impl Engine {
     }
 
     pub(super) fn give_bodies(&mut self, peer: PeerId, id: SegmentId, bodies: &[PayloadId], view: &dyn View) {
+        if !self.may_read(peer, id) {
+            return;
+        }
         let Ok(segment) = self.shelf.get(id, view) else { return };
         let mut budget = FRAME_BUDGET;
         let fits = |payload: &&AuthoredPayload| {
@@ -225,7 +235,22 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Tells whether who is at the other end of a link may read a segment.
+    fn may_read(&self, peer: PeerId, id: SegmentId) -> bool {
+        let device = self.links.get(&peer).and_then(|link| link.device);
+        let conversation = self.conversations.get(&id.conversation);
+        device.zip(conversation).is_some_and(|(device, known)| known.reads_from(&device) <= id.number)
+    }
+}
+
 impl Conversation {
+    /// Returns the first segment that who has a device may read; beyond all for who is not in.
+    pub(super) fn reads_from(&self, device: &DeviceId) -> u32 {
+        let user = self.devices.get(device);
+        user.and_then(|user| self.authority.last_ruling().reads_from(user)).unwrap_or(u32::MAX)
+    }
+
     /// Notes what a member has of our chains; returns what to write into the index, and our recent messages that it is
     /// now known to have.
     fn heard(&mut self, device: DeviceId, segment: u32, vector: &Vector) -> (Vec<IndexOp>, Vec<EntryId>) {

@@ -3,23 +3,31 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::EntryId;
-use crate::id::{Address, ConversationId, PeerId};
+use crate::id::{ConversationId, UserId};
+use crate::identity::LinkPeers;
 
 /// A fact. Kinds are only ever added at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Fact {
-    /// We are in a conversation. The order of these facts numbers the conversations.
+    /// We are in a conversation.
     Joined {
         conversation: ConversationId,
         secret: [u8; 32],
         /// Where the link that invited us said members can be reached.
-        peers: Vec<(PeerId, Vec<Address>)>,
+        peers: LinkPeers,
     },
     /// The nonce that goes into the names of our chains, as long as we are the same instance: the same files on the
     /// same running machine. A copy, a restored backup or a cloned machine is another, and draws another.
     Nonce { instance: [u8; 32], nonce: [u8; 16] },
     /// A conversation was read up to an entry.
     Read { conversation: ConversationId, upto: EntryId },
+    /// We hold a link that invites to a conversation, and ask to be let in. The first of these facts and
+    /// [`Fact::Joined`] about each conversation number the conversations.
+    Joining { conversation: ConversationId, link: String },
+    /// A record of our own user's log.
+    Own(serde_bytes::ByteBuf),
+    /// A person said no to someone who wants to be let in.
+    Refused { conversation: ConversationId, user: UserId },
 }
 
 /// Reads the facts from the image and the tail of the local stream; what cannot be read is skipped and counted.
@@ -37,6 +45,19 @@ pub(super) fn read(image: Option<&[u8]>, tail: &[Vec<u8>]) -> (Vec<Fact>, usize)
         }
     }
     (facts, unreadable)
+}
+
+/// Returns the conversations in the order of their numbers.
+pub(super) fn numbers(facts: &[Fact]) -> Vec<ConversationId> {
+    let mut numbers = Vec::new();
+    for fact in facts {
+        if let Fact::Joined { conversation, .. } | Fact::Joining { conversation, .. } = fact {
+            if !numbers.contains(conversation) {
+                numbers.push(*conversation);
+            }
+        }
+    }
+    numbers
 }
 
 /// Drops facts that later ones replace.

@@ -81,7 +81,7 @@ impl Engine {
 
     /// Takes back what entries did to the rows: their own messages go, and messages that they were about are folded again
     /// from all that is left.
-    fn unsay(&mut self, id: ConversationId, gone: &[Entry], view: &dyn View) {
+    pub(super) fn unsay(&mut self, id: ConversationId, gone: &[Entry], view: &dyn View) {
         let Some(conversation) = self.conversations.get(&id) else { return };
         let (number, segments) = (conversation.number, Vec::from_iter(conversation.heads.keys().copied()));
         let own = gone.iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);

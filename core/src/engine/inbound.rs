@@ -4,14 +4,13 @@
 //! not hold the full segment that it opens the next one after. A run that can *never* be let in costs its sender the
 //! link, unless the fault may be the author's alone: who passes on one side of a fork did nothing wrong.
 
-use std::collections::BTreeSet;
-
 use super::durable::{Origin, Pending};
+use super::entrance;
 use super::{Engine, View, stream};
-use crate::authority::{ControlError, ControlRecord};
-use crate::conversation::{Outcome, Refusal, SegmentId, Sent, Tail, Verified};
+use crate::authority::{ChainOf, Mark, Reach, Verdict};
+use crate::conversation::{Gated, Outcome, Refusal, SegmentId, Sent, Tail, Verified};
 use crate::envelope::{Frame, Told};
-use crate::id::{ConversationId, PeerId, StreamId};
+use crate::id::{ConversationId, PeerId};
 use crate::store::Record;
 use crate::sync::{Early, covers};
 use crate::time::Timestamp;
@@ -43,6 +42,8 @@ enum Rejected {
     Faulty(&'static str),
     /// Never, but the sender need not know.
     Fork,
+    /// Not as far as is known here; the sender may know better.
+    Unentitled,
     /// This machine failed.
     Machine(String),
 }
@@ -51,7 +52,9 @@ impl Engine {
     pub(super) fn frame(&mut self, now: Timestamp, peer: PeerId, bytes: &[u8], view: &dyn View) {
         let Ok(frame) = Frame::decode(bytes) else { return self.misbehaved(peer, "it sent a malformed frame") };
         let Some(link) = self.links.get(&peer) else { return };
-        if frame.conversation().is_some_and(|id| !link.shared.contains(&id)) {
+        let shows = matches!(frame, Frame::Heads { .. } | Frame::Names { .. } | Frame::Controls { .. });
+        let heard = if shows { &link.acquainted } else { &link.shared };
+        if frame.conversation().is_some_and(|id| !heard.contains(&id)) {
             // We may have met the conversation only on one side yet; heads will be told again.
             return;
         }
@@ -62,7 +65,16 @@ impl Engine {
             Frame::Heads { conversation, controls, segments } => {
                 self.heads(now, peer, conversation, controls, &segments, view);
             }
-            Frame::Controls { conversation, records } => self.controls(peer, conversation, &records),
+            Frame::Controls { conversation, items } => self.controls(peer, conversation, &items),
+            Frame::Names { conversation, names } => self.give_controls(peer, conversation, names),
+            Frame::Knock { tag } => self.knocked(peer, tag),
+            Frame::Door { tag, invite } => self.door(now, peer, tag, invite),
+            Frame::Enter { conversation, invite, proof, log } => {
+                self.enters(now, peer, conversation, (invite, proof), &log);
+            }
+            Frame::Welcome { conversation, secret } => self.welcomed(now, peer, conversation, secret),
+            Frame::Wait { conversation } => self.told(peer, conversation, entrance::Told::Wait),
+            Frame::Turned { conversation, why } => self.told(peer, conversation, entrance::Told::Turned(why)),
             Frame::Have { conversation, segment: number, tips } => {
                 self.give(now, peer, segment(conversation, number), &tips, view);
             }
@@ -120,6 +132,7 @@ impl Engine {
                     self.misbehaved(source.from, what);
                     break;
                 }
+                Err(Rejected::Unentitled) => {}
                 Err(Rejected::Machine(error)) => self.problem(error),
             }
         }
@@ -130,32 +143,68 @@ impl Engine {
         reception
     }
 
-    fn admit(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
-        let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
-        let gated = match segment.gate(run) {
-            Ok(Outcome::Next(gated)) => gated,
-            Ok(Outcome::Known) => return Ok(None),
-            Ok(Outcome::Early(_)) => return Err(Rejected::Early),
-            Err(Refusal::Fork) => return Err(Rejected::Fork),
-            Err(_) => return Err(Rejected::Faulty("it sent a change that breaks the rules")),
-        };
-        let conversation = self.conversations.get(&id.conversation).ok_or(Rejected::Early)?;
-        if !conversation.members.contains(&gated.device()) {
-            return Err(Rejected::Early);
-        }
-        if let Some(header) = gated.header().filter(|_| id.number > 0) {
-            // What is admitted there reaches the disk before this does.
-            let before = SegmentId { number: id.number - 1, ..id };
-            let before = self.shelf.get(before, view).map_err(|error| Rejected::Machine(error.to_string()))?;
-            if !covers(&before.admitted(), &before.unforked(&header.opens)) {
-                return Err(Rejected::Early);
+    fn admit(&mut self, id: SegmentId, mut run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
+        let Some(mut verified) = self.verify(id, run.clone(), view)? else { return Ok(None) };
+        let surplus = self.entitled(id, verified.gated())?;
+        if surplus > 0 {
+            run.truncate(run.len().saturating_sub(surplus));
+            match self.verify(id, run, view)? {
+                Some(fewer) => verified = fewer,
+                None => return Ok(None),
             }
         }
-        let verified =
-            Verified::check(gated).map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong"))?;
+        self.opens(id, verified.gated(), view)?;
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
         Ok(Some(verified))
+    }
+
+    fn verify(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
+        let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
+        match segment.gate(run) {
+            Ok(Outcome::Next(gated)) => Verified::check(gated)
+                .map(Some)
+                .map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong")),
+            Ok(Outcome::Known) => Ok(None),
+            Ok(Outcome::Early(_)) => Err(Rejected::Early),
+            Err(Refusal::Fork) => Err(Rejected::Fork),
+            Err(_) => Err(Rejected::Faulty("it sent a change that breaks the rules")),
+        }
+    }
+
+    /// Asks the authority whether a run counts; returns how many changes at its end do not.
+    fn entitled(&mut self, id: SegmentId, gated: &Gated) -> Result<usize, Rejected> {
+        let chain = ChainOf { actor: gated.actor(), device: gated.device(), grant: gated.grant() };
+        let conversation = self.conversations.get_mut(&id.conversation).ok_or(Rejected::Early)?;
+        let places: Vec<_> = gated.places().collect();
+        let Some((seq, hash)) = places.last().copied() else { return Err(Rejected::Unentitled) };
+        match conversation.authority.judge(&chain, Mark { seq, hash }) {
+            Verdict::Admit => Ok(0),
+            Verdict::Park(_) => Err(Rejected::Early),
+            Verdict::Refuse(_) => match conversation.authority.reach(&chain) {
+                Reach::Until(last) if places.contains(&(last.seq, last.hash)) => {
+                    Ok(places.iter().filter(|(seq, _)| *seq > last.seq).count())
+                }
+                _ => Err(Rejected::Unentitled),
+            },
+        }
+    }
+
+    /// Checks that whoever begins a chain in a later segment might: the one before it is full, or a grant opened it.
+    fn opens(&mut self, id: SegmentId, gated: &Gated, view: &dyn View) -> Result<(), Rejected> {
+        let Some(header) = gated.header().filter(|_| id.number > 0) else { return Ok(()) };
+        let conversation = self.conversations.get(&id.conversation).ok_or(Rejected::Early)?;
+        let ruling = conversation.authority.last_ruling();
+        // Who may not read what was before cannot check it.
+        let unseen = ruling.reads_from(&self.profile.user).is_some_and(|since| since >= id.number);
+        if ruling.opens(id.number) || unseen {
+            return Ok(());
+        }
+        // What is admitted there reaches the disk before this does.
+        let before = SegmentId { number: id.number - 1, ..id };
+        let before = self.shelf.get(before, view).map_err(|error| Rejected::Machine(error.to_string()))?;
+        let covered = !header.opens.is_empty() && covers(&before.admitted(), &before.unforked(&header.opens));
+        if covered { Ok(()) } else { Err(Rejected::Early) }
     }
 
     /// Tries again what waits in a conversation from a segment on.
@@ -166,25 +215,6 @@ impl Engine {
         for early in self.waiting.take(conversation, from) {
             let source = Source { from: early.from, told: Some(Vec::new()) };
             self.runs(early.segment, vec![early.run], &source, view);
-        }
-    }
-
-    fn controls(&mut self, peer: PeerId, id: ConversationId, records: &[serde_bytes::ByteBuf]) {
-        let Some(conversation) = self.conversations.get(&id) else { return };
-        let known: BTreeSet<&[u8]> = conversation.members.records().map(ControlRecord::bytes).collect();
-        let mut fresh = Vec::new();
-        for bytes in records.iter().filter(|bytes| !known.contains(&bytes.as_slice())) {
-            match ControlRecord::open(bytes, id) {
-                Ok(record) => fresh.push(record),
-                Err(ControlError::Malformed | ControlError::Signature | ControlError::Foreign) => {
-                    return self.misbehaved(peer, "it sent a control record that is not valid");
-                }
-            }
-        }
-        if !fresh.is_empty() {
-            let record = |r: &ControlRecord| Record { stream: StreamId::Control(id), bytes: r.bytes().to_vec() };
-            let batch = fresh.iter().map(record).collect();
-            self.persist(batch, vec![Pending::Controls { id, records: fresh, from: Some(peer) }]);
         }
     }
 }

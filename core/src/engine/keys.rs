@@ -5,6 +5,7 @@
 //! o  conversation u32  id 25                  → [Entry]          annotations that wait for their message
 //! h  conversation u32  segment u32            → SegmentHeads
 //! w  conversation u32  segment u32  hash 32   → EntryId          bodies that have not arrived, and whose row lacks them
+//! c  conversation u32  segment u32  actor 16  → Author           who writes a chain, and under which grant
 //! a  conversation u32  segment u32  actor 16  device 32 → u32    how much of our chain a member was heard to have
 //! e  conversation u32  segment u32  hash 32   → ()                erased bodies, until the next snapshot has taken them off the disk
 //! p  peer 32                                  → Known            where peers were last reached
@@ -23,6 +24,7 @@ pub(super) enum Part {
     Heads = b'h' as isize,
     Wants = b'w' as isize,
     Acks = b'a' as isize,
+    Authors = b'c' as isize,
     Erasing = b'e' as isize,
 }
 
@@ -78,6 +80,10 @@ pub(super) fn ack(conversation: u32, segment: u32, actor: &ActorId, device: &Dev
     join(prefix(Part::Acks, conversation), &[&segment.to_be_bytes(), &actor.0, &device.0])
 }
 
+pub(super) fn author(conversation: u32, segment: u32, actor: &ActorId) -> Vec<u8> {
+    join(prefix(Part::Authors, conversation), &[&segment.to_be_bytes(), &actor.0])
+}
+
 pub(super) fn peer(peer: &PeerId) -> Vec<u8> {
     join(b"p".to_vec(), &[&peer.0])
 }
@@ -92,7 +98,7 @@ pub(super) fn last32(key: &[u8]) -> Option<[u8; 32]> {
     key.last_chunk().copied()
 }
 
-/// Reads the actor off the key of an acknowledgement.
-pub(super) fn ack_actor(key: &[u8]) -> Option<ActorId> {
+/// Reads the actor after the segment.
+pub(super) fn actor(key: &[u8]) -> Option<ActorId> {
     Some(ActorId(*key.get(9..)?.first_chunk()?))
 }

@@ -2,13 +2,17 @@
 //!
 //! On each new link both ends sign the link's binding with their device key and tell the keyed tags of their
 //! conversations. A tag says nothing to who does not hold the conversation's secret, and is good on this link only.
+//!
+//! Who knows a conversation's secret is an **acquaintance**: they may show us why they are in. What we have of it we
+//! **share** with those alone whose device is a member's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Conversation, Effect, Engine, Notice, keys};
+use super::conversation::Conversation;
+use super::{Effect, Engine, Notice, keys};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
-use crate::id::{Address, ConversationId, DeviceId, PeerId};
+use crate::id::{Address, ConversationId, DeviceId, PeerId, UserId};
 use crate::store::IndexOp;
 use crate::sync::Pull;
 use crate::time::Timestamp;
@@ -26,7 +30,16 @@ pub(super) struct Link {
     /// Who proved to be at the other end. Nothing is shared before that.
     pub(super) device: Option<DeviceId>,
     tags: BTreeSet<[u8; 16]>,
+    /// Conversations of which the other end knows the secret.
+    pub(super) acquainted: BTreeSet<ConversationId>,
+    /// Conversations in which the other end is a member's device, and we are in too.
     pub(super) shared: BTreeSet<ConversationId>,
+    /// Conversations for which we have shown why we are in.
+    introduced: BTreeSet<ConversationId>,
+    /// How often the other end asked to be let in.
+    pub(super) knocks: u32,
+    /// What the other end has of conversations in which we do not know it as a member yet.
+    pub(super) early: BTreeMap<ConversationId, Vec<(u32, [u8; 8])>>,
     pub(super) pull: Pull,
     /// Frames to it were dropped: nothing new is pushed until it keeps up again.
     pub(super) congested: bool,
@@ -66,7 +79,11 @@ impl Engine {
             address,
             device: None,
             tags: BTreeSet::new(),
+            acquainted: BTreeSet::new(),
             shared: BTreeSet::new(),
+            introduced: BTreeSet::new(),
+            knocks: 0,
+            early: BTreeMap::new(),
             pull: Pull::default(),
             congested: false,
             news: BTreeSet::new(),
@@ -103,6 +120,7 @@ impl Engine {
         }
         link.device = Some(device);
         self.meet(now, peer);
+        self.knock(now, peer);
     }
 
     pub(super) fn shared(&mut self, now: Timestamp, peer: PeerId, tags: Vec<[u8; 16]>) {
@@ -114,26 +132,45 @@ impl Engine {
     /// Tells the tags of all conversations; again after each new one.
     pub(super) fn share(&mut self, peer: PeerId) {
         let Some(link) = self.links.get(&peer) else { return };
-        let tags = self.conversations.values().map(|c| tag(c, &link.binding, self.peer)).collect();
+        let ours = self.conversations.values().filter(|c| c.takes_part(&self.profile.user));
+        let tags = ours.map(|c| tag(c, &link.binding, self.peer)).collect();
         self.send(peer, &Frame::Share { tags });
     }
 
-    /// Begins to exchange the conversations that both are known to have by now.
-    fn meet(&mut self, now: Timestamp, peer: PeerId) {
-        let Some(link) = self.links.get_mut(&peer) else { return };
-        if link.device.is_none() {
+    /// Begins to exchange the conversations that both are known to have by now, and ends it where one of both is out.
+    pub(super) fn meet(&mut self, now: Timestamp, peer: PeerId) {
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.regard(now, peer, id));
+    }
+
+    /// Looks again at what the other end of each link is in a conversation: its ruling changed.
+    pub(super) fn regard_all(&mut self, now: Timestamp, id: ConversationId) {
+        let peers: Vec<PeerId> = self.links.keys().copied().collect();
+        peers.into_iter().for_each(|peer| self.regard(now, peer, id));
+    }
+
+    /// Looks at what the other end of a link is in a conversation.
+    fn regard(&mut self, now: Timestamp, peer: PeerId, id: ConversationId) {
+        let user = self.profile.user;
+        let (Some(conversation), Some(link)) = (self.conversations.get(&id), self.links.get_mut(&peer)) else { return };
+        let Some(device) = link.device else { return };
+        if !conversation.takes_part(&user) || !link.tags.contains(&tag(conversation, &link.binding, peer)) {
+            link.acquainted.remove(&id);
+            link.shared.remove(&id);
             return;
         }
-        let matches = |c: &Conversation| link.tags.contains(&tag(c, &link.binding, peer));
-        let met: Vec<ConversationId> = self
-            .conversations
-            .iter()
-            .filter(|(id, conversation)| !link.shared.contains(*id) && matches(conversation))
-            .map(|(id, _)| *id)
-            .collect();
-        link.shared.extend(met.iter().copied());
-        for conversation in met {
-            self.tell_heads(now, peer, conversation);
+        link.acquainted.insert(id);
+        if conversation.devices.contains_key(&device) && conversation.member(&user).is_some() {
+            if link.shared.insert(id) {
+                let early = link.early.remove(&id).unwrap_or_default();
+                self.want(peer, id, &early);
+                self.tell_heads(now, peer, id);
+            }
+        } else {
+            link.shared.remove(&id);
+            if link.introduced.insert(id) {
+                self.introduce(peer, id);
+            }
         }
     }
 
@@ -185,6 +222,13 @@ impl Engine {
         if peer != self.peer {
             self.book.note(peer, addresses);
         }
+    }
+}
+
+impl Conversation {
+    /// Tells whether we take part: we are in, or were let in and wait for the records that say so.
+    fn takes_part(&self, user: &UserId) -> bool {
+        self.joining.as_ref().map_or_else(|| self.member(user).is_some(), |joining| joining.is_welcome)
     }
 }
 

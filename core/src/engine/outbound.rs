@@ -2,32 +2,41 @@
 
 use std::cmp::Reverse;
 
+use super::conversation::Conversation;
 use super::durable::{Origin, Pending};
-use super::facts::{self, Fact};
 use super::io::CallId;
-use super::{Conversation, Engine, View, stream};
-use crate::authority::{Control, ControlRecord, MAX_TITLE};
+use super::roles::{done, not_allowed};
+use super::{Engine, View, people, stream};
+use crate::authority::{Item, MessageName, Role, Said};
 use crate::conversation::{
     ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, SegmentId, Sent, Tail,
     Target, Vector, Verified, draft,
 };
 use crate::crypto::{self, Signature};
-use crate::id::{ActorId, ConversationId, StreamId};
-use crate::identity::Invite;
-use crate::rpc::{ErrorCode, Reply, Request, RpcError};
+use crate::id::{ActorId, ConversationId, RecordHash};
+use crate::rpc::{ErrorCode, Request, RpcError};
 use crate::store;
 use crate::time::Timestamp;
 use crate::timeline::Row;
-
-/// The most conversations of one home.
-const MAX_CONVERSATIONS: usize = 10_000;
 
 impl Engine {
     /// Carries a request out. Queries are answered at once, commands when they are durable.
     pub(super) fn call(&mut self, now: Timestamp, call: CallId, request: Request, view: &dyn View) {
         let result = match request {
             Request::New { title } => self.begin(now, call, &title),
-            Request::Join { link } => self.join(now, call, &link),
+            Request::Join { link } => self.join(call, &link),
+            Request::Invite { conversation, options } => self.invite(now, call, &conversation, &options),
+            Request::RevokeInvite { conversation, invite } => self.revoke_invite(now, call, &conversation, &invite),
+            Request::Admit { conversation, user, yes } => self.answer_guest(now, call, (&conversation, &user), yes),
+            Request::Role { conversation, member, role } => {
+                people::role(&role).and_then(|role| self.change_role(now, call, (&conversation, &member), role, view))
+            }
+            Request::Remove { conversation, member } => self.remove(now, call, (&conversation, &member), view),
+            Request::Leave { conversation } => self.leave(now, call, &conversation, view),
+            Request::Set { conversation, setting } => {
+                people::setting(setting).and_then(|setting| self.set(now, call, &conversation, setting))
+            }
+            Request::Hide { message, off } => self.hide(now, call, &message, !off, view),
             Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
@@ -40,60 +49,6 @@ impl Engine {
         if let Err(error) = result {
             self.reply(call, Err(error));
         }
-    }
-
-    fn begin(&mut self, now: Timestamp, call: CallId, title: &str) -> Result<(), RpcError> {
-        let title = title.trim();
-        if title.is_empty() || title.len() > MAX_TITLE {
-            return Err(invalid(format!("a title has 1 to {MAX_TITLE} bytes, this one has {}", title.len())));
-        }
-        let said = Control::Genesis { title: title.into(), name: self.name.clone(), salt: self.rng.bytes(), at: now };
-        let genesis = ControlRecord::genesis(said, &self.key);
-        let secret = self.rng.bytes();
-        self.take_part(call, genesis.conversation(), secret, vec![], genesis)
-    }
-
-    fn join(&mut self, now: Timestamp, call: CallId, link: &str) -> Result<(), RpcError> {
-        let invite = Invite::from_link(link).map_err(|error| invalid(error.to_string()))?;
-        let id = invite.conversation;
-        for (peer, addresses) in &invite.peers {
-            for address in addresses {
-                self.known(Some(*peer), address.clone());
-            }
-        }
-        if self.conversations.contains_key(&id) {
-            self.reply(call, Ok(Reply::New { conversation: id.to_string() }));
-            return Ok(());
-        }
-        let join = ControlRecord::sign(Control::Join { name: self.name.clone(), at: now }, id, &self.key);
-        self.take_part(call, id, invite.secret, invite.peers, join)
-    }
-
-    fn take_part(
-        &mut self,
-        call: CallId,
-        id: ConversationId,
-        secret: [u8; 32],
-        peers: Vec<(crate::id::PeerId, Vec<crate::id::Address>)>,
-        record: ControlRecord,
-    ) -> Result<(), RpcError> {
-        let number = self.facts.iter().filter(|fact| matches!(fact, Fact::Joined { .. })).count();
-        if number >= MAX_CONVERSATIONS {
-            return Err(invalid(format!(
-                "a home has at most {MAX_CONVERSATIONS} conversations: make another with --home"
-            )));
-        }
-        let fact = Fact::Joined { conversation: id, secret, peers };
-        let batch = vec![
-            store::Record { stream: StreamId::Local, bytes: facts::encode(&fact) },
-            store::Record { stream: StreamId::Control(id), bytes: record.bytes().to_vec() },
-        ];
-        self.facts.push(fact);
-        let mut conversation = Conversation::new(u32::try_from(number).unwrap_or(u32::MAX), secret);
-        conversation.members.insert(record);
-        self.conversations.insert(id, conversation);
-        self.persist(batch, vec![Pending::Joined { call, id }]);
-        Ok(())
     }
 
     fn say(
@@ -158,7 +113,7 @@ impl Engine {
         view: &dyn View,
     ) -> Result<(ConversationId, Target, Row), RpcError> {
         let (id, message, row) = self.find_message(message, view)?;
-        if row.device != self.key.device() {
+        if row.author != self.profile.user {
             return Err(RpcError::new(ErrorCode::NotAllowed, format!("only its author can {what} a message")));
         }
         if row.deleted {
@@ -186,11 +141,11 @@ impl Engine {
         payloads: Vec<Payload>,
         view: &dyn View,
     ) -> Result<(), RpcError> {
+        let grant = self.writes_under(id)?;
         let (id, opens) = self.writing_segment(id);
-        let device = self.key.device();
-        let nonce = self.nonce;
+        let header = ChainHeader::new(self.key.device(), grant, self.nonce, opens);
         let segment = self.shelf.get(id, view)?;
-        let (actor, header) = own_chain(segment, device, nonce, opens);
+        let (actor, header) = own_chain(segment, header);
         let chain = segment.chain(&actor);
         let floor = chain.map(|chain| chain.last()).unwrap_or_default();
         let at = self.clock.tick(now, floor).ok_or_else(|| super::machine("the clock is at the end of time"))?;
@@ -213,6 +168,35 @@ impl Engine {
         Ok(())
     }
 
+    /// Returns the grant under which we write.
+    fn writes_under(&self, id: ConversationId) -> Result<RecordHash, RpcError> {
+        let conversation = self.conversations.get(&id);
+        match conversation.and_then(|conversation| conversation.member(&self.profile.user)) {
+            Some(member) if member.role >= Role::Member => Ok(member.grant),
+            Some(_) => Err(not_allowed("you may only read in this conversation".to_owned())),
+            None => Err(not_allowed(match conversation.and_then(|conversation| conversation.joining.as_ref()) {
+                Some(joining) => format!("you are not let in yet: {}", joining.told),
+                None => "you are not in this conversation any more".to_owned(),
+            })),
+        }
+    }
+
+    /// Hides a message from all, or shows it again.
+    fn hide(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        message: &str,
+        hidden: bool,
+        view: &dyn View,
+    ) -> Result<(), RpcError> {
+        let (id, EntryId { at, actor, number }, row) = self.find_message(message, view)?;
+        let message = MessageName { segment: row.segment, at, actor, number };
+        let record = self.control(now, id, Said::Hide { message, hidden })?;
+        self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
+        Ok(())
+    }
+
     /// Returns the segment to write into, and what of the one before it entitles us to.
     fn writing_segment(&self, conversation: ConversationId) -> (SegmentId, Vector) {
         let known = self.conversations.get(&conversation);
@@ -220,19 +204,16 @@ impl Engine {
         let newest = known.map_or(0, Conversation::newest_segment);
         let full = heads(newest).is_some_and(|heads| heads.changes() >= SEGMENT_CHANGES);
         let number = if full { newest + 1 } else { newest };
-        let opens = number.checked_sub(1).and_then(heads).map(|heads| enough_of(&heads.vector)).unwrap_or_default();
+        let opened = known.is_some_and(|known| known.authority.last_ruling().opens(number));
+        let before = number.checked_sub(1).filter(|_| !opened).and_then(heads);
+        let opens = before.map(|heads| enough_of(&heads.vector)).unwrap_or_default();
         (SegmentId { conversation, number }, opens)
     }
 }
 
 /// Returns our chain in a segment: its name, and the header with which it begins.
-fn own_chain(
-    segment: &crate::conversation::Segment,
-    device: crate::id::DeviceId,
-    nonce: [u8; 16],
-    opens: Vector,
-) -> (ActorId, ChainHeader) {
-    let (genesis, mut header) = (segment.genesis().hash(), ChainHeader::new(device, nonce, opens));
+fn own_chain(segment: &crate::conversation::Segment, mut header: ChainHeader) -> (ActorId, ChainHeader) {
+    let genesis = segment.genesis().hash();
     // Whoever has our key forked this chain; we go on in another.
     while segment.forks().any(|fork| fork.actor() == header.actor(genesis)) {
         let [nonce @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
@@ -256,6 +237,6 @@ fn enough_of(vector: &Vector) -> Vector {
     needed.collect()
 }
 
-fn invalid(message: String) -> RpcError {
+pub(super) fn invalid(message: String) -> RpcError {
     RpcError::new(ErrorCode::Invalid, message)
 }

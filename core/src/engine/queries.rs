@@ -1,10 +1,12 @@
 //! What front ends read: rows, lists, and how this peer is.
 
+use std::collections::BTreeSet;
+
+use super::conversation::Conversation;
 use super::io::{Effect, View};
-use super::{Conversation, Engine, keys, rows};
+use super::{Engine, keys, people, rows};
 use crate::conversation::EntryId;
-use crate::id::{Address, ConversationId, DeviceId};
-use crate::identity::Invite;
+use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
 use crate::timeline::{Row, Text};
 
@@ -23,7 +25,8 @@ const MAX_UNREAD: usize = 1000;
 impl Engine {
     pub(super) fn query(&mut self, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
         match request {
-            Request::Invite { conversation } => self.invite(&conversation),
+            Request::Invites { conversation } => self.invites(&conversation),
+            Request::Members { conversation } => self.members(&conversation),
             Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
             Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
@@ -40,7 +43,7 @@ impl Engine {
             return Ok(id);
         }
         let begins = |id: &ConversationId| text.len() >= MIN_ABBREVIATION && id.to_string().starts_with(text);
-        let fits = |(id, c): &(&ConversationId, &Conversation)| c.members.title() == Some(text) || begins(id);
+        let fits = |(id, c): &(&ConversationId, &Conversation)| c.title() == text || begins(id);
         let mut found = self.conversations.iter().filter(fits).map(|(id, _)| *id);
         match (found.next(), found.next()) {
             (Some(id), None) => Ok(id),
@@ -84,15 +87,6 @@ impl Engine {
         }
     }
 
-    fn invite(&self, conversation: &str) -> Result<Reply, RpcError> {
-        let id = self.find_conversation(conversation)?;
-        let secret = self.conversations.get(&id).map(|c| c.secret).unwrap_or_default();
-        let mut addresses: Vec<Address> = self.listening.iter().map(|(address, _)| address.clone()).collect();
-        addresses.sort_by_key(usefulness);
-        let peers = vec![(self.peer, addresses)];
-        Ok(Reply::Invite { link: Invite { conversation: id, secret, peers }.to_link() })
-    }
-
     fn log(&mut self, text: &str, limit: u32, before: Option<&str>, view: &dyn View) -> Result<Reply, RpcError> {
         let id = self.find_conversation(text)?;
         let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
@@ -125,13 +119,15 @@ impl Engine {
             let after = keys::row(conversation.number, &conversation.read);
             let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
             let counts = |key: &[u8], row: &Row| {
-                row.device != self.key.device() && !row.deleted && keys::id(key) != Some(conversation.read)
+                row.author != self.profile.user && !row.deleted && keys::id(key) != Some(conversation.read)
             };
             let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
             list.push(rpc::Conversation {
                 conversation: id.to_string(),
-                title: conversation.members.title().unwrap_or_default().to_owned(),
-                members: conversation.members.iter().map(|(_, member)| member.name.clone()).collect(),
+                title: conversation.title().to_owned(),
+                members: conversation.users().map(|user| conversation.name(user)).collect(),
+                role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
+                joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
                 last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
@@ -143,7 +139,7 @@ impl Engine {
 
     fn peers(&self) -> Reply {
         let name = |device: &DeviceId| {
-            self.conversations.values().find_map(|c| c.members.get(device)).map(|member| member.name.clone())
+            self.conversations.values().find_map(|c| c.devices.get(device).map(|user| c.name(user)))
         };
         let known = self.book.iter().map(|(peer, known)| {
             let link = self.links.get(peer);
@@ -161,7 +157,8 @@ impl Engine {
     fn status(&self) -> Reply {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let status = rpc::Status {
-            name: self.name.clone(),
+            name: self.profile.name.clone(),
+            user: self.profile.user.to_string(),
             device: self.key.device().to_string(),
             peer: self.peer.to_string(),
             online: !self.listening.is_empty(),
@@ -176,17 +173,19 @@ impl Engine {
 
     /// Lists the members who were not heard to have all that we wrote.
     fn behind<'a>(&'a self, id: &'a ConversationId, c: &'a Conversation) -> impl Iterator<Item = rpc::Behind> + 'a {
-        let others = c.members.iter().filter(|(device, _)| **device != self.key.device());
-        others.filter_map(move |(device, member)| {
+        let others = c.users().filter(|user| **user != self.profile.user);
+        others.filter_map(move |user| {
+            let devices: Vec<DeviceId> = c.devices.iter().filter(|(_, of)| *of == user).map(|(d, _)| *d).collect();
             let lacks: u64 = c
                 .acks
                 .iter()
                 .map(|((segment, actor), acks)| {
                     let ours = c.heads.get(segment).and_then(|heads| heads.vector.get(actor)).copied().unwrap_or(0);
-                    u64::from(ours.saturating_sub(acks.get(device).copied().unwrap_or(0)))
+                    let has = devices.iter().filter_map(|device| acks.get(device)).max().copied().unwrap_or(0);
+                    u64::from(ours.saturating_sub(has))
                 })
                 .sum();
-            (lacks > 0).then(|| rpc::Behind { conversation: id.to_string(), name: member.name.clone(), lacks })
+            (lacks > 0).then(|| rpc::Behind { conversation: id.to_string(), name: c.name(user), lacks })
         })
     }
 
@@ -198,25 +197,26 @@ impl Engine {
     }
 
     fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
-        let name = |device: &DeviceId| match conversation.members.get(device) {
-            Some(member) => member.name.clone(),
-            None => device.fmt_short(),
-        };
+        let name = |user: &UserId| conversation.name(user);
+        let hidden = conversation.hides(row.segment, message);
         let mut reactions: Vec<Reaction> =
-            row.reactions().map(|(emoji, device)| Reaction { emoji: emoji.to_owned(), by: name(&device) }).collect();
+            row.reactions().map(|(emoji, user)| Reaction { emoji: emoji.to_owned(), by: name(&user) }).collect();
         reactions.sort_by(|a, b| (&a.emoji, &a.by).cmp(&(&b.emoji, &b.by)));
         rpc::Row {
             id: message.to_string(),
-            author: name(&row.device),
+            author: name(&row.author),
+            user: row.author.to_string(),
             device: row.device.to_string(),
             at: message.at.ms,
             text: match &row.text {
+                _ if hidden => String::new(),
                 Text::Held(text) => text.clone(),
                 Text::Unknown => "(written by a newer version of Bayou)".to_owned(),
                 Text::Absent(_) | Text::Erased => String::new(),
             },
             edited: !row.edits.is_empty(),
             deleted: row.deleted,
+            hidden,
             reactions,
             state: self.state(conversation, message, row),
         }
@@ -227,10 +227,12 @@ impl Engine {
         if row.device != self.key.device() {
             return if matches!(row.text, Text::Absent(_)) { "waiting" } else { "received" }.to_owned();
         }
-        let acks = conversation.acks.get(&(row.segment, message.actor));
-        let others = |(device, seq): &(&DeviceId, &u32)| **device != row.device && **seq >= row.seq;
-        let having = acks.map_or(0, |acks| acks.iter().filter(others).count());
-        match (having, conversation.members.len().saturating_sub(1)) {
+        let acks = conversation.acks.get(&(row.segment, message.actor)).into_iter().flatten();
+        let having =
+            acks.filter(|(_, seq)| **seq >= row.seq).filter_map(|(device, _)| conversation.devices.get(device));
+        let having: BTreeSet<&UserId> = having.filter(|user| **user != row.author).collect();
+        let others = conversation.users().filter(|user| **user != row.author).count();
+        match (having.len(), others) {
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),
             (k, n) => format!("with {k} of {n}"),
@@ -239,7 +241,7 @@ impl Engine {
 }
 
 /// Orders addresses by how likely they lead anywhere from another machine, because a link holds only a few of them.
-fn usefulness(address: &Address) -> (bool, bool) {
+pub(super) fn usefulness(address: &Address) -> (bool, bool) {
     let here_only = ["/ip4/127.", "/ip6/::1/", "/ip6/fe80"].iter().any(|start| address.0.starts_with(start));
     (here_only, !address.0.ends_with("/quic-v1"))
 }

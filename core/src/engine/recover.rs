@@ -3,25 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::address_book::{AddressBook, Known};
-use super::durable::Pending;
+use super::conversation::{Author, Conversation};
+use super::entrance::Joining;
 use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::shelf::Shelf;
 use super::upkeep::Tails;
-use super::{Conversation, Engine, keys};
-use crate::authority::ControlRecord;
+use super::{Engine, keys};
+use crate::authority::{Authority, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, SegmentId};
 use crate::crypto::Entropy;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
-use crate::identity::Identity;
-use crate::store::{Lsn, Record, StoreError};
+use crate::identity::{JoinLink, Profile};
+use crate::store::{Lsn, StoreError};
 use crate::sync::{SegmentHeads, Waiting};
 use crate::time::{Clock, Timestamp};
 
 /// What an engine needs to start.
 pub struct Config {
     /// Who we are.
-    pub identity: Identity,
+    pub profile: Profile,
+    /// The records of our user's log that the home was made with, each as bytes.
+    pub log: Vec<Vec<u8>>,
     /// Our name on the network.
     pub peer: PeerId,
     /// Names this instance of the home: changes when the files are copied, restored or moved to another running machine.
@@ -44,8 +47,9 @@ impl Engine {
         let local = view.read(StreamId::Local)?;
         let (facts, unreadable) = facts::read(local.image.as_deref(), &local.tail);
         let mut engine = Engine {
-            name: config.identity.name.clone(),
-            key: config.identity.device_key(),
+            key: config.profile.device_key(),
+            profile: config.profile,
+            own: Authority::new(ConversationId([0; 32])),
             peer: config.peer,
             nonce: [0; 16],
             rng: Entropy::from_seed(config.seed),
@@ -71,6 +75,7 @@ impl Engine {
             engine.problem(format!("{unreadable} of this home's own facts could not be read"));
         }
         engine.recall(facts, config.instance);
+        engine.read_own_log(&config.log);
         engine.read_conversations(now, view)?;
         for stream in view.streams() {
             engine.tails.found(stream, view.backlog(stream));
@@ -82,13 +87,28 @@ impl Engine {
     }
 
     fn recall(&mut self, facts: Vec<Fact>, instance: [u8; 32]) {
-        let mut number = 0;
+        let numbers: BTreeMap<ConversationId, u32> = facts::numbers(&facts).into_iter().zip(0..).collect();
+        let number = |conversation: &ConversationId| numbers.get(conversation).copied();
         let mut known = None;
         for fact in &facts {
             match fact {
+                Fact::Joining { conversation, link } => {
+                    if let (Ok(link), Some(number)) = (JoinLink::from_link(link), number(conversation)) {
+                        let fresh = || Conversation::new(*conversation, number, [0; 32]);
+                        let known = self.conversations.entry(*conversation).or_insert_with(fresh);
+                        known.joining = Some(Joining::new(link));
+                    }
+                }
+                Fact::Own(bytes) => drop(UserRecord::open(bytes).map(|record| self.own.insert_user(record))),
+                Fact::Refused { conversation, user } => {
+                    if let Some(known) = self.conversations.get_mut(conversation) {
+                        known.refused.insert(*user);
+                    }
+                }
                 Fact::Joined { conversation, secret, peers } => {
-                    self.conversations.insert(*conversation, Conversation::new(number, *secret));
-                    number += 1;
+                    let Some(number) = number(conversation) else { continue };
+                    let known = Conversation::new(*conversation, number, *secret);
+                    self.conversations.insert(*conversation, known);
                     for (peer, addresses) in peers.iter().filter(|(peer, _)| *peer != self.peer) {
                         self.book.note(*peer, addresses.iter().cloned());
                     }
@@ -106,25 +126,27 @@ impl Engine {
             Some((same, nonce)) if same == instance => self.nonce = nonce,
             _ => {
                 self.nonce = self.rng.bytes();
-                let fact = Fact::Nonce { instance, nonce: self.nonce };
-                let bytes = facts::encode(&fact);
-                self.facts.push(fact);
-                self.persist(vec![Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
+                self.note(Fact::Nonce { instance, nonce: self.nonce });
             }
         }
+    }
+
+    /// Takes in what the home was made with, if this is its first start.
+    fn read_own_log(&mut self, born: &[Vec<u8>]) {
+        let user = self.profile.user;
+        for record in born.iter().filter_map(|bytes| UserRecord::open(bytes).ok()) {
+            if record.user() == user && self.own.insert_user(record.clone()) {
+                self.note(Fact::Own(record.bytes().to_vec().into()));
+            }
+        }
+        self.own.ruling();
     }
 
     fn read_conversations(&mut self, now: Timestamp, view: &dyn View) -> Result<(), StoreError> {
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
-            let kept = view.read(StreamId::Control(id))?;
-            let compacted: Vec<serde_bytes::ByteBuf> =
-                kept.image.and_then(|image| postcard::from_bytes(&image).ok()).unwrap_or_default();
-            let records = compacted.into_iter().map(serde_bytes::ByteBuf::into_vec).chain(kept.tail);
+            self.read_authority(id, view)?;
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
-            for record in records.filter_map(|bytes| ControlRecord::open(&bytes, id).ok()) {
-                conversation.members.insert(record);
-            }
             conversation.read_index(view)?;
             let (from, to) = keys::all(keys::Part::Rows, conversation.number);
             let newest = view.scan(&from, &to, 1, true)?;
@@ -133,6 +155,30 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Reads what is kept of a conversation's authority.
+    pub(super) fn read_authority(&mut self, id: ConversationId, view: &dyn View) -> Result<(), StoreError> {
+        let kept = view.read(StreamId::Control(id))?;
+        let compacted: Vec<serde_bytes::ByteBuf> =
+            kept.image.and_then(|image| postcard::from_bytes(&image).ok()).unwrap_or_default();
+        let items = compacted.into_iter().map(serde_bytes::ByteBuf::into_vec).chain(kept.tail);
+        let items = items.filter_map(|bytes| Item::open(&bytes, id).ok()).collect();
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.authority = Authority::new(id);
+            conversation.kept.clear();
+            conversation.add(items);
+        }
+        Ok(())
+    }
+
+    /// Gives up a conversation that was not kept.
+    pub(super) fn forget_conversation(&mut self, id: ConversationId) {
+        self.conversations.remove(&id);
+        self.facts.retain(|fact| match fact {
+            Fact::Joined { conversation, .. } | Fact::Joining { conversation, .. } => *conversation != id,
+            _ => true,
+        });
     }
 
     fn read_peers(&mut self, view: &dyn View) -> Result<(), StoreError> {
@@ -179,7 +225,10 @@ impl Engine {
     fn fold_again(&mut self, id: SegmentId, entries: Vec<Entry>, heads: SegmentHeads, view: &dyn View) {
         let me = self.key.device();
         let own: BTreeSet<_> = entries.iter().filter(|e| e.device == me).map(|e| e.id.actor).collect();
+        let authors: BTreeMap<_, _> =
+            entries.iter().map(|e| (e.id.actor, Author { device: e.device, grant: e.grant })).collect();
         let mut ops = self.note_heads(id, heads);
+        ops.extend(authors.into_iter().filter_map(|(actor, author)| self.note_author(id, actor, author)));
         ops.extend(own.into_iter().flat_map(|actor| self.note_own_chain(id, actor)));
         match self.fold(id.conversation, entries, true, view) {
             Ok(folded) => ops.extend(folded),
@@ -212,11 +261,18 @@ impl Conversation {
             self.erasing.insert((segment, PayloadId(hash)), false);
         }
         for (key, value) in all(keys::Part::Acks)? {
-            let place = keys::segment(&key).zip(keys::ack_actor(&key));
+            let place = keys::segment(&key).zip(keys::actor(&key));
             let (Some(place), Some(device), Ok(seq)) = (place, keys::last32(&key), postcard::from_bytes(&value)) else {
                 continue;
             };
             self.acks.entry(place).or_default().insert(DeviceId(device), seq);
+        }
+        for (key, value) in all(keys::Part::Authors)? {
+            if let (Some(place), Ok(author)) =
+                (keys::segment(&key).zip(keys::actor(&key)), postcard::from_bytes(&value))
+            {
+                self.authors.insert(place, author);
+            }
         }
         Ok(())
     }

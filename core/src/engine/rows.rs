@@ -5,12 +5,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{Effect, View};
 use super::shelf::{OpenError, Shelf};
-use super::{Conversation, Engine, keys, stream};
+use super::{Engine, keys, stream};
+use crate::authority::Authority;
 use crate::conversation::{AuthoredPayload, Entry, EntryId, Segment, SegmentId, Tail};
-use crate::id::{ConversationId, PayloadId};
+use crate::id::{ConversationId, PayloadId, UserId};
 use crate::store::{IndexOp, Record};
 use crate::timeline::{Change, Fold, Row, Rows, Text};
 
@@ -28,6 +30,8 @@ pub(super) struct Reader<'a> {
     /// Messages among what is folded now; any other row is looked up.
     pub(super) fresh: &'a BTreeSet<EntryId>,
     pub(super) shelf: RefCell<&'a mut Shelf>,
+    /// Who holds the grants.
+    pub(super) authority: &'a Authority,
 }
 
 impl Reader<'_> {
@@ -66,6 +70,12 @@ impl Rows for Reader<'_> {
 
     fn body(&self, segment: u32, body: &PayloadId) -> Option<String> {
         self.segment(segment, |segment| segment.payloads().get(body).map(|found| found.payload.body.clone())).flatten()
+    }
+
+    fn author(&self, entry: &Entry) -> UserId {
+        // What was let in cites a grant that is known. Were it not, nobody else would be the author either.
+        let grant = self.authority.last_ruling().grants().get(&entry.grant);
+        grant.map_or(UserId(entry.device.0), |grant| grant.given_to)
     }
 
     fn is_erased(&self, segment: u32, body: &PayloadId) -> bool {
@@ -130,6 +140,7 @@ impl Engine {
             rebuilding,
             fresh: &fresh,
             shelf: RefCell::new(&mut self.shelf),
+            authority: &conversation.authority,
         };
         let mut fold = Fold::new(&reader);
         add(&mut fold)?;

@@ -6,14 +6,13 @@
 //! A wall clock may be set back by years. Whoever waits for a time that is further ahead than he would ever wait stops
 //! waiting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::Engine;
 use super::facts::{self, Fact};
 use super::io::{Effect, View};
-use super::{Engine, durable::Pending};
 use crate::conversation::{EntryId, SegmentId};
 use crate::id::{ConversationId, PeerId, StreamId};
-use crate::store::Record;
 use crate::time::Timestamp;
 
 /// How often heads are told on each link even if nothing moved.
@@ -71,7 +70,7 @@ impl Tails {
 
 impl Engine {
     pub(super) fn tick(&mut self, now: Timestamp, view: &dyn View) {
-        let linked: std::collections::BTreeSet<PeerId> = self.links.keys().copied().collect();
+        let linked: BTreeSet<PeerId> = self.links.keys().copied().collect();
         for (peer, addresses) in self.book.due(now, |peer| linked.contains(peer)) {
             self.effects.push(Effect::Dial(peer, addresses));
         }
@@ -87,6 +86,8 @@ impl Engine {
         if let Err(error) = self.shelf.settle() {
             self.problem(error.to_string());
         }
+        self.knock_again(now);
+        self.answer_late_joins(now);
         self.erase_again(view);
         self.compact(view, now);
     }
@@ -96,9 +97,9 @@ impl Engine {
         let image = match stream {
             StreamId::Local => Some(facts::compact(&self.facts)),
             StreamId::Control(id) => self.conversations.get(&id).map(|conversation| {
-                let records: Vec<_> =
-                    conversation.members.records().map(|r| serde_bytes::ByteBuf::from(r.bytes())).collect();
-                postcard::to_stdvec(&records).expect("records always encode")
+                let items = conversation.authority.items_beyond(&BTreeSet::new());
+                let items: Vec<_> = items.iter().map(|item| serde_bytes::ByteBuf::from(item.to_bytes())).collect();
+                postcard::to_stdvec(&items).expect("items always encode")
             }),
             StreamId::Segment(conversation, number) => {
                 let id = SegmentId { conversation, number };
@@ -136,9 +137,6 @@ impl Engine {
     pub(super) fn mark_read(&mut self, id: ConversationId, upto: EntryId) {
         let Some(conversation) = self.conversations.get_mut(&id).filter(|c| c.read < upto) else { return };
         conversation.read = upto;
-        let fact = Fact::Read { conversation: id, upto };
-        let bytes = facts::encode(&fact);
-        self.facts.push(fact);
-        self.persist(vec![Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
+        self.note(Fact::Read { conversation: id, upto });
     }
 }

@@ -6,7 +6,8 @@
 //!   Prove     device 32, signature 64 over the link's binding, sender's and receiver's peer id
 //!   Share     tags: 16 bytes for each conversation, keyed by its secret; strangers learn nothing
 //!   Heads     conversation, digest of its control set, per segment (number, 8 bytes of the digest of its heads)
-//!   Controls  conversation, control records
+//!   Names     conversation, 8 bytes of the name of each item of its authority that the sender has: "send the others"
+//!   Controls  conversation, items of its authority: control records, users' records, cuts
 //!   Have      conversation, segment, per chain its length and 8 bytes of its newest hash: "send what is beyond"
 //!   Changes   conversation, segment, runs, whether more follows, is to be asked for, or that is all: the answer to Have
 //!   Push      conversation, segment, runs, and who was told already: new changes, unasked
@@ -14,6 +15,13 @@
 //!   Want      conversation, segment, payload ids
 //!   Payloads  conversation, segment, payloads with their authors: the answer to Want
 //!   Forks     conversation, segment, proofs that chains were written twice
+//!
+//!   Knock     tag of an invite on this link: "are you of the conversation that I was invited to?"
+//!   Door      the same invite's tag the other way, and the record that made it: "I am"
+//!   Enter     conversation, invite, proof that the sender holds its link, the sender's log: "let me in"
+//!   Welcome   conversation and its secret
+//!   Wait      conversation: a person has to say yes first
+//!   Turned    conversation, why nobody is let in by this link
 //! ```
 //!
 //! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
@@ -24,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::{AuthoredPayload, ForkProof, Sent, Vector};
 use crate::crypto::Signature;
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
 
 const VERSION: u8 = 1;
 
@@ -63,8 +71,8 @@ pub enum Frame {
     Share { tags: Vec<[u8; 16]> },
     /// What the sender has of a conversation.
     Heads { conversation: ConversationId, controls: [u8; 32], segments: Vec<(u32, [u8; 8])> },
-    /// The sender's control records.
-    Controls { conversation: ConversationId, records: Vec<serde_bytes::ByteBuf> },
+    /// Items of the conversation's authority.
+    Controls { conversation: ConversationId, items: Vec<serde_bytes::ByteBuf> },
     /// What the sender has of a segment; asks for what is beyond it.
     Have { conversation: ConversationId, segment: u32, tips: Tips },
     /// What is beyond a vector.
@@ -79,6 +87,33 @@ pub enum Frame {
     Payloads { conversation: ConversationId, segment: u32, payloads: Vec<AuthoredPayload> },
     /// Chains that were written twice.
     Forks { conversation: ConversationId, segment: u32, proofs: Vec<ForkProof> },
+    /// What the sender has of the conversation's authority; asks for the rest.
+    Names { conversation: ConversationId, names: Vec<[u8; 8]> },
+    /// Somebody was invited and looks for who knows of it.
+    Knock { tag: [u8; 16] },
+    /// The sender is a member and knows the invite.
+    Door { tag: [u8; 16], invite: RecordHash },
+    /// Somebody was invited and shows it.
+    Enter { conversation: ConversationId, invite: RecordHash, proof: Signature, log: Vec<serde_bytes::ByteBuf> },
+    /// Who entered is a member now.
+    Welcome { conversation: ConversationId, secret: [u8; 32] },
+    /// Who wants to enter has to wait until a person says yes.
+    Wait { conversation: ConversationId },
+    /// Who wants to enter cannot.
+    Turned { conversation: ConversationId, why: Turned },
+}
+
+/// Why nobody is let in by a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Turned {
+    /// It is over.
+    Expired,
+    /// Others used it up.
+    UsedUp,
+    /// It was withdrawn, or whoever made it is out.
+    Withdrawn,
+    /// A person said no.
+    Refused,
 }
 
 /// How much of each chain a peer has, with the first bytes of the newest change's hash.
@@ -110,10 +145,17 @@ impl Frame {
         }
     }
 
-    /// Returns the conversation that the frame is about, if it is about one.
+    /// Returns the conversation that the frame is about, if it is for who is in it.
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
-            Frame::Prove { .. } | Frame::Share { .. } => None,
+            Frame::Prove { .. }
+            | Frame::Share { .. }
+            | Frame::Knock { .. }
+            | Frame::Door { .. }
+            | Frame::Enter { .. }
+            | Frame::Welcome { .. }
+            | Frame::Wait { .. }
+            | Frame::Turned { .. } => None,
             Frame::Heads { conversation, .. }
             | Frame::Controls { conversation, .. }
             | Frame::Have { conversation, .. }
@@ -122,7 +164,8 @@ impl Frame {
             | Frame::Ack { conversation, .. }
             | Frame::Want { conversation, .. }
             | Frame::Payloads { conversation, .. }
-            | Frame::Forks { conversation, .. } => Some(*conversation),
+            | Frame::Forks { conversation, .. }
+            | Frame::Names { conversation, .. } => Some(*conversation),
         }
     }
 }

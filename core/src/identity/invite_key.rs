@@ -69,6 +69,11 @@ impl InviteKeys {
         self.topic
     }
 
+    /// Returns the key itself, for a room that signs records and cannot know this one.
+    pub fn signing_key(&self) -> &DeviceKey {
+        &self.signing
+    }
+
     /// Proves that `user`, on `device`, holds the link.
     pub fn prove(&self, user: &UserId, device: &DeviceId) -> Signature {
         let (kind, name) = self.to.parts();

@@ -9,7 +9,6 @@
 //! ([`InviteKeys`]); a member who finds the invite's public key among the control records lets its holder in. Whoever has
 //! the link first, comes in; so it expires, and a member can be asked before anyone is admitted.
 //!
-//! It takes the place of [`Invite`](super::Invite) when conversations have members and group keys.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,15 +1,15 @@
-//! What a home knows of its user and its device, as it is kept: the successor of [`Identity`].
+//! What a home knows of its user and its device, as it is kept.
 //!
 //! ```text
 //! profile = version u8 (2) ‖ postcard { user 32, name, device seed 32, transport seed 32, may_enrol, prekeys }
 //! ```
 //!
-//! Version 1 is [`Identity`]: a device without a user. [`Profile::of_device`] gives it one, and keeps the device.
+//! Version 1 was a device without a user.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Identity, Prekeys};
+use super::Prekeys;
 use crate::crypto::{DeviceKey, Secret};
 use crate::id::UserId;
 
@@ -39,7 +39,7 @@ pub struct Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadProfile {
     /// They were written before profiles had users.
-    #[error("this profile has no user yet: make or enter a recovery phrase to give it one")]
+    #[error("this profile was made by an earlier version of Bayou, which knew no users: make a new home")]
     NoUser,
     /// They were written by a later version.
     #[error("this profile was written by a newer version of Bayou: update Bayou")]
@@ -62,12 +62,6 @@ impl Profile {
         Profile { user, name, device, transport, may_enrol, prekeys }
     }
 
-    /// Gives a device of the first version its user. Its keys stay.
-    pub fn of_device(identity: &Identity, user: UserId, may_enrol: bool, prekeys: Prekeys) -> Self {
-        let (device, transport) = (identity.device.clone(), identity.transport.clone());
-        Profile::new(user, identity.name.clone(), device, transport, may_enrol, prekeys)
-    }
-
     /// Returns the device key.
     pub fn device_key(&self) -> DeviceKey {
         DeviceKey::from_seed(self.device.expose())
@@ -76,11 +70,6 @@ impl Profile {
     /// Returns the seed of the transport key.
     pub fn transport_seed(&self) -> &Secret {
         &self.transport
-    }
-
-    /// Returns the same device without its user, as the first version knew it.
-    pub fn identity(&self) -> Identity {
-        Identity::new(self.name.clone(), *self.device.expose(), *self.transport.expose())
     }
 
     /// Writes the profile.
@@ -128,9 +117,9 @@ mod tests {
     use crate::time::Timestamp;
 
     fn profile(name: &str) -> Profile {
-        let identity = Identity::new(name.into(), [1; 32], [2; 32]);
         let prekeys = Prekeys::new(Timestamp(1_800_000_000_000), &mut Entropy::from_seed([3; 32]));
-        Profile::of_device(&identity, UserId([4; 32]), true, prekeys)
+        let (device, transport) = (Secret::new([1; 32]), Secret::new([2; 32]));
+        Profile::new(UserId([4; 32]), name.into(), device, transport, true, prekeys)
     }
 
     #[test]
@@ -147,14 +136,6 @@ mod tests {
         assert_eq!(Profile::from_bytes(&[3, 0]), Err(BadProfile::Newer));
         assert_eq!(profile.clone().to_bytes().map(|bytes| bytes.len()), Ok(bytes.len()));
         assert_eq!(format!("{profile:?}"), "Profile(redacted)");
-    }
-
-    #[test]
-    fn a_device_keeps_its_keys_when_it_gets_a_user() {
-        let profile = profile("alice");
-        assert_eq!(profile.device_key().device(), DeviceKey::from_seed(&[1; 32]).device());
-        assert_eq!(profile.identity().transport_seed(), profile.transport_seed().expose());
-        assert_eq!(profile.identity().device_key().device(), profile.device_key().device());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The files of a home that are not the store's: who we are, which instance of the home this is, and where we listened.
 //!
 //! ```text
-//! <home>/identity   version u8 (2) ‖ sealed: postcard(Identity)
+//! <home>/identity   version u8 (3) ‖ sealed: postcard { profile: bytes, log: [bytes] }
 //! <home>/listen     sealed: addresses where we listened last, one a line; may be deleted
 //! ```
 
@@ -16,11 +16,13 @@ use super::key::{self, HomeKey, Protection};
 use super::{NodeError, Vault};
 use crate::authority::MAX_NAME;
 use crate::crypto;
-use crate::id::{Address, DeviceId, PeerId};
-use crate::identity::Identity;
+use crate::crypto::{Entropy, Secret};
+use crate::engine::Newborn;
+use crate::id::{Address, DeviceId, PeerId, UserId};
+use crate::identity::{Phrase, Profile};
 use crate::store::Seal as _;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 const PLACE_OF_IDENTITY: [&[u8]; 2] = [b"file", b"identity"];
 const PLACE_OF_LISTEN: [&[u8]; 2] = [b"file", b"listen"];
@@ -30,22 +32,48 @@ const PLACE_OF_LISTEN: [&[u8]; 2] = [b"file", b"listen"];
 pub struct Identified {
     /// The name.
     pub name: String,
+    /// The user.
+    pub user: UserId,
     /// The device.
     pub device: DeviceId,
     /// The peer's name on the network.
     pub peer: PeerId,
 }
 
-/// Makes a home, its key and an identity in it. The home can be opened by each of the ways in `by`; at least one.
+/// A new home, and the words that bring its user back. They are kept nowhere.
+pub struct Made {
+    /// Who lives there.
+    pub who: Identified,
+    /// The recovery phrase.
+    pub phrase: Phrase,
+}
+
+/// Makes a home for a new user. The home can be opened by each of the ways in `by`; at least one.
 ///
 /// # Errors
 /// When somebody lives there already, the name cannot be used, the keyring does not take the key, or the folder cannot be
 /// written.
-pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Identified, NodeError> {
+pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Made, NodeError> {
+    let phrase = Phrase::new(Secret::new(random()?));
+    let who = restore(home, name, &phrase, by)?;
+    Ok(Made { who, phrase })
+}
+
+/// Makes a home for a user who comes back with their recovery phrase, on a device of its own.
+///
+/// # Errors
+/// As [`init`].
+pub fn restore(home: &Path, name: &str, phrase: &Phrase, by: &[Protection]) -> Result<Identified, NodeError> {
     let name = name.trim();
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(NodeError::BadName);
     }
+    let newborn = Newborn::of_phrase(phrase, name, super::run::now(), &mut Entropy::from_seed(random()?));
+    settle_in(home, &newborn, by)
+}
+
+/// Makes a home for a device.
+pub(super) fn settle_in(home: &Path, newborn: &Newborn, by: &[Protection]) -> Result<Identified, NodeError> {
     let failed = |error: std::io::Error| NodeError::Io(format!("cannot write {}: {error}", home.display()));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(failed)?;
     let _alone = key::lock(home)?;
@@ -55,10 +83,23 @@ pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Identified, No
     }
     // A key with neither identity nor journal is what an earlier attempt left; nothing is sealed with it.
     let vault = Vault::new(&key::create(home, by)?, random()?);
-    let identity = Identity::new(name.to_owned(), random()?, random()?);
-    let bytes = postcard::to_stdvec(&identity).map_err(|error| NodeError::Io(error.to_string()))?;
-    replace(&path, &[&[VERSION], vault.seal(&PLACE_OF_IDENTITY, &Zeroizing::new(bytes)).as_slice()].concat())?;
-    Ok(identified(&identity))
+    let damaged = |_| NodeError::BadIdentity(path.clone());
+    let kept = Kept {
+        profile: newborn.profile.to_bytes().map_err(damaged)?.to_vec(),
+        log: newborn.log.iter().cloned().map(serde_bytes::ByteBuf::from).collect(),
+    };
+    let bytes = postcard::to_stdvec(&kept).map(Zeroizing::new).map_err(|error| NodeError::Io(error.to_string()))?;
+    replace(&path, &[&[VERSION], vault.seal(&PLACE_OF_IDENTITY, &bytes).as_slice()].concat())?;
+    Ok(identified(&newborn.profile))
+}
+
+/// What is in the identity file.
+#[derive(serde::Serialize, serde::Deserialize, zeroize::ZeroizeOnDrop)]
+struct Kept {
+    #[serde(with = "serde_bytes")]
+    profile: Vec<u8>,
+    #[zeroize(skip)]
+    log: Vec<serde_bytes::ByteBuf>,
 }
 
 /// Returns where a file is written before it takes its name.
@@ -85,27 +126,36 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), NodeError> {
 ///
 /// # Errors
 /// When nobody does, or the key is another home's.
-pub fn identity(home: &Path, key: &HomeKey) -> Result<Identity, NodeError> {
-    load(home, &Vault::new(key, random()?))
+pub fn identity(home: &Path, key: &HomeKey) -> Result<Identified, NodeError> {
+    load(home, &Vault::new(key, random()?)).map(|newborn| identified(&newborn.profile))
 }
 
-pub(super) fn identified(identity: &Identity) -> Identified {
+pub(super) fn identified(profile: &Profile) -> Identified {
     Identified {
-        name: identity.name.clone(),
-        device: identity.device_key().device(),
-        peer: crate::net::peer_of(identity.transport_seed()),
+        name: profile.name.clone(),
+        user: profile.user,
+        device: profile.device_key().device(),
+        peer: crate::net::peer_of(profile.transport_seed().expose()),
     }
 }
 
-pub(super) fn load(home: &Path, vault: &Vault) -> Result<Identity, NodeError> {
+pub(super) fn load(home: &Path, vault: &Vault) -> Result<Newborn, NodeError> {
     let path = home.join("identity");
     let bytes = fs::read(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => NodeError::NoHome(home.to_owned()),
         _ => NodeError::Io(format!("cannot read {}: {error}", path.display())),
     })?;
+    if matches!(bytes.first(), Some(version) if *version < VERSION) {
+        return Err(NodeError::OldHome(home.to_owned()));
+    }
     let sealed = bytes.strip_prefix(&[VERSION]);
     let opened = sealed.and_then(|sealed| vault.open(&PLACE_OF_IDENTITY, sealed)).map(Zeroizing::new);
-    opened.and_then(|bytes| postcard::from_bytes(&bytes).ok()).ok_or(NodeError::BadIdentity(path))
+    let kept = opened.and_then(|bytes| postcard::from_bytes::<Kept>(&bytes).ok());
+    let read = |kept: &Kept| {
+        let log = kept.log.iter().map(|record| record.to_vec()).collect();
+        Some(Newborn { profile: Profile::from_bytes(&kept.profile).ok()?, log })
+    };
+    kept.as_ref().and_then(read).ok_or(NodeError::BadIdentity(path))
 }
 
 /// Names this instance of the home: the same files on the same running machine.

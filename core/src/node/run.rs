@@ -17,9 +17,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::{Network, NodeConfig, NodeError, Vault, compactor, home};
-use crate::engine::{CallId, Config, Effect, Engine, Input, Notice, Ticket};
+use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Notice, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
-use crate::identity::Identity;
+use crate::identity::Profile;
 use crate::net::{Net, NetConfig, NetEvent};
 use crate::rpc::{Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
@@ -89,22 +89,23 @@ impl Shell {
     fn open(config: NodeConfig, told: Told) -> Result<(Self, Inputs), NodeError> {
         let NodeConfig { home, key, network } = config;
         let vault = Arc::new(Vault::new(&key, home::random()?));
-        let identity = home::load(&home, &vault)?;
+        let born = home::load(&home, &vault)?;
         let (store, opened) = DiskStore::open(&home, vault.clone())?;
         for damage in &opened.damage {
             tracing::warn!("{damage}");
         }
         let store = Arc::new(store);
-        let peer = home::identified(&identity).peer;
+        let peer = home::identified(&born.profile).peer;
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let (net, events) = match &network {
             Some(network) => {
-                start_net(&home, &vault, &identity, network).map(|(net, events)| (Some(net), Some(events)))?
+                start_net(&home, &vault, &born.profile, network).map(|(net, events)| (Some(net), Some(events)))?
             }
             None => (None, None),
         };
-        let config = Config { identity, peer, instance: home::instance(&home)?, seed: home::random()? };
+        let Newborn { profile, log } = born;
+        let config = Config { profile, log, peer, instance: home::instance(&home)?, seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
         let mut shell = Shell {
             home,
@@ -308,12 +309,12 @@ fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
 fn start_net(
     home: &std::path::Path,
     vault: &Vault,
-    identity: &Identity,
+    profile: &Profile,
     network: &Network,
 ) -> Result<(Net, mpsc::Receiver<NetEvent>), NodeError> {
     let [a, b, c, d, e, f, g, h] = home::random()?;
     let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let config = |listen| NetConfig { secret: *identity.transport_seed(), listen, mdns: network.mdns, boot };
+    let config = |listen| NetConfig { secret: *profile.transport_seed().expose(), listen, mdns: network.mdns, boot };
     if !network.listen.is_empty() {
         return Ok(Net::start(config(network.listen.clone()))?);
     }
@@ -338,7 +339,7 @@ fn io(error: std::io::Error) -> NodeError {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -25,9 +25,18 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 13] = [
+const METHODS: [&str; 22] = [
     "new",
     "invite",
+    "invites",
+    "revoke_invite",
+    "admit",
+    "members",
+    "role",
+    "remove",
+    "leave",
+    "set",
+    "hide",
     "join",
     "send",
     "edit",

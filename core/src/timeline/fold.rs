@@ -1,14 +1,14 @@
 //! The fold: entries in, changed rows out.
 //!
 //! Who may say what is judged here, by what everyone can see: edits and deletions count only from the author of the
-//! message, a reaction only for the one who reacts. An annotation that does not count stays in the document and changes
+//! message, on whichever of their devices, a reaction only for the one who reacts. An annotation that does not count stays in the document and changes
 //! nothing.
 
 use std::collections::BTreeMap;
 
 use super::row::{Edit, Mark, Row, Text};
 use crate::conversation::{Annotation, Entry, EntryId, Record};
-use crate::id::PayloadId;
+use crate::id::{PayloadId, UserId};
 
 /// How the fold reads what was folded before.
 pub trait Rows {
@@ -23,6 +23,9 @@ pub trait Rows {
 
     /// Returns a body, if it is here. The segment is the one that the entry with the body is in.
     fn body(&self, segment: u32, body: &PayloadId) -> Option<String>;
+
+    /// Returns who wrote an entry: the user to whom the grant that it was written under was given. Never changes.
+    fn author(&self, entry: &Entry) -> UserId;
 
     /// Tells whether a body was erased.
     fn is_erased(&self, segment: u32, body: &PayloadId) -> bool;
@@ -106,7 +109,8 @@ impl<'a, R: Rows> Fold<'a, R> {
             return Ok(());
         }
         let Entry { segment, seq, device, .. } = *entry;
-        let mut row = Row { segment, seq, device, text, edits: vec![], deleted: false, marks: vec![] };
+        let author = self.read.author(entry);
+        let mut row = Row { segment, seq, author, device, text, edits: vec![], deleted: false, marks: vec![] };
         let waiting = match self.change.orphans.get(&entry.id) {
             Some(orphans) => orphans.clone(),
             None => self.read.orphans(&entry.id)?,
@@ -122,8 +126,9 @@ impl<'a, R: Rows> Fold<'a, R> {
     }
 
     fn annotate(&self, mut row: Row, entry: Entry) -> Row {
+        let user = self.read.author(&entry);
         let Record::About(_, annotation) = entry.record else { return row };
-        let by_author = entry.device == row.device;
+        let by_author = user == row.author;
         match annotation {
             Annotation::Edit { payload } if by_author => {
                 row.edit(Edit { id: entry.id, segment: entry.segment, payload });
@@ -135,7 +140,7 @@ impl<'a, R: Rows> Fold<'a, R> {
                 row.deleted = true;
                 row.text = Text::Erased;
             }
-            Annotation::React { emoji, on } => row.mark(Mark { emoji, device: entry.device, id: entry.id, on }),
+            Annotation::React { emoji, on } => row.mark(Mark { emoji, user, id: entry.id, on }),
             Annotation::Edit { .. } | Annotation::Delete => {}
         }
         row

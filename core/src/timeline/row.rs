@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::EntryId;
-use crate::id::{DeviceId, PayloadId};
+use crate::id::{DeviceId, PayloadId, UserId};
 
 /// A message as it stands now, with what later annotations are judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub struct Row {
     /// The place of its change in its chain; tells who has it already.
     pub seq: u32,
     /// Who wrote it.
+    pub author: UserId,
+    /// On which device.
     pub device: DeviceId,
     /// What it says now.
     pub text: Text,
@@ -20,7 +22,7 @@ pub struct Row {
     pub edits: Vec<Edit>,
     /// Whether its author deleted it.
     pub deleted: bool,
-    /// The newest word of each device on each emoji, in order of emoji, then device.
+    /// The newest word of each user on each emoji, in order of emoji, then user.
     pub marks: Vec<Mark>,
 }
 
@@ -48,13 +50,13 @@ pub struct Edit {
     pub payload: PayloadId,
 }
 
-/// One device's newest word on one emoji.
+/// One user's newest word on one emoji.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The emoji.
     pub emoji: String,
     /// Who reacted.
-    pub device: DeviceId,
+    pub user: UserId,
     /// The entry that says so; of two, the later counts.
     pub id: EntryId,
     /// Whether the reaction stands.
@@ -63,8 +65,8 @@ pub struct Mark {
 
 impl Row {
     /// Returns the reactions that stand.
-    pub fn reactions(&self) -> impl Iterator<Item = (&str, DeviceId)> {
-        self.marks.iter().filter(|mark| mark.on).map(|mark| (mark.emoji.as_str(), mark.device))
+    pub fn reactions(&self) -> impl Iterator<Item = (&str, UserId)> {
+        self.marks.iter().filter(|mark| mark.on).map(|mark| (mark.emoji.as_str(), mark.user))
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {
@@ -74,7 +76,7 @@ impl Row {
     }
 
     pub(super) fn mark(&mut self, mark: Mark) {
-        let key = |m: &Mark| (m.emoji.clone(), m.device);
+        let key = |m: &Mark| (m.emoji.clone(), m.user);
         match self.marks.binary_search_by_key(&key(&mark), key) {
             Ok(at) => {
                 if let Some(known) = self.marks.get_mut(at).filter(|known| known.id < mark.id) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::row::{Row, Text};
 use crate::conversation::EntryId;
-use crate::id::DeviceId;
+use crate::id::UserId;
 
 /// A row with its id, ready to be printed.
 pub type Printed<'a> = (EntryId, &'a Row);
@@ -16,7 +16,7 @@ pub type Printed<'a> = (EntryId, &'a Row);
 /// alice: hello (edited) · 👍 bob
 /// bob: (deleted)
 /// ```
-pub fn print<'a>(rows: impl IntoIterator<Item = Printed<'a>>, name: impl Fn(DeviceId) -> String) -> String {
+pub fn print<'a>(rows: impl IntoIterator<Item = Printed<'a>>, name: impl Fn(UserId) -> String) -> String {
     let mut out = String::new();
     for (_, row) in rows {
         let text = match &row.text {
@@ -28,10 +28,10 @@ pub fn print<'a>(rows: impl IntoIterator<Item = Printed<'a>>, name: impl Fn(Devi
         };
         let edited = if row.edits.is_empty() || row.deleted { "" } else { " (edited)" };
         let mut reactions: Vec<String> =
-            row.reactions().map(|(emoji, device)| format!("{emoji} {}", name(device))).collect();
+            row.reactions().map(|(emoji, user)| format!("{emoji} {}", name(user))).collect();
         reactions.sort();
         let dot = if reactions.is_empty() { "" } else { " · " };
-        writeln!(out, "{}: {text}{edited}{dot}{}", name(row.device), reactions.join(", "))
+        writeln!(out, "{}: {text}{edited}{dot}{}", name(row.author), reactions.join(", "))
             .expect("writing to a string");
     }
     out

@@ -7,7 +7,7 @@ use super::super::record::{Place, Record, Target};
 use super::*;
 use crate::conversation::Payload;
 use crate::crypto::{DeviceKey, Entropy};
-use crate::id::ConversationId;
+use crate::id::{ConversationId, RecordHash};
 use crate::time::Hlc;
 
 const ID: SegmentId = SegmentId { conversation: ConversationId([5; 32]), number: 0 };
@@ -22,7 +22,7 @@ struct Author {
 impl Author {
     fn new(seed: u8) -> Self {
         let key = DeviceKey::from_seed(&[seed; 32]);
-        let header = ChainHeader::new(key.device(), [seed; 16], Vector::new());
+        let header = ChainHeader::new(key.device(), RecordHash([0; 32]), [seed; 16], Vector::new());
         let actor = header.actor(Genesis::new(ID).hash());
         Author { key, header, actor }
     }

@@ -34,11 +34,13 @@ fn row(text: &str) -> Row {
     Row {
         id: "77".into(),
         author: "alice".into(),
+        user: "ee".repeat(32),
         device: "d0".into(),
         at: 1,
         text: text.into(),
         edited: false,
         deleted: false,
+        hidden: false,
         reactions: vec![],
         state: "kept".into(),
     }

@@ -2,17 +2,19 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::rpc::{Behind, Conversation, Peer, Reaction, Row, Status};
+use crate::rpc::{Behind, Conversation, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status};
 
 fn row(id: &str, text: &str) -> Row {
     Row {
         id: id.into(),
         author: "alice".into(),
+        user: "ee".repeat(32),
         device: "d0".repeat(32),
         at: 1_790_000_000_000,
         text: text.into(),
         edited: true,
         deleted: false,
+        hidden: false,
         reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into() }],
         state: "with 1 of 2".into(),
     }
@@ -22,8 +24,17 @@ fn requests() -> Vec<Request> {
     let (conversation, message) = (String::from("3f9a"), String::from("77d0"));
     vec![
         Request::New { title: "Boats".into() },
-        Request::Invite { conversation: conversation.clone() },
-        Request::Join { link: "bayou://join/x".into() },
+        Request::Invite { conversation: conversation.clone(), options: InviteOptions::default() },
+        Request::Invites { conversation: conversation.clone() },
+        Request::RevokeInvite { conversation: conversation.clone(), invite: "1e".into() },
+        Request::Admit { conversation: conversation.clone(), user: "ee".into(), yes: true },
+        Request::Members { conversation: conversation.clone() },
+        Request::Role { conversation: conversation.clone(), member: "bob".into(), role: "admin".into() },
+        Request::Remove { conversation: conversation.clone(), member: "bob".into() },
+        Request::Leave { conversation: conversation.clone() },
+        Request::Set { conversation: conversation.clone(), setting: Setting::Title("Ships".into()) },
+        Request::Hide { message: message.clone(), off: false },
+        Request::Join { link: "bayou://j/#x".into() },
         Request::Send { conversation: conversation.clone(), text: "line\none \"quoted\" \u{1f600}".into() },
         Request::Edit { message: message.clone(), text: "two".into() },
         Request::Delete { message: message.clone() },
@@ -42,6 +53,8 @@ fn replies() -> Vec<Reply> {
         conversation: "3f".repeat(32),
         title: "Boats".into(),
         members: vec!["alice".into(), "bob".into()],
+        role: Some("admin".into()),
+        joining: None,
         last_at: Some(1),
         last_text: "hello".into(),
         unread: 3,
@@ -49,6 +62,7 @@ fn replies() -> Vec<Reply> {
     let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
     let status = Status {
         name: "alice".into(),
+        user: "ee".repeat(32),
         device: "bb".repeat(32),
         peer: "aa".repeat(32),
         online: true,
@@ -58,13 +72,27 @@ fn replies() -> Vec<Reply> {
         behind: vec![Behind { conversation: "3f".repeat(32), name: "bob".into(), lacks: 4 }],
         problem: None,
     };
+    let invite = Invite {
+        invite: "1e".repeat(32),
+        by: "alice".into(),
+        role: "member".into(),
+        left: 2,
+        expires: 1,
+        approve: true,
+    };
+    let (user, name) = ("ee".repeat(32), String::from("bob"));
+    let guest = Guest { user: user.clone(), name: name.clone() };
+    let member = Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false };
     vec![
         Reply::Log { conversation: "3f".repeat(32), rows: vec![row("77", "hello")] },
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
         Reply::Conversations { conversations: vec![conversation] },
         Reply::Peers { peers: vec![peer] },
         Reply::Status(Box::new(status)),
-        Reply::Invite { link: "bayou://join/x".into() },
+        Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1 },
+        Reply::Invites { invites: vec![invite] },
+        Reply::Members { conversation: "3f".repeat(32), members: vec![member], guests: vec![guest] },
+        Reply::Joined { conversation: "3f".repeat(32), state: "in".into() },
         Reply::New { conversation: "3f".repeat(32) },
         Reply::Sent { id: "77".repeat(16) },
         Reply::Done { done: true },
@@ -91,7 +119,10 @@ fn every_request_reply_and_event_survives_its_way() {
         let bytes = line(|out| write_answer(&id, outcome.clone(), out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Answer(Some(id), outcome));
     }
-    for event in [Event::Row { conversation: "3f".into(), row: row("77", "hello") }, Event::Lagged] {
+    let (conversation, user) = (String::from("3f"), String::from("ee"));
+    let guest = Event::Guest { conversation: conversation.clone(), user, name: "bob".into() };
+    let joining = Event::Joining { conversation: conversation.clone(), state: "in".into() };
+    for event in [Event::Row { conversation, row: row("77", "hello") }, guest, joining, Event::Lagged] {
         let bytes = line(|out| write_event(&event, out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Event(event));
     }

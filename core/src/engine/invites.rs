@@ -1,0 +1,173 @@
+//! Invites: links that lead into a conversation, and who came with one and waits for a yes.
+
+use super::controls::Then;
+use super::conversation::Conversation;
+use super::durable::Pending;
+use super::entrance::Joining;
+use super::facts::{self, Fact};
+use super::io::CallId;
+use super::outbound::invalid;
+use super::roles::done;
+use super::{Engine, people, queries};
+use crate::authority::{Item, MAX_USES, Role, Said};
+use crate::crypto::Secret;
+use crate::id::{Address, ConversationId, DeviceId, RecordHash, StreamId, UserId};
+use crate::identity::{Admission, InviteKeys, InvitedTo, JoinLink, fingerprint};
+use crate::rpc::{self, ErrorCode, InviteOptions, Reply, RpcError};
+use crate::store::Record;
+use crate::time::Timestamp;
+
+/// The longest that a link may be good, in hours: a year.
+const MAX_HOURS: u32 = 24 * 366;
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+
+impl Engine {
+    /// Makes a link by which others can come in.
+    pub(super) fn invite(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        conversation: &str,
+        options: &InviteOptions,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let InviteOptions { uses, hours, approve, role, host } = options;
+        if !(1..=MAX_USES).contains(uses) {
+            return Err(invalid(format!("an invite is good for 1 to {MAX_USES} people")));
+        }
+        if !(1..=MAX_HOURS).contains(hours) {
+            return Err(invalid(format!("an invite is good for 1 to {MAX_HOURS} hours")));
+        }
+        let role = people::role(role.as_deref().unwrap_or("member"))?;
+        let seed = Secret::new(self.rng.bytes());
+        let keys = InviteKeys::derive(&seed, InvitedTo::Conversation(id));
+        let expires = now.plus(u64::from(*hours) * HOUR_MS);
+        let said = Said::Invite { key: DeviceId(keys.id().0), role, uses: *uses, expires, auto: !approve };
+        let record = self.control(now, id, said)?;
+        let link = JoinLink {
+            conversation: id,
+            inviter: fingerprint(&self.profile.user),
+            seed,
+            expires,
+            admission: if *approve { Admission::Approve } else { Admission::Auto },
+            peers: vec![(self.peer, self.addresses())],
+        };
+        let link = match host {
+            Some(host) => link.to_web_link(host).map_err(|error| invalid(error.to_string()))?,
+            None => link.to_link(),
+        };
+        let reply = Reply::Invite { link, invite: record.hash().to_string(), expires: expires.0 };
+        self.take_items(id, vec![Item::Record(record)], vec![], None, Then::Reply(call, Box::new(reply)));
+        Ok(())
+    }
+
+    /// Returns where we can be reached, the most useful address first.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        let mut addresses: Vec<Address> = self.listening.iter().map(|(address, _)| address.clone()).collect();
+        addresses.sort_by_key(queries::usefulness);
+        addresses
+    }
+
+    /// Asks to be let in by a link.
+    pub(super) fn join(&mut self, call: CallId, link: &str) -> Result<(), RpcError> {
+        let joining = JoinLink::from_link(link).map_err(|error| invalid(error.to_string()))?;
+        let id = joining.conversation;
+        for (peer, addresses) in &joining.peers {
+            for address in addresses {
+                self.known(Some(*peer), address.clone());
+            }
+        }
+        let number = match self.conversations.get(&id) {
+            // A second link to the same door: the newer one counts.
+            Some(known) if known.joining.is_some() => known.number,
+            Some(known) if known.member(&self.profile.user).is_some() => {
+                self.reply(call, Ok(Reply::Joined { conversation: id.to_string(), state: "in".to_owned() }));
+                return Ok(());
+            }
+            Some(known) => known.number,
+            None => self.next_number()?,
+        };
+        let known = self.conversations.entry(id).or_insert_with(|| Conversation::new(id, number, [0; 32]));
+        known.joining = Some(Joining::new(joining));
+        let fact = Fact::Joining { conversation: id, link: link.to_owned() };
+        let batch = vec![Record { stream: StreamId::Local, bytes: facts::encode(&fact) }];
+        self.facts.push(fact);
+        self.persist(batch, vec![Pending::Joined { call, id }]);
+        Ok(())
+    }
+
+    /// Lists the invites of a conversation that are still good.
+    pub(super) fn invites(&self, conversation: &str) -> Result<Reply, RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Reply::Invites { invites: vec![] }) };
+        let offers = conversation.authority.last_ruling().offers();
+        let good = offers.iter().filter(|(_, offer)| !offer.withdrawn && offer.left > 0);
+        let invites = good.filter_map(|(hash, offer)| {
+            let invite = conversation.invite(hash)?;
+            let by = conversation.authority.record(hash).map(|record| conversation.name(&record.user()));
+            Some(rpc::Invite {
+                invite: hash.to_string(),
+                by: by.unwrap_or_default(),
+                role: people::role_name(invite.role).to_owned(),
+                left: offer.left,
+                expires: invite.expires.0,
+                approve: !invite.auto,
+            })
+        });
+        Ok(Reply::Invites { invites: invites.collect() })
+    }
+
+    /// Withdraws an invite.
+    pub(super) fn revoke_invite(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        conversation: &str,
+        invite: &str,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let offers = self.conversations.get(&id).map(|c| c.authority.last_ruling().offers());
+        let mut found =
+            offers.into_iter().flatten().map(|(hash, _)| *hash).filter(|h| h.to_string().starts_with(invite));
+        let invite: RecordHash = match (found.next(), found.next()) {
+            (Some(hash), None) => hash,
+            (Some(_), Some(_)) => {
+                return Err(RpcError::new(ErrorCode::NotFound, "several invites fit: use more of the id"));
+            }
+            (None, _) => return Err(RpcError::new(ErrorCode::NotFound, "no such invite: `bayou invites` lists them")),
+        };
+        let record = self.control(now, id, Said::InviteRevoke { invite })?;
+        self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
+        Ok(())
+    }
+
+    /// Says yes or no to someone who waits to be let in.
+    pub(super) fn answer_guest(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        (conversation, user): (&str, &str),
+        yes: bool,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let user = self.find_guest(id, user)?;
+        let mine = self.conversations.get(&id).and_then(|c| c.role(&self.profile.user));
+        if mine.is_none_or(|role| role < Role::Admin) {
+            return Err(super::roles::not_allowed("only admins let people in by this invite".to_owned()));
+        }
+        self.decide(now, id, user, yes);
+        self.reply(call, Ok(Reply::Done { done: true }));
+        Ok(())
+    }
+
+    fn find_guest(&self, id: ConversationId, text: &str) -> Result<UserId, RpcError> {
+        let guests = self.conversations.get(&id).map(|c| &c.guests).into_iter().flatten();
+        let mut found = guests.filter(|(user, guest)| guest.name == text || user.to_string().starts_with(text));
+        match (found.next(), found.next()) {
+            (Some((user, _)), None) => Ok(*user),
+            (Some(_), Some(_)) => Err(RpcError::new(ErrorCode::NotFound, "several fit: use more of the id")),
+            (None, _) => Err(RpcError::new(ErrorCode::NotFound, "nobody like that waits: see `bayou members`")),
+        }
+    }
+}

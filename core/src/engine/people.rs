@@ -1,0 +1,60 @@
+//! People as front ends see them: members, their roles, and settings, in words.
+
+use super::Engine;
+use super::outbound::invalid;
+use crate::authority::{History, Role, Setting};
+use crate::rpc::{self, Guest, Member, Reply, RpcError};
+
+impl Engine {
+    /// Lists who is in a conversation and who waits to be let in.
+    pub(super) fn members(&self, conversation: &str) -> Result<Reply, RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let (mut members, mut guests) = (Vec::new(), Vec::new());
+        if let Some(conversation) = self.conversations.get(&id) {
+            let ruling = conversation.authority.last_ruling();
+            members.extend(ruling.members().iter().map(|(user, member)| Member {
+                user: user.to_string(),
+                name: conversation.name(user),
+                role: role_name(member.role).to_owned(),
+                devices:
+                    conversation.devices.iter().filter(|(_, of)| *of == user).map(|(d, _)| d.to_string()).collect(),
+                you: *user == self.profile.user,
+            }));
+            members.sort_by_key(|member| (std::cmp::Reverse(role(&member.role).ok()), member.name.clone()));
+            let waiting = conversation.guests.iter();
+            guests.extend(waiting.map(|(user, guest)| Guest { user: user.to_string(), name: guest.name.clone() }));
+        }
+        Ok(Reply::Members { conversation: id.to_string(), members, guests })
+    }
+}
+
+/// Names a role.
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Admin => "admin",
+        Role::Member => "member",
+        Role::Reader => "reader",
+    }
+}
+
+/// Finds the role of a name.
+pub(super) fn role(name: &str) -> Result<Role, RpcError> {
+    let roles = [Role::Owner, Role::Admin, Role::Member, Role::Reader];
+    let found = roles.into_iter().find(|role| role_name(*role) == name);
+    found.ok_or_else(|| invalid("a role is one of owner, admin, member and reader".to_owned()))
+}
+
+/// Reads a setting.
+pub(super) fn setting(setting: rpc::Setting) -> Result<Setting, RpcError> {
+    Ok(match setting {
+        rpc::Setting::Title(title) => Setting::Title(title.trim().to_owned()),
+        rpc::Setting::Topic(topic) => Setting::Topic(topic.trim().to_owned()),
+        rpc::Setting::History(history) => Setting::History(match history.as_str() {
+            "all" => History::All,
+            "since_join" => History::SinceJoin,
+            _ => return Err(invalid("newcomers may read \"all\" or \"since_join\"".to_owned())),
+        }),
+        rpc::Setting::Disappear(seconds) => Setting::Disappear(seconds),
+    })
+}

@@ -1,0 +1,268 @@
+//! Who may do what, as commands: begin a conversation, grant and remove, change roles and settings, leave.
+//!
+//! A control record is tried on a copy of the authority before it is signed for good: one that would not count is never
+//! written, and whoever asked for it is told why.
+
+use std::collections::BTreeSet;
+
+use super::Engine;
+use super::controls::Then;
+use super::conversation::Conversation;
+use super::durable::Pending;
+use super::facts::{self, Fact};
+use super::io::{CallId, View};
+use super::outbound::invalid;
+use crate::authority::{Cut, History, Item, MAX_TITLE, MAX_TOPIC, Mark, Record, Role, Said, Setting, Standpoint};
+use crate::conversation::SegmentId;
+use crate::id::{ConversationId, RecordHash, StreamId, UserId};
+use crate::rpc::{ErrorCode, Reply, RpcError};
+use crate::store;
+use crate::time::Timestamp;
+
+/// The most conversations of one home.
+const MAX_CONVERSATIONS: u32 = 10_000;
+
+/// The fewest characters of an abbreviated user.
+const MIN_ABBREVIATION: usize = 4;
+
+impl Engine {
+    /// Begins a conversation.
+    pub(super) fn begin(&mut self, now: Timestamp, call: CallId, title: &str) -> Result<(), RpcError> {
+        let title = title.trim();
+        if title.is_empty() || title.len() > MAX_TITLE {
+            return Err(invalid(format!("a title has 1 to {MAX_TITLE} bytes, this one has {}", title.len())));
+        }
+        let number = self.next_number()?;
+        let said = Said::Genesis { title: title.to_owned(), salt: self.rng.bytes() };
+        let from = Standpoint { conversation: None, user: self.profile.user, auth: None, parents: vec![], at: now };
+        let genesis = Record::sign(said, from, &self.key);
+        let (id, secret) = (genesis.conversation(), self.rng.bytes());
+        let fact = Fact::Joined { conversation: id, secret, peers: vec![] };
+        let own = self.own.user_records(&self.profile.user).cloned().map(Item::User);
+        let mut conversation = Conversation::new(id, number, secret);
+        let items = conversation.add([Item::Record(genesis)].into_iter().chain(own).collect());
+        let mut batch = vec![store::Record { stream: StreamId::Local, bytes: facts::encode(&fact) }];
+        batch.extend(items.iter().map(|item| store::Record { stream: StreamId::Control(id), bytes: item.to_bytes() }));
+        self.facts.push(fact);
+        self.conversations.insert(id, conversation);
+        self.persist(batch, vec![Pending::Joined { call, id }]);
+        Ok(())
+    }
+
+    /// Returns the number of the next conversation in the index.
+    pub(super) fn next_number(&self) -> Result<u32, RpcError> {
+        let known = facts::numbers(&self.facts).len();
+        u32::try_from(known).ok().filter(|number| *number < MAX_CONVERSATIONS).ok_or_else(|| {
+            invalid(format!("a home has at most {MAX_CONVERSATIONS} conversations: make another with --home"))
+        })
+    }
+
+    /// Signs what we say as a member. It counts, as far as is known here.
+    pub(super) fn control(&mut self, now: Timestamp, id: ConversationId, said: Said) -> Result<Record, RpcError> {
+        let user = self.profile.user;
+        let conversation = self.conversations.get(&id).ok_or_else(not_in)?;
+        let grant = conversation.member(&user).ok_or_else(not_in)?.grant;
+        self.control_under(now, id, grant, said)
+    }
+
+    fn control_under(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        auth: RecordHash,
+        said: Said,
+    ) -> Result<Record, RpcError> {
+        let user = self.profile.user;
+        let conversation = self.conversations.get_mut(&id).ok_or_else(not_in)?;
+        let parents = conversation.authority.heads();
+        let from = Standpoint { conversation: Some(id), user, auth: Some(auth), parents, at: now };
+        let record = Record::sign(said, from, &self.key);
+        let mut trial = conversation.authority.clone();
+        trial.insert(record.clone());
+        match trial.ruling().void().get(&record.hash()) {
+            Some(void) => Err(not_allowed(format!("this would not count: {void}"))),
+            None => Ok(record),
+        }
+    }
+
+    /// Changes a setting of a conversation.
+    pub(super) fn set(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        conversation: &str,
+        setting: Setting,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        match &setting {
+            Setting::Title(title) if title.is_empty() || title.len() > MAX_TITLE => {
+                return Err(invalid(format!("a title has 1 to {MAX_TITLE} bytes")));
+            }
+            Setting::Topic(topic) if topic.len() > MAX_TOPIC => {
+                return Err(invalid(format!("a topic has at most {MAX_TOPIC} bytes")));
+            }
+            _ => {}
+        }
+        let record = self.control(now, id, Said::Set(setting))?;
+        self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
+        Ok(())
+    }
+
+    /// Gives a member another role.
+    pub(super) fn change_role(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        (conversation, member): (&str, &str),
+        role: Role,
+        view: &dyn View,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let user = self.find_member(id, member)?;
+        let present = self.conversations.get(&id).and_then(|c| c.role(&user)).ok_or_else(not_in)?;
+        if role == present {
+            self.reply(call, Ok(Reply::Done { done: true }));
+            return Ok(());
+        }
+        if role == Role::Owner {
+            let record = self.control(now, id, Said::HandOver { to: user })?;
+            self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
+            return Ok(());
+        }
+        let since = self.conversations.get(&id).and_then(|c| c.authority.last_ruling().reads_from(&user)).unwrap_or(0);
+        let grant = self.control(now, id, Said::Grant { to: user, role, since, via: None })?;
+        let mut items = vec![Item::Record(grant)];
+        if role < present {
+            items.extend(self.ending(now, id, user, |held| held > role, view)?);
+        }
+        self.take_items(id, items, vec![], None, done(call));
+        Ok(())
+    }
+
+    /// Puts a member out.
+    pub(super) fn remove(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        (conversation, member): (&str, &str),
+        view: &dyn View,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let user = self.find_member(id, member)?;
+        if user == self.profile.user {
+            return Err(invalid("to go yourself, use `bayou leave`".into()));
+        }
+        let items = self.ending(now, id, user, |_| true, view)?;
+        self.take_items(id, items, vec![], None, done(call));
+        Ok(())
+    }
+
+    /// Returns the records that end a member's grants of some roles, with the cut that they name.
+    fn ending(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        user: UserId,
+        ends: impl Fn(Role) -> bool,
+        view: &dyn View,
+    ) -> Result<Vec<Item>, RpcError> {
+        let grants = self.conversations.get(&id).map(|c| c.grants_of(&user, ends)).unwrap_or_default();
+        let cut = self.cut_of(id, &grants, view)?;
+        let mut items = vec![Item::Cut(cut.clone())];
+        for grant in grants {
+            let said = Said::Remove { grant, cut: cut.hash(), rekey: None };
+            items.push(Item::Record(self.control(now, id, said)?));
+        }
+        Ok(items)
+    }
+
+    /// Leaves a conversation.
+    pub(super) fn leave(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        conversation: &str,
+        view: &dyn View,
+    ) -> Result<(), RpcError> {
+        let id = self.find_conversation(conversation)?;
+        let user = self.profile.user;
+        if self.conversations.get(&id).and_then(|c| c.role(&user)) == Some(Role::Owner) {
+            let why = "the owner cannot leave: hand the conversation over first, `bayou role CONV MEMBER owner`";
+            return Err(not_allowed(why.to_owned()));
+        }
+        let grants = self.conversations.get(&id).map(|c| c.grants_of(&user, |_| true)).unwrap_or_default();
+        let cut = self.cut_of(id, &grants, view)?;
+        let mut items = vec![Item::Cut(cut.clone())];
+        for grant in grants {
+            items.push(Item::Record(self.control_under(now, id, grant, Said::Leave { cut: cut.hash() })?));
+        }
+        self.take_items(id, items, vec![], None, done(call));
+        Ok(())
+    }
+
+    /// Says how far the chains under some grants have come, as far as is known here.
+    fn cut_of(&mut self, id: ConversationId, grants: &BTreeSet<RecordHash>, view: &dyn View) -> Result<Cut, RpcError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
+        let chains = conversation.authors.iter().filter(|(_, author)| grants.contains(&author.grant));
+        let held = |(place, actor)| Some((place, actor, *conversation.heads.get(&place)?.vector.get(&actor)?));
+        let held: Vec<_> = chains.filter_map(|(chain, _)| held(*chain)).collect();
+        let mut marks = Vec::with_capacity(held.len());
+        for (number, actor, seq) in held {
+            let segment = self.shelf.get(SegmentId { conversation: id, number }, view)?;
+            marks.extend(segment.hash(&actor, seq).map(|hash| (actor, Mark { seq, hash })));
+        }
+        Ok(Cut::new(marks))
+    }
+
+    /// Finds a member by their id, an unambiguous beginning of it, or their exact name.
+    pub(super) fn find_member(&self, id: ConversationId, text: &str) -> Result<UserId, RpcError> {
+        let conversation = self.conversations.get(&id).ok_or_else(not_in)?;
+        let begins = |user: &UserId| text.len() >= MIN_ABBREVIATION && user.to_string().starts_with(text);
+        let mut found = conversation.users().filter(|user| begins(user) || conversation.name(user) == text);
+        match (found.next(), found.next()) {
+            (Some(user), None) => Ok(*user),
+            (Some(_), Some(_)) => {
+                Err(RpcError::new(ErrorCode::NotFound, "several members fit: use the id, see `bayou members`"))
+            }
+            (None, _) => Err(RpcError::new(ErrorCode::NotFound, "no such member: `bayou members` lists them")),
+        }
+    }
+
+    /// Has a fact about this home kept.
+    pub(super) fn note(&mut self, fact: Fact) {
+        let bytes = facts::encode(&fact);
+        self.facts.push(fact);
+        self.persist(vec![store::Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
+    }
+}
+
+impl Conversation {
+    /// Returns the grants of some roles by which someone is in.
+    fn grants_of(&self, user: &UserId, of: impl Fn(Role) -> bool) -> BTreeSet<RecordHash> {
+        let ruling = self.authority.last_ruling();
+        let held = ruling.members().get(user).map(|member| &member.grants).into_iter().flatten();
+        held.filter(|grant| ruling.grants().get(grant).is_some_and(|grant| of(grant.role))).copied().collect()
+    }
+
+    /// Returns the first segment that a newcomer may read.
+    pub(super) fn newcomers_read_from(&self) -> u32 {
+        match self.authority.last_ruling().settings().history {
+            History::All => 0,
+            History::SinceJoin if self.vector(self.newest_segment()).is_empty() => self.newest_segment(),
+            History::SinceJoin => self.newest_segment() + 1,
+        }
+    }
+}
+
+/// Answers that it is done.
+pub(super) fn done(call: CallId) -> Then {
+    Then::Reply(call, Box::new(Reply::Done { done: true }))
+}
+
+fn not_in() -> RpcError {
+    not_allowed("you are not in this conversation".to_owned())
+}
+
+pub(super) fn not_allowed(message: String) -> RpcError {
+    RpcError::new(ErrorCode::NotAllowed, message)
+}

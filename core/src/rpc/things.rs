@@ -1,0 +1,204 @@
+//! What requests and replies are about, as people see it.
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(doc)]
+use super::Reply;
+
+/// One message as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The message's whole id. Printed short elsewhere; any unambiguous beginning will do.
+    pub id: String,
+    /// The author's name.
+    pub author: String,
+    /// The author's id, in hexadecimal.
+    pub user: String,
+    /// The author's device, in hexadecimal.
+    pub device: String,
+    /// When it was written, by its author's clock: milliseconds since the Unix epoch.
+    pub at: u64,
+    /// What it says now. Empty when it was deleted, or has not arrived yet (then `state` is `"waiting"`).
+    pub text: String,
+    /// Whether it was edited.
+    pub edited: bool,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// Whether an admin hid it. Then `text` is empty.
+    pub hidden: bool,
+    /// Who reacted how, in order of emoji, then name.
+    pub reactions: Vec<Reaction>,
+    /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with all"`. Others': `"received"`, or
+    /// `"waiting"` when only the announcement arrived and the text is still on its way.
+    pub state: String,
+}
+
+/// One reaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// The emoji.
+    pub emoji: String,
+    /// The name of who reacted.
+    pub by: String,
+}
+
+/// A conversation in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Its whole id.
+    pub conversation: String,
+    /// Its title; empty while it has not arrived yet.
+    pub title: String,
+    /// The members' names.
+    pub members: Vec<String>,
+    /// What we may do: `"owner"`, `"admin"`, `"member"`, `"reader"`; absent when we are not in (any more).
+    pub role: Option<String>,
+    /// How far we are with getting in, in words; absent once we are in.
+    pub joining: Option<String>,
+    /// When its newest message was written; absent when there is none.
+    pub last_at: Option<u64>,
+    /// The newest message's text, cut to one line.
+    pub last_text: String,
+    /// Messages of others that were not read yet; at most 1000 are counted.
+    pub unread: u32,
+}
+
+/// What an invite is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteOptions {
+    /// How many people it lets in; 1 to 1000.
+    #[serde(default = "one")]
+    pub uses: u32,
+    /// For how many hours; 1 to 8784.
+    #[serde(default = "three_days")]
+    pub hours: u32,
+    /// Whether an admin has to say yes to each.
+    #[serde(default)]
+    pub approve: bool,
+    /// The role that it gives; `"member"` when absent.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Makes a web link with this host, which can be opened in a browser.
+    #[serde(default)]
+    pub host: Option<String>,
+}
+
+impl Default for InviteOptions {
+    fn default() -> Self {
+        InviteOptions { uses: one(), hours: three_days(), approve: false, role: None, host: None }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn three_days() -> u32 {
+    72
+}
+
+/// A setting of a conversation, for all who are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "setting", content = "value", rename_all = "snake_case")]
+pub enum Setting {
+    /// What it is called; 1 to 200 bytes.
+    Title(String),
+    /// What it is about; at most 1000 bytes.
+    Topic(String),
+    /// What newcomers may read: `"all"` or `"since_join"`.
+    History(String),
+    /// After how many seconds messages disappear; 0: never.
+    Disappear(u32),
+}
+
+/// An invite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// Its id.
+    pub invite: String,
+    /// The name of who made it.
+    pub by: String,
+    /// The role that it gives.
+    pub role: String,
+    /// How many more people it lets in.
+    pub left: u32,
+    /// Until when: milliseconds since the Unix epoch.
+    pub expires: u64,
+    /// Whether an admin has to say yes to each.
+    pub approve: bool,
+}
+
+/// Someone who is in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What they may do: `"owner"`, `"admin"`, `"member"` or `"reader"`.
+    pub role: String,
+    /// Their devices, in hexadecimal.
+    pub devices: Vec<String>,
+    /// Whether it is we.
+    pub you: bool,
+}
+
+/// Someone who waits to be let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guest {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+}
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its peer id, in hexadecimal.
+    pub peer: String,
+    /// Its name, if it shares a conversation with us.
+    pub name: Option<String>,
+    /// Whether there is a link.
+    pub linked: bool,
+    /// Where it was last reached.
+    pub address: Option<String>,
+    /// Conversations that both have.
+    pub shared: u32,
+}
+
+/// How this peer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Our name.
+    pub name: String,
+    /// Our id, in hexadecimal.
+    pub user: String,
+    /// The device, in hexadecimal.
+    pub device: String,
+    /// The peer id, in hexadecimal.
+    pub peer: String,
+    /// Whether the network runs (`bayou serve`).
+    pub online: bool,
+    /// Where it listens, each with `/p2p/…`, ready for another's `--peer`.
+    pub addresses: Vec<String>,
+    /// Links that are up.
+    pub links: u32,
+    /// Conversations.
+    pub conversations: u32,
+    /// Per conversation, who lacks something or has something we lack.
+    pub behind: Vec<Behind>,
+    /// What went wrong last, in words; absent when nothing did.
+    pub problem: Option<String>,
+}
+
+/// A linked peer whose heads differ from ours in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// The conversation's whole id.
+    pub conversation: String,
+    /// The peer's name.
+    pub name: String,
+    /// Changes of ours that it was not yet heard to have.
+    pub lacks: u64,
+}
