@@ -99,10 +99,32 @@ fn one_more(room: &Room, said: impl Fn(usize) -> (usize, Said)) -> f64 {
     times[times.len() / 2]
 }
 
+/// Tells what it costs to take in all that is kept, as at start.
+fn loading(room: &Room) {
+    let conversation = room.set.conversation();
+    let control: Vec<Vec<u8>> = room.set.records().map(|record| record.bytes().to_vec()).collect();
+    let users = room.users.iter().flat_map(|user| room.set.user_records(&user.id));
+    let users: Vec<Vec<u8>> = users.map(|record| record.bytes().to_vec()).collect();
+    let begin = Instant::now();
+    let control: Vec<Record> =
+        control.iter().map(|bytes| Record::open(bytes, conversation).expect("was written here")).collect();
+    let users: Vec<UserRecord> =
+        users.iter().map(|bytes| UserRecord::open(bytes).expect("was written here")).collect();
+    tell("check 5,000 records and 1,000 logs", begin.elapsed().as_secs_f64() * 1e3, "ms");
+    let begin = Instant::now();
+    let mut set = Authority::new(conversation);
+    users.into_iter().for_each(|record| assert!(set.insert_user(record)));
+    control.into_iter().for_each(|record| assert!(set.insert(record)));
+    assert_eq!(set.ruling().members().len(), MEMBERS);
+    tell("load 5,000 records and 1,000 logs", begin.elapsed().as_secs_f64() * 1e3, "ms");
+    assert_eq!(set.digest(), room.set.digest());
+}
+
 fn main() {
     let begin = Instant::now();
     let room = room();
     tell("build, asking after each", begin.elapsed().as_secs_f64() * 1e3 / RECORDS as f64, "ms/record");
+    loading(&room);
     let cut = Cut::default().hash();
     tell("one epoch more", one_more(&room, |_| (500, Said::Epoch { commitment: [1; 32] })), "ms");
     tell("one title more", one_more(&room, |_| (0, Said::Set(Setting::Title("t".into())))), "ms");

@@ -22,6 +22,7 @@ mod cut;
 mod devices;
 mod graph;
 mod members;
+mod past;
 mod pass;
 mod record;
 mod ruling;

@@ -18,7 +18,10 @@ use crate::id::{CutHash, DeviceId, UserId};
 /// The most users that may be in a conversation.
 pub const MAX_MEMBERS: usize = 1000;
 
-/// The most records of one user that count in a conversation: those with the smallest (generation, hash).
+/// The most records of one device of a user that count in a conversation: those with the smallest (generation, hash).
+///
+/// Counted by device and not by user: a device can use up its own right only, as only it can sign. Anyone can write a
+/// record in the name of a user, with a device that is not the user's.
 pub const MAX_RECORDS: usize = 4096;
 
 /// The most times that a user may have moved to another root.
@@ -28,6 +31,8 @@ const MAX_MOVES: usize = 8;
 pub(super) struct Pass<'a> {
     graph: &'a Graph,
     users: &'a BTreeMap<UserId, Devices>,
+    /// Of each signer the user, after all moves, and what the user's log says of the device.
+    signers: Vec<(UserId, Option<DeviceStatus>)>,
     /// For each record whether it counts.
     pub(super) judged: Vec<Result<(), Void>>,
     /// The removals of each grant that count.
@@ -47,15 +52,25 @@ pub(super) struct Pass<'a> {
 }
 
 /// Follows a user through the roots that they moved to.
-pub(super) fn resolve(users: &BTreeMap<UserId, Devices>, user: UserId) -> UserId {
-    (0..MAX_MOVES).fold(user, |user, _| users.get(&user).and_then(Devices::moved).unwrap_or(user))
+pub(super) fn resolve(users: &BTreeMap<UserId, Devices>, mut user: UserId) -> UserId {
+    for _ in 0..MAX_MOVES {
+        let Some(to) = users.get(&user).and_then(Devices::moved) else { break };
+        user = to;
+    }
+    user
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn run(graph: &'a Graph, users: &'a BTreeMap<UserId, Devices>) -> Self {
+        let mut signers = vec![(UserId([0; 32]), None); graph.signers().count()];
+        for (user, device, number) in graph.signers() {
+            let status = users.get(&user).and_then(|devices| devices.status(&device));
+            signers.get_mut(number).into_iter().for_each(|signer| *signer = (resolve(users, user), status));
+        }
         let mut pass = Pass {
             graph,
             users,
+            signers,
             // A record under no grant at all is never visited.
             judged: vec![Err(Void::NoGrant); graph.nodes().len()],
             ended: BTreeMap::new(),
@@ -160,7 +175,7 @@ impl<'a> Pass<'a> {
         if self.beyond.contains(&record) {
             return Err(Void::TooMany);
         }
-        if resolve(self.users, node.record.user()) != holder {
+        if self.user(node) != Some(holder) {
             return Err(Void::NotTheirs);
         }
         if let Some(by) = self.handed.get(&grant) {
@@ -190,13 +205,18 @@ impl<'a> Pass<'a> {
     }
 
     fn status(&self, node: &Node) -> Option<DeviceStatus> {
-        self.users.get(&node.record.user())?.status(&node.record.device())
+        self.signers.get(node.signer)?.1
+    }
+
+    /// Returns for whom it was signed, after all moves.
+    fn user(&self, node: &Node) -> Option<UserId> {
+        Some(self.signers.get(node.signer)?.0)
     }
 
     fn cuts_of(&self, node: &Node) -> impl Iterator<Item = usize> {
-        let user = resolve(self.users, node.record.user());
+        let user = self.user(node);
         let cuts = self.device_cuts.get(&node.record.device()).into_iter().flatten();
-        cuts.filter(move |(_, by)| by.user == user).map(|(at, _)| *at)
+        cuts.filter(move |(_, by)| Some(by.user) == user).map(|(at, _)| *at)
     }
 
     /// Cuts of retired devices, by other devices of the same user or by admins. One that was itself said by a retired
@@ -323,14 +343,16 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Returns the records of users who said too much, without those that come first.
+/// Returns the records of devices that said too much, without those that come first.
 fn beyond_limit(graph: &Graph) -> BTreeSet<usize> {
-    let loud = graph.by_user().iter().filter(|(_, count)| **count as usize > MAX_RECORDS);
-    loud.flat_map(|(user, _)| {
-        let nodes = graph.nodes().iter().enumerate().filter(|(_, node)| node.record.user() == *user);
-        let mut said: Vec<_> = nodes.map(|(at, node)| (node.generation, node.record.hash(), at)).collect();
-        said.sort_unstable();
-        said.into_iter().skip(MAX_RECORDS).map(|(.., at)| at).collect::<Vec<_>>()
-    })
-    .collect()
+    let mut said = vec![0; graph.signers().count()];
+    let mut beyond = BTreeSet::new();
+    for (at, node) in graph.ordered() {
+        let Some(said) = said.get_mut(node.signer) else { continue };
+        *said += 1;
+        if *said > MAX_RECORDS {
+            beyond.insert(at);
+        }
+    }
+    beyond
 }

@@ -10,9 +10,9 @@ use super::said::{Role, Said, Setting};
 use crate::id::UserId;
 
 impl Ruling {
-    /// Sums up.
+    /// Sums up all but what is known of the users, which the caller adds.
     pub(super) fn sum(graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Self {
-        let mut ruling = Ruling { users: users.clone(), ..Ruling::default() };
+        let mut ruling = Ruling::default();
         for (node, judged) in graph.nodes().iter().zip(&pass.judged) {
             ruling.void.extend(judged.err().map(|void| (node.record.hash(), void)));
         }
@@ -66,14 +66,11 @@ impl Ruling {
 
     /// Of settings and hidden messages the newest counts: the farthest from the genesis, then the largest hash.
     fn sum_said(&mut self, graph: &Graph, pass: &Pass<'_>) {
-        let counts = graph.nodes().iter().enumerate().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(())));
-        let mut said: Vec<(usize, &Node)> = counts.collect();
-        said.sort_by_key(|(_, node)| (node.generation, node.record.hash()));
-        let removals: Vec<usize> = self.effective_removals(graph);
-        for (at, node) in said {
+        let removals = self.effective_removals(graph);
+        for (at, node) in graph.ordered().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(()))) {
             let hash = node.record.hash();
             let mut renews = |commitment: &[u8; 32]| {
-                let excludes_removed = removals.iter().all(|removal| graph.renewed_after(at, *removal));
+                let excludes_removed = graph.renewed_after(at, &removals);
                 let epoch = EpochRecord { commitment: *commitment, generation: node.generation, excludes_removed };
                 self.epochs.insert(hash, epoch);
             };
@@ -94,7 +91,7 @@ impl Ruling {
         }
     }
 
-    /// Returns the removals that count of grants that had counted.
+    /// Returns the removals that count of grants that had counted, by their places among all removals, rising.
     fn effective_removals(&self, graph: &Graph) -> Vec<usize> {
         let by: BTreeSet<_> = self
             .grants
@@ -105,7 +102,10 @@ impl Ruling {
             })
             .flatten()
             .collect();
-        by.into_iter().filter_map(|hash| graph.find(hash)).collect()
+        let mut places: Vec<usize> =
+            by.into_iter().filter_map(|hash| graph.removal_number(graph.find(hash)?)).collect();
+        places.sort_unstable();
+        places
     }
 
     /// A link is good only while the grant of who made it is.
