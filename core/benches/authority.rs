@@ -108,8 +108,7 @@ fn loading(room: &Room) {
     let begin = Instant::now();
     let control: Vec<Record> =
         control.iter().map(|bytes| Record::open(bytes, conversation).expect("was written here")).collect();
-    let users: Vec<UserRecord> =
-        users.iter().map(|bytes| UserRecord::open(bytes).expect("was written here")).collect();
+    let users: Vec<UserRecord> = users.iter().map(|bytes| UserRecord::open(bytes).expect("was written here")).collect();
     tell("check 5,000 records and 1,000 logs", begin.elapsed().as_secs_f64() * 1e3, "ms");
     let begin = Instant::now();
     let mut set = Authority::new(conversation);

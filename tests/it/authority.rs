@@ -265,7 +265,8 @@ impl<'a> Set<'a> {
         self.things.push(Thing::Control(record));
     }
 
-    /// Lets everything arrive in some order, in part twice, and asks in between.
+    /// Lets everything arrive in some order, in part twice, and asks in between: the answer must be that of a set that
+    /// came in one go.
     fn arrive(&self, seed: u64, order: u64) -> Authority {
         let mut dice = Dice::new(seed, 100 + order);
         let mut things: Vec<&Thing> = self.things.iter().collect();
@@ -277,14 +278,15 @@ impl<'a> Set<'a> {
             }
         }
         let mut set = Authority::new(self.conversation);
-        for thing in things {
-            match thing.clone() {
-                Thing::Control(record) => drop_bool(set.insert(record)),
-                Thing::User(record) => drop_bool(set.insert_user(record)),
-                Thing::Cut(cut) => drop_bool(set.insert_cut(cut)),
-            }
+        for (at, thing) in things.iter().enumerate() {
+            take(&mut set, thing);
             if dice.one_in(10) {
                 set.ruling();
+            }
+            if dice.one_in(40) {
+                let mut scratch = Authority::new(self.conversation);
+                things[..=at].iter().rev().for_each(|thing| take(&mut scratch, thing));
+                assert_eq!(answers(&mut set), answers(&mut scratch), "after {at} things, in order {order}");
             }
         }
         set
@@ -372,7 +374,13 @@ impl<'a> Set<'a> {
     }
 }
 
-fn drop_bool(_new: bool) {}
+fn take(set: &mut Authority, thing: &Thing) {
+    let _new = match thing.clone() {
+        Thing::Control(record) => set.insert(record),
+        Thing::User(record) => set.insert_user(record),
+        Thing::Cut(cut) => set.insert_cut(cut),
+    };
+}
 
 fn mark(seq: u32) -> Mark {
     Mark { seq, hash: ChangeHash([seq as u8; 32]) }

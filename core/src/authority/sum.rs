@@ -29,10 +29,9 @@ impl Ruling {
     }
 
     fn sum_grants(&mut self, graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) {
-        for (rank, at) in graph.grants() {
-            let Some((node, (given_to, role))) = graph.node(at).and_then(|node| Some((node, node.given()?))) else {
-                continue;
-            };
+        let grants = graph.grants().filter_map(|(rank, at)| {
+            let node = graph.node(at)?;
+            let (given_to, role) = node.given()?;
             let removals: Vec<&Node> =
                 pass.ended.get(&at).into_iter().flatten().filter_map(|by| graph.node(*by)).collect();
             let mut cuts = BTreeSet::new();
@@ -47,8 +46,9 @@ impl Ruling {
             };
             let role = if pass.handed.contains_key(&at) { Role::Member } else { role };
             let grant = Grant { user: resolve(users, given_to), given_to, role, standing, cuts, rank };
-            self.grants.insert(node.record.hash(), grant);
-        }
+            Some((node.record.hash(), grant))
+        });
+        self.grants = grants.collect();
     }
 
     fn sum_members(&mut self, graph: &Graph) {
@@ -66,13 +66,13 @@ impl Ruling {
 
     /// Of settings and hidden messages the newest counts: the farthest from the genesis, then the largest hash.
     fn sum_said(&mut self, graph: &Graph, pass: &Pass<'_>) {
-        let removals = self.effective_removals(graph);
+        let (removals, mut epochs) = (self.effective_removals(graph), Vec::new());
         for (at, node) in graph.ordered().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(()))) {
             let hash = node.record.hash();
             let mut renews = |commitment: &[u8; 32]| {
                 let excludes_removed = graph.renewed_after(at, &removals);
                 let epoch = EpochRecord { commitment: *commitment, generation: node.generation, excludes_removed };
-                self.epochs.insert(hash, epoch);
+                epochs.push((hash, epoch));
             };
             match node.record.said() {
                 Said::Genesis { title, .. } => self.settings = Settings { title: title.clone(), ..Settings::default() },
@@ -89,6 +89,7 @@ impl Ruling {
                 _ => {}
             }
         }
+        self.epochs = epochs.into_iter().collect();
     }
 
     /// Returns the removals that count of grants that had counted, by their places among all removals, rising.
