@@ -6,13 +6,8 @@ use super::*;
 fn blurt(story: &Story, key: &DeviceKey, user: UserId, auth: RecordHash, number: u32) -> Record {
     let mut commitment = [0; 32];
     commitment[..4].copy_from_slice(&number.to_be_bytes());
-    let from = Standpoint {
-        conversation: Some(story.conversation),
-        user,
-        auth: Some(auth),
-        parents: Vec::new(),
-        at: AT,
-    };
+    let from =
+        Standpoint { conversation: Some(story.conversation), user, auth: Some(auth), parents: Vec::new(), at: AT };
     Record::sign(Said::Epoch { commitment }, from, key)
 }
 
