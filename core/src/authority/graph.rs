@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
-use super::past::{Bits, Row, Seen};
+use super::past::{self, Bits, Row, Seen};
 use super::ruling::Void;
 use super::said::{Role, Said};
 use super::signed::Record;
@@ -260,6 +260,17 @@ impl Graph {
         let seen =
             |seen: &Seen| seen.row != Row::Removals && record.number(seen.row).is_some_and(|number| seen.has(number));
         by.seen.iter().any(seen)
+    }
+
+    /// Returns for each record under a grant, by its place, how many of these removals of the grant have not seen it.
+    pub(super) fn unseen_under(&self, grant: usize, removals: &[usize]) -> Vec<u32> {
+        let by = removals.iter().filter_map(|by| self.node(*by)).map(|by| by.seen.as_slice());
+        past::unseen(Row::Under(grant), self.under(grant).len(), by)
+    }
+
+    /// Returns the place of a record among those under its grant.
+    pub(super) fn place_under_grant(&self, node: &Node) -> Option<usize> {
+        node.number(Row::Under(node.auth?))
     }
 
     /// Returns the place of a removal among all removals.

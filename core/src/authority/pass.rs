@@ -37,6 +37,8 @@ pub(super) struct Pass<'a> {
     pub(super) judged: Vec<Result<(), Void>>,
     /// The removals of each grant that count.
     pub(super) ended: BTreeMap<usize, Vec<usize>>,
+    /// Of the grant at hand: for each record under it how many of its removals have not seen it. Empty: none ended it.
+    unseen: Vec<u32>,
     /// Owners who handed over, and the record by which they did.
     pub(super) handed: BTreeMap<usize, usize>,
     /// Further cuts of removed grants.
@@ -74,6 +76,7 @@ impl<'a> Pass<'a> {
             // A record under no grant at all is never visited.
             judged: vec![Err(Void::NoGrant); graph.nodes().len()],
             ended: BTreeMap::new(),
+            unseen: Vec::new(),
             handed: BTreeMap::new(),
             extended: BTreeMap::new(),
             device_cuts: BTreeMap::new(),
@@ -102,6 +105,7 @@ impl<'a> Pass<'a> {
             }
             return;
         }
+        self.look_at_removals(grant);
         let was_in = !self.ended.contains_key(&grant);
         if was_in {
             *self.seated.entry(user).or_default() += 1;
@@ -111,10 +115,16 @@ impl<'a> Pass<'a> {
             self.hand_over(grant, user);
         }
         self.leave(grant, user, role);
+        self.look_at_removals(grant);
         if was_in && self.ended.contains_key(&grant) {
             self.unseat(user);
         }
         self.judge_rest(rank, grant, user);
+    }
+
+    /// Notes what the removals of the grant at hand have seen of what is said under it.
+    fn look_at_removals(&mut self, grant: usize) {
+        self.unseen = self.ended.get(&grant).map(|by| self.graph.unseen_under(grant, by)).unwrap_or_default();
     }
 
     fn unseat(&mut self, user: UserId) {
@@ -182,8 +192,13 @@ impl<'a> Pass<'a> {
             let seen = *by == record || self.graph.has_seen(*by, record);
             return if seen { Ok(()) } else { Err(Void::HandedOver) };
         }
-        let mut ended = self.ended.get(&grant).into_iter().flatten();
-        if ended.all(|by| *by == record || self.graph.has_seen(*by, record)) { Ok(()) } else { Err(Void::Removed) }
+        let place = self.graph.place_under_grant(node);
+        match place.and_then(|place| self.unseen.get(place)).copied().unwrap_or(0) {
+            0 => Ok(()),
+            // Who leaves has not seen it, as it is the leaving.
+            1 if self.ended.get(&grant).is_some_and(|by| by.contains(&record)) => Ok(()),
+            _ => Err(Void::Removed),
+        }
     }
 
     /// Tells whether a record counts.

@@ -34,6 +34,14 @@ impl Bits {
         new
     }
 
+    /// Returns the places of all bits that are set and not before a place.
+    fn from(&self, first: usize) -> impl Iterator<Item = usize> + '_ {
+        let words = self.0.iter().enumerate().skip(first / 64).filter(|(_, word)| **word != 0);
+        words
+            .flat_map(|(at, word)| (at * 64..at * 64 + 64).filter(move |bit| word >> (bit % 64) & 1 == 1))
+            .filter(move |bit| *bit >= first)
+    }
+
     pub(super) fn get(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
@@ -58,4 +66,23 @@ impl Seen {
     pub(super) fn has(&self, number: usize) -> bool {
         number < self.first || self.more.get(number)
     }
+}
+
+/// Returns for each place of a row how many of those that looked at the row have not seen it.
+pub(super) fn unseen<'a>(row: Row, length: usize, by: impl Iterator<Item = &'a [Seen]>) -> Vec<u32> {
+    // Who saw all before a place and no more is counted at that place, and so for all that follow.
+    let (mut ends, mut more) = (vec![0_u32; length + 1], vec![0_u32; length]);
+    for seen in by {
+        let seen = seen.iter().find(|seen| seen.row == row);
+        let first = seen.map_or(0, |seen| seen.first);
+        ends.get_mut(first).into_iter().for_each(|times| *times += 1);
+        for place in seen.into_iter().flat_map(|seen| seen.more.from(first)) {
+            more.get_mut(place).into_iter().for_each(|times| *times += 1);
+        }
+    }
+    let running = ends.iter().scan(0, |sum, times| {
+        *sum += times;
+        Some(*sum)
+    });
+    running.zip(more).map(|(unseen, more)| unseen.saturating_sub(more)).collect()
 }

@@ -40,9 +40,7 @@ fn who_comes_to_a_full_conversation_waits_until_someone_is_removed() {
     let mut again = Authority::new(story.conversation);
     let records: Vec<Record> = story.set.records().cloned().collect();
     records.into_iter().rev().for_each(|record| assert!(again.insert(record)));
-    for user in [Person::new(1).user()] {
-        story.set.user_records(&user).cloned().for_each(|record| assert!(again.insert_user(record)));
-    }
+    story.set.user_records(&owner.user()).cloned().for_each(|record| assert!(again.insert_user(record)));
     assert_eq!(again.ruling(), story.set.ruling());
 }
 
