@@ -99,10 +99,31 @@ fn one_more(room: &Room, said: impl Fn(usize) -> (usize, Said)) -> f64 {
     times[times.len() / 2]
 }
 
+/// Tells what it costs to take in all that is kept, as at start.
+fn loading(room: &Room) {
+    let conversation = room.set.conversation();
+    let control: Vec<Vec<u8>> = room.set.records().map(|record| record.bytes().to_vec()).collect();
+    let users = room.users.iter().flat_map(|user| room.set.user_records(&user.id));
+    let users: Vec<Vec<u8>> = users.map(|record| record.bytes().to_vec()).collect();
+    let begin = Instant::now();
+    let control: Vec<Record> =
+        control.iter().map(|bytes| Record::open(bytes, conversation).expect("was written here")).collect();
+    let users: Vec<UserRecord> = users.iter().map(|bytes| UserRecord::open(bytes).expect("was written here")).collect();
+    tell("check 5,000 records and 1,000 logs", begin.elapsed().as_secs_f64() * 1e3, "ms");
+    let begin = Instant::now();
+    let mut set = Authority::new(conversation);
+    users.into_iter().for_each(|record| assert!(set.insert_user(record)));
+    control.into_iter().for_each(|record| assert!(set.insert(record)));
+    assert_eq!(set.ruling().members().len(), MEMBERS);
+    tell("load 5,000 records and 1,000 logs", begin.elapsed().as_secs_f64() * 1e3, "ms");
+    assert_eq!(set.digest(), room.set.digest());
+}
+
 fn main() {
     let begin = Instant::now();
     let room = room();
     tell("build, asking after each", begin.elapsed().as_secs_f64() * 1e3 / RECORDS as f64, "ms/record");
+    loading(&room);
     let cut = Cut::default().hash();
     tell("one epoch more", one_more(&room, |_| (500, Said::Epoch { commitment: [1; 32] })), "ms");
     tell("one title more", one_more(&room, |_| (0, Said::Set(Setting::Title("t".into())))), "ms");
@@ -112,6 +133,34 @@ fn main() {
     let newcomer =
         |turn: usize| (1, Said::Grant { to: UserId([turn as u8; 32]), role: Role::Member, since: 0, via: None });
     tell("one grant more", one_more(&room, newcomer), "ms");
+    hostile(&room);
+}
+
+/// An admin removes someone who said 4,000 things 4,000 times, having seen ever more of it.
+fn hostile(room: &Room) {
+    let (admin, member, cut) = (1, MEMBERS - 1, Cut::default().hash());
+    let mut set = room.set.clone();
+    let from = |who: usize, parents| Standpoint {
+        conversation: Some(room.set.conversation()),
+        user: room.users[who].id,
+        auth: Some(room.grants[who]),
+        parents,
+        at: Timestamp(0),
+    };
+    let mut last = room.grants[member];
+    for number in 0..4000_u64 {
+        let mut commitment = [3; 32];
+        commitment[..8].copy_from_slice(&number.to_be_bytes());
+        let said = Record::sign(Said::Epoch { commitment }, from(member, vec![last]), &room.users[member].device);
+        last = said.hash();
+        let remove = Said::Remove { grant: room.grants[member], cut, rekey: None };
+        let removed = Record::sign(remove, from(admin, vec![last]), &room.users[admin].device);
+        set.insert(said);
+        set.insert(removed);
+    }
+    let begin = Instant::now();
+    assert_eq!(set.ruling().members().len(), MEMBERS - 1);
+    tell("one more after 4,000 removals of 4,000 records", begin.elapsed().as_secs_f64() * 1e3, "ms");
 }
 
 fn tell(name: &str, value: f64, unit: &str) {

@@ -21,6 +21,7 @@ mod error;
 mod graph;
 mod item;
 mod pass;
+mod past;
 mod ruling;
 mod said;
 mod set;

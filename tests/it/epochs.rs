@@ -1,7 +1,8 @@
 //! Epochs: nobody removed reads on, and nobody who stays is locked out.
 //!
 //! The room is modelled as simply as it can be: records that know all that their maker knew, adds and removals that all
-//! count. What the members' devices make of that is the real thing. `BAYOU_SEEDS=n` tries the first n seeds.
+//! count. What the members' devices make of that is the real thing. `BAYOU_SEEDS=n` tries the first n seeds,
+//! `BAYOU_SEED=n` that one alone.
 
 mod one;
 mod room;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 use bayou_core::id::{DeviceId, RecordHash};
 use room::{Device, World};
 
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 300;
 const STEPS: u64 = 80;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
@@ -30,9 +31,12 @@ struct Seen {
 
 #[test]
 fn no_removed_device_reads_on_and_no_member_is_locked_out() {
-    let seeds = std::env::var("BAYOU_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
-    let mut seen = Seen::default();
-    for seed in 0..seeds {
+    let seeds = match number("BAYOU_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BAYOU_SEEDS").unwrap_or(SEEDS),
+    };
+    let (mut seen, count) = (Seen::default(), seeds.end - seeds.start);
+    for seed in seeds {
         let mut world = World::new(seed);
         for _ in 0..STEPS {
             step(&mut world, &mut seen);
@@ -40,9 +44,13 @@ fn no_removed_device_reads_on_and_no_member_is_locked_out() {
         heal(&mut world, &mut seen);
         judge(&mut world, &mut seen);
     }
-    println!("{seeds} seeds: {seen:?}");
+    println!("{count} seeds: {seen:?}");
     let all = [seen.removals, seen.rotations, seen.hollow, seen.answers, seen.refusals, seen.sealed, seen.expired];
-    assert!(all.iter().all(|times| *times as u64 > seeds / 20), "too little happened");
+    assert!(count == 1 || all.iter().all(|times| *times as u64 > count / 20), "too little happened");
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 fn step(world: &mut World, seen: &mut Seen) {

@@ -58,7 +58,7 @@ struct Tally {
 
 #[test]
 fn mutants_never_break_the_gate_and_what_passes_can_be_kept() {
-    let (seed, count) = (from_env("BAYOU_SEED", 1), from_env("BAYOU_FUZZ", 20_000));
+    let (seed, count) = (from_env("BAYOU_SEED", 1), from_env("BAYOU_FUZZ", 50_000));
     println!("seed {seed}, {count} mutants");
     let (scene, mut dice, mut tally) = (Scene::new(), Dice::new(seed), Tally::default());
     for number in 0..count {
@@ -347,7 +347,7 @@ fn a_damaged_image_is_refused_or_whole_but_never_a_panic() {
     println!("seed {seed}");
     let (scene, mut dice) = (Scene::new(), Dice::new(seed));
     let mut opened = 0;
-    for number in 0..from_env("BAYOU_FUZZ", 20_000) / 10 {
+    for number in 0..from_env("BAYOU_FUZZ", 50_000) / 25 {
         let mut image = scene.image.clone();
         for _ in 0..=dice.below(3) {
             let at = dice.below(image.len());

@@ -5,10 +5,10 @@ use bayou_core::id::{Address, ConversationId, PeerId, UserId};
 use bayou_core::identity::linking::{MAX_LINKING_MESSAGE, NewDevice, Offer, OldDevice};
 use bayou_core::identity::{Admission, ContactLink, JoinLink, Phrase, Prekeys, Profile, VerifyCode, fingerprint};
 use bayou_core::time::Timestamp;
-use bayou_tests::dice::Dice;
+use bayou_tests::dice::{Dice, damage};
 
-/// Mutants of each kind. Ten kinds: 40,000 in all.
-const MUTANTS: u64 = 4_000;
+/// Mutants of each kind.
+const MUTANTS: u64 = 20_000;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -19,24 +19,6 @@ fn seed() -> u64 {
     let seed = std::env::var("BAYOU_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     println!("BAYOU_SEED={seed}");
     seed
-}
-
-/// Changes bytes a little: replaced, cut, doubled, moved, made longer.
-fn damage(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    for _ in 0..=dice.below(3) {
-        let at = dice.below(bytes.len() as u64) as usize;
-        let end = at + dice.below((bytes.len() - at).min(40) as u64) as usize;
-        match dice.below(6) {
-            0 if !bytes.is_empty() => bytes[at] ^= 1 << dice.below(8),
-            1 if !bytes.is_empty() => bytes[at] = *dice.pick(&[0, 1, 2, 0x7f, 0x80, 0xff]).unwrap(),
-            2 => bytes.truncate(at),
-            3 => drop(bytes.drain(at..end)),
-            4 => bytes.splice(at..at, bytes[at..end].to_vec()).for_each(drop),
-            _ => bytes.splice(at..at, vec![0xff; dice.below(12) as usize]).for_each(drop),
-        }
-    }
-    bytes
 }
 
 /// Changes a text: half of the time its code's bytes, so that the damage gets past base64.

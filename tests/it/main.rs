@@ -12,6 +12,7 @@ mod harm;
 mod identity;
 mod lab;
 mod net;
+mod parsers;
 mod processes;
 mod rest;
 mod store;

@@ -41,3 +41,21 @@ impl Dice {
         from.get(at)
     }
 }
+
+/// Changes bytes a little: flipped, replaced, cut, taken out, doubled, made longer.
+pub fn damage(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=dice.below(3) {
+        let at = dice.below(bytes.len() as u64) as usize;
+        let end = at + dice.below((bytes.len() - at).min(40) as u64) as usize;
+        match dice.below(6) {
+            0 if !bytes.is_empty() => bytes[at] ^= 1 << dice.below(8),
+            1 if !bytes.is_empty() => bytes[at] = *dice.pick(&[0, 1, 2, 0x7f, 0x80, 0xff]).unwrap_or(&0),
+            2 => bytes.truncate(at),
+            3 => drop(bytes.drain(at..end)),
+            4 => bytes.splice(at..at, bytes[at..end].to_vec()).for_each(drop),
+            _ => bytes.splice(at..at, vec![0xff; dice.below(12) as usize]).for_each(drop),
+        }
+    }
+    bytes
+}

@@ -31,7 +31,7 @@ enum Task {
     Test,
     /// The fast part of `test`: format, the pure build, lints.
     Check,
-    /// The convergence simulation over more seeds, or over one.
+    /// The simulations over more seeds, or over one.
     Sim(sim::Options),
     /// The stories in network namespaces; fails where `test` would skip them.
     Lab,

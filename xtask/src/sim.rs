@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: the convergence simulation for longer than CI has time.
+//! `cargo xtask sim`: the simulations for longer than CI has time.
 
 use clap::Args;
 
@@ -15,9 +15,10 @@ pub(crate) struct Options {
     seed: Option<u64>,
 }
 
-/// Runs the test `convergence`; it prints the seed of a failure.
+/// Runs the simulations of convergence, authority and epochs; they print the seed of a failure.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let mut command = cargo(&["test", "--workspace", "--test", "it", "convergence", "--", "--nocapture"]);
+    let names = ["convergence", "authority::hostile", "epochs::no_removed", "--nocapture"];
+    let mut command = cargo(&[&["test", "--workspace", "--test", "it", "--"], &names[..]].concat());
     match options.seed {
         Some(seed) => command.env("BAYOU_SEED", seed.to_string()),
         None => command.env("BAYOU_SEEDS", options.seeds.to_string()),

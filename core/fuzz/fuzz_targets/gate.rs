@@ -101,7 +101,7 @@ fuzz_target!(|input: &[u8]| {
         let mut room = Segment::open(ID, Some(&scene.image), &[]).expect("the image opens");
         let run = writer.sign(change, &room);
         take(&mut room, run);
-        let again = Segment::open(ID, room.settle().unwrap().image().as_deref(), &[]).expect("what passed can be opened again");
+        let mut again = Segment::open(ID, room.settle().unwrap().image().as_deref(), &[]).expect("what passed can be opened again");
         assert_eq!(again.settle().unwrap().entries(), room.settle().unwrap().entries());
         assert!(again.heads().eq(room.heads()));
     }

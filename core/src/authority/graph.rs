@@ -3,16 +3,18 @@
 //! A record takes its place once all that it names have theirs; until then it waits. So every record comes after all
 //! that it has seen, and what comes later was not seen by it. That makes "has this removal seen that record?" cheap:
 //! when a removal takes its place, one walk back through the graph notes which of the records that it could void it
-//! has seen. Nothing of it changes later.
+//! has seen. Nothing of it changes later. The walk ends at the first record that has seen **all** that took its place
+//! before it, as most have: who writes names all ends that they know.
 //!
 //! **Rank** orders grants from the most senior down: role, then steps from the genesis, then generation, then hash. It
 //! follows from a grant's own past alone, so no later record can move it, and whoever grants always ranks above whom
 //! they grant to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
+use super::past::{self, Bits, Row, Seen};
 use super::ruling::Void;
 use super::said::{Role, Said};
 use super::signed::Record;
@@ -28,38 +30,6 @@ pub(super) struct Rank {
     depth: u32,
     generation: u32,
     hash: RecordHash,
-}
-
-/// A growing row of bits.
-#[derive(Debug, Clone, Default)]
-struct Bits(Vec<u64>);
-
-impl Bits {
-    fn set(&mut self, at: usize) {
-        if self.0.len() <= at / 64 {
-            self.0.resize(at / 64 + 1, 0);
-        }
-        self.0.get_mut(at / 64).into_iter().for_each(|word| *word |= 1 << (at % 64));
-    }
-
-    fn get(&self, at: usize) -> bool {
-        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
-    }
-}
-
-/// The rows of records in which places are counted: what a removal, a withdrawal or a device's cut could void.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Row {
-    /// Said under a grant.
-    Under(usize),
-    /// Signed by a device.
-    By(DeviceId),
-    /// Granted through an invite.
-    Through(usize),
-    /// Granted through an invite that was made under a grant.
-    Offered(usize),
-    /// All removals.
-    Removals,
 }
 
 /// A record in its place.
@@ -79,9 +49,12 @@ pub(super) struct Node {
     /// Its number in each row that it stands in.
     numbers: Vec<(Row, usize)>,
     /// What it has seen of the row that it could void, and of the removals.
-    seen: Vec<(Row, Bits)>,
+    seen: Vec<Seen>,
     sees: Vec<usize>,
-    followed: bool,
+    /// Whether it has seen all that took its place before it.
+    knows_all: bool,
+    /// Who signed it: its place among the signers.
+    pub(super) signer: usize,
 }
 
 impl Node {
@@ -107,7 +80,12 @@ pub(super) struct Graph {
     index: BTreeMap<RecordHash, usize>,
     rows: BTreeMap<Row, Vec<usize>>,
     ranked: BTreeMap<Rank, usize>,
-    by_user: BTreeMap<UserId, u32>,
+    /// All records, from the genesis on.
+    ordered: BTreeMap<(u32, RecordHash), usize>,
+    /// The records that no other has seen.
+    ends: BTreeSet<usize>,
+    /// Every device that signed something, for a user: its number.
+    signers: BTreeMap<(UserId, DeviceId), usize>,
     early: BTreeMap<RecordHash, Record>,
     /// For each record that is missing, those that wait for it.
     waiting: BTreeMap<RecordHash, BTreeSet<RecordHash>>,
@@ -147,7 +125,10 @@ impl Graph {
         let generation = sees.iter().filter_map(|at| self.node(*at)).map(|node| node.generation + 1).max().unwrap_or(0);
         let auth = record.auth().and_then(|hash| self.find(&hash));
         let about = record.said().names().and_then(|hash| self.find(&hash));
-        let (at, hash, user) = (self.nodes.len(), record.hash(), record.user());
+        let (at, hash) = (self.nodes.len(), record.hash());
+        let knows_all = self.ends.iter().all(|end| sees.binary_search(end).is_ok());
+        let number = self.signers.len();
+        let signer = *self.signers.entry((record.user(), record.device())).or_insert(number);
         let mut node = Node {
             record,
             generation,
@@ -158,7 +139,8 @@ impl Graph {
             numbers: Vec::new(),
             seen: Vec::new(),
             sees,
-            followed: false,
+            knows_all,
+            signer,
         };
         match self.rank(&node) {
             Ok(rank) => node.rank = rank,
@@ -171,12 +153,13 @@ impl Graph {
             row_nodes.push(at);
         }
         for seen in &node.sees {
-            self.nodes.get_mut(*seen).into_iter().for_each(|node| node.followed = true);
+            self.ends.remove(seen);
         }
+        self.ends.insert(at);
         if let Some(rank) = node.rank {
             self.ranked.insert(rank, at);
         }
-        *self.by_user.entry(user).or_default() += 1;
+        self.ordered.insert((node.generation, hash), at);
         self.index.insert(hash, at);
         self.nodes.push(node);
     }
@@ -221,7 +204,7 @@ impl Graph {
     }
 
     /// Walks back from a record that is about to take its place and notes what it has seen of the rows that matter.
-    fn look_back(&self, node: &Node) -> Vec<(Row, Bits)> {
+    fn look_back(&self, node: &Node) -> Vec<Seen> {
         let of = |grant: Option<usize>| grant.into_iter().flat_map(|at| [Row::Under(at), Row::Offered(at)]).collect();
         let mut rows: Vec<Row> = match node.record.said() {
             Said::Remove { .. } => of(node.about),
@@ -233,18 +216,26 @@ impl Graph {
         if matches!(node.record.said(), Said::Epoch { .. } | Said::Remove { rekey: Some(_), .. }) {
             rows.push(Row::Removals);
         }
-        let mut seen: Vec<(Row, Bits)> = rows.into_iter().map(|row| (row, Bits::default())).collect();
+        let mut seen: Vec<Seen> = rows.into_iter().map(Seen::nothing_of).collect();
         if seen.is_empty() {
             return seen;
         }
-        let (mut visited, mut next) = (Bits(vec![0; self.nodes.len() / 64 + 1]), node.sees.clone());
-        while let Some(at) = next.pop() {
-            let Some(past) = self.node(at).filter(|_| !visited.get(at)) else { continue };
-            visited.set(at);
-            next.extend(past.sees.iter().filter(|at| !visited.get(**at)));
-            for (row, bits) in &mut seen {
-                past.number(*row).into_iter().for_each(|number| bits.set(number));
+        // From the last to the first, so that whatever is left is before the one at hand.
+        let mut visited = Bits::default();
+        let mut next: BinaryHeap<usize> = node.sees.iter().copied().filter(|at| visited.set(*at)).collect();
+        while let Some((at, past)) = next.pop().and_then(|at| Some((at, self.node(at)?))) {
+            for seen in &mut seen {
+                if let Some(number) = past.number(seen.row) {
+                    seen.more.set(number);
+                }
             }
+            if past.knows_all {
+                for seen in &mut seen {
+                    seen.first = self.rows.get(&seen.row).map_or(0, |row| row.partition_point(|other| *other < at));
+                }
+                break;
+            }
+            next.extend(past.sees.iter().filter(|at| visited.set(**at)));
         }
         seen
     }
@@ -266,19 +257,36 @@ impl Graph {
     /// Tells whether a record that could void others has seen one of them.
     pub(super) fn has_seen(&self, by: usize, record: usize) -> bool {
         let (Some(by), Some(record)) = (self.node(by), self.node(record)) else { return false };
-        let seen = |(row, bits): &(Row, Bits)| {
-            *row != Row::Removals && record.number(*row).is_some_and(|number| bits.get(number))
-        };
+        let seen =
+            |seen: &Seen| seen.row != Row::Removals && record.number(seen.row).is_some_and(|number| seen.has(number));
         by.seen.iter().any(seen)
     }
 
-    /// Tells whether a new group key was made by someone who had seen the removal, or with it.
-    pub(super) fn renewed_after(&self, epoch: usize, removal: usize) -> bool {
-        let (Some(by), Some(node)) = (self.node(epoch), self.node(removal)) else { return false };
-        let seen = |(row, bits): &(Row, Bits)| {
-            *row == Row::Removals && node.number(Row::Removals).is_some_and(|number| bits.get(number))
-        };
-        epoch == removal || by.seen.iter().any(seen)
+    /// Returns for each record under a grant, by its place, how many of these removals of the grant have not seen it.
+    pub(super) fn unseen_under(&self, grant: usize, removals: &[usize]) -> Vec<u32> {
+        let by = removals.iter().filter_map(|by| self.node(*by)).map(|by| by.seen.as_slice());
+        past::unseen(Row::Under(grant), self.under(grant).len(), by)
+    }
+
+    /// Returns the place of a record among those under its grant.
+    pub(super) fn place_under_grant(&self, node: &Node) -> Option<usize> {
+        node.number(Row::Under(node.auth?))
+    }
+
+    /// Returns the place of a removal among all removals.
+    pub(super) fn removal_number(&self, removal: usize) -> Option<usize> {
+        self.node(removal)?.number(Row::Removals)
+    }
+
+    /// Tells whether a new group key was made by someone who had seen the removals, or with the removal. They are given
+    /// by their places among all removals, rising.
+    pub(super) fn renewed_after(&self, epoch: usize, removals: &[usize]) -> bool {
+        let Some(node) = self.node(epoch) else { return false };
+        let own = node.number(Row::Removals);
+        let seen = node.seen.iter().find(|seen| seen.row == Row::Removals);
+        let first = seen.map_or(0, |seen| seen.first);
+        let rest = removals.get(removals.partition_point(|number| *number < first)..).unwrap_or_default();
+        rest.iter().all(|number| own == Some(*number) || seen.is_some_and(|seen| seen.has(*number)))
     }
 
     pub(super) fn node(&self, at: usize) -> Option<&Node> {
@@ -309,19 +317,24 @@ impl Graph {
         self.rows.get(&Row::Under(grant)).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns how many records each user signed.
-    pub(super) fn by_user(&self) -> &BTreeMap<UserId, u32> {
-        &self.by_user
+    /// Returns all records, from the genesis on: by generation, then by hash.
+    pub(super) fn ordered(&self) -> impl Iterator<Item = (usize, &Node)> + '_ {
+        self.ordered.values().filter_map(|at| Some((*at, self.node(*at)?)))
     }
 
-    /// Returns the records in their place, in order of hash.
-    pub(super) fn placed(&self) -> impl Iterator<Item = (&RecordHash, &Record)> + '_ {
-        self.index.iter().filter_map(|(hash, at)| Some((hash, &self.node(*at)?.record)))
+    /// Returns every device that signed something, the user for whom it signed, and its number.
+    pub(super) fn signers(&self) -> impl Iterator<Item = (UserId, DeviceId, usize)> + '_ {
+        self.signers.iter().map(|((user, device), number)| (*user, *device, *number))
+    }
+
+    /// Returns the names of the records in their place, in order.
+    pub(super) fn placed(&self) -> impl Iterator<Item = &RecordHash> + '_ {
+        self.index.keys()
     }
 
     /// Returns the records that nobody has seen yet.
     pub(super) fn ends(&self) -> impl Iterator<Item = usize> + '_ {
-        self.nodes.iter().enumerate().filter(|(_, node)| !node.followed).map(|(at, _)| at)
+        self.ends.iter().copied()
     }
 
     /// Returns the records that others have seen and that are not here.

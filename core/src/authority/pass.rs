@@ -18,7 +18,10 @@ use crate::id::{CutHash, DeviceId, UserId};
 /// The most users that may be in a conversation.
 pub const MAX_MEMBERS: usize = 1000;
 
-/// The most records of one user that count in a conversation: those with the smallest (generation, hash).
+/// The most records of one device of a user that count in a conversation: those with the smallest (generation, hash).
+///
+/// Counted by device and not by user: a device can use up its own right only, as only it can sign. Anyone can write a
+/// record in the name of a user, with a device that is not the user's.
 pub const MAX_RECORDS: usize = 4096;
 
 /// The most times that a user may have moved to another root.
@@ -28,10 +31,14 @@ const MAX_MOVES: usize = 8;
 pub(super) struct Pass<'a> {
     graph: &'a Graph,
     users: &'a BTreeMap<UserId, Devices>,
+    /// Of each signer the user, after all moves, and what the user's log says of the device.
+    signers: Vec<(UserId, Option<DeviceStatus>)>,
     /// For each record whether it counts.
     pub(super) judged: Vec<Result<(), Void>>,
     /// The removals of each grant that count.
     pub(super) ended: BTreeMap<usize, Vec<usize>>,
+    /// Of the grant at hand: for each record under it how many of its removals have not seen it. Empty: none ended it.
+    unseen: Vec<u32>,
     /// Owners who handed over, and the record by which they did.
     pub(super) handed: BTreeMap<usize, usize>,
     /// Further cuts of removed grants.
@@ -47,18 +54,29 @@ pub(super) struct Pass<'a> {
 }
 
 /// Follows a user through the roots that they moved to.
-pub(super) fn resolve(users: &BTreeMap<UserId, Devices>, user: UserId) -> UserId {
-    (0..MAX_MOVES).fold(user, |user, _| users.get(&user).and_then(Devices::moved).unwrap_or(user))
+pub(super) fn resolve(users: &BTreeMap<UserId, Devices>, mut user: UserId) -> UserId {
+    for _ in 0..MAX_MOVES {
+        let Some(to) = users.get(&user).and_then(Devices::moved) else { break };
+        user = to;
+    }
+    user
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn run(graph: &'a Graph, users: &'a BTreeMap<UserId, Devices>) -> Self {
+        let mut signers = vec![(UserId([0; 32]), None); graph.signers().count()];
+        for (user, device, number) in graph.signers() {
+            let status = users.get(&user).and_then(|devices| devices.status(&device));
+            signers.get_mut(number).into_iter().for_each(|signer| *signer = (resolve(users, user), status));
+        }
         let mut pass = Pass {
             graph,
             users,
+            signers,
             // A record under no grant at all is never visited.
             judged: vec![Err(Void::NoGrant); graph.nodes().len()],
             ended: BTreeMap::new(),
+            unseen: Vec::new(),
             handed: BTreeMap::new(),
             extended: BTreeMap::new(),
             device_cuts: BTreeMap::new(),
@@ -87,6 +105,7 @@ impl<'a> Pass<'a> {
             }
             return;
         }
+        self.look_at_removals(grant);
         let was_in = !self.ended.contains_key(&grant);
         if was_in {
             *self.seated.entry(user).or_default() += 1;
@@ -96,10 +115,16 @@ impl<'a> Pass<'a> {
             self.hand_over(grant, user);
         }
         self.leave(grant, user, role);
+        self.look_at_removals(grant);
         if was_in && self.ended.contains_key(&grant) {
             self.unseat(user);
         }
         self.judge_rest(rank, grant, user);
+    }
+
+    /// Notes what the removals of the grant at hand have seen of what is said under it.
+    fn look_at_removals(&mut self, grant: usize) {
+        self.unseen = self.ended.get(&grant).map(|by| self.graph.unseen_under(grant, by)).unwrap_or_default();
     }
 
     fn unseat(&mut self, user: UserId) {
@@ -160,15 +185,20 @@ impl<'a> Pass<'a> {
         if self.beyond.contains(&record) {
             return Err(Void::TooMany);
         }
-        if resolve(self.users, node.record.user()) != holder {
+        if self.user(node) != Some(holder) {
             return Err(Void::NotTheirs);
         }
         if let Some(by) = self.handed.get(&grant) {
             let seen = *by == record || self.graph.has_seen(*by, record);
             return if seen { Ok(()) } else { Err(Void::HandedOver) };
         }
-        let mut ended = self.ended.get(&grant).into_iter().flatten();
-        if ended.all(|by| *by == record || self.graph.has_seen(*by, record)) { Ok(()) } else { Err(Void::Removed) }
+        let place = self.graph.place_under_grant(node);
+        match place.and_then(|place| self.unseen.get(place)).copied().unwrap_or(0) {
+            0 => Ok(()),
+            // Who leaves has not seen it, as it is the leaving.
+            1 if self.ended.get(&grant).is_some_and(|by| by.contains(&record)) => Ok(()),
+            _ => Err(Void::Removed),
+        }
     }
 
     /// Tells whether a record counts.
@@ -190,13 +220,18 @@ impl<'a> Pass<'a> {
     }
 
     fn status(&self, node: &Node) -> Option<DeviceStatus> {
-        self.users.get(&node.record.user())?.status(&node.record.device())
+        self.signers.get(node.signer)?.1
+    }
+
+    /// Returns for whom it was signed, after all moves.
+    fn user(&self, node: &Node) -> Option<UserId> {
+        Some(self.signers.get(node.signer)?.0)
     }
 
     fn cuts_of(&self, node: &Node) -> impl Iterator<Item = usize> {
-        let user = resolve(self.users, node.record.user());
+        let user = self.user(node);
         let cuts = self.device_cuts.get(&node.record.device()).into_iter().flatten();
-        cuts.filter(move |(_, by)| by.user == user).map(|(at, _)| *at)
+        cuts.filter(move |(_, by)| Some(by.user) == user).map(|(at, _)| *at)
     }
 
     /// Cuts of retired devices, by other devices of the same user or by admins. One that was itself said by a retired
@@ -323,14 +358,16 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Returns the records of users who said too much, without those that come first.
+/// Returns the records of devices that said too much, without those that come first.
 fn beyond_limit(graph: &Graph) -> BTreeSet<usize> {
-    let loud = graph.by_user().iter().filter(|(_, count)| **count as usize > MAX_RECORDS);
-    loud.flat_map(|(user, _)| {
-        let nodes = graph.nodes().iter().enumerate().filter(|(_, node)| node.record.user() == *user);
-        let mut said: Vec<_> = nodes.map(|(at, node)| (node.generation, node.record.hash(), at)).collect();
-        said.sort_unstable();
-        said.into_iter().skip(MAX_RECORDS).map(|(.., at)| at).collect::<Vec<_>>()
-    })
-    .collect()
+    let mut said = vec![0; graph.signers().count()];
+    let mut beyond = BTreeSet::new();
+    for (at, node) in graph.ordered() {
+        let Some(said) = said.get_mut(node.signer) else { continue };
+        *said += 1;
+        if *said > MAX_RECORDS {
+            beyond.insert(at);
+        }
+    }
+    beyond
 }

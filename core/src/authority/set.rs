@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cut::{Cut, Mark};
-use super::devices::Devices;
 use super::graph::Graph;
 use super::pass::Pass;
 use super::ruling::{Ruling, Void};
@@ -40,7 +39,8 @@ pub struct Authority {
     conversation: ConversationId,
     graph: Graph,
     logs: BTreeMap<UserId, UserLog>,
-    users: BTreeMap<UserId, Devices>,
+    /// Users whose logs grew since the ruling was made.
+    grown: BTreeSet<UserId>,
     cuts: BTreeMap<CutHash, Cut>,
     /// Cuts that records in their place name.
     named: BTreeSet<CutHash>,
@@ -56,7 +56,7 @@ impl Authority {
             conversation,
             graph: Graph::default(),
             logs: BTreeMap::new(),
-            users: BTreeMap::new(),
+            grown: BTreeSet::new(),
             cuts: BTreeMap::new(),
             named: BTreeSet::new(),
             ruling: Ruling::default(),
@@ -89,13 +89,9 @@ impl Authority {
         if !self.logs.contains_key(&user) && self.logs.len() >= MAX_USERS {
             return false;
         }
-        let log = self.logs.entry(user).or_default();
-        let new = log.insert(record);
+        let new = self.logs.entry(user).or_default().insert(record);
         if new {
-            let devices = log.devices();
-            let changed = self.users.get(&user) != Some(&devices);
-            self.stale |= changed;
-            self.users.insert(user, devices);
+            self.grown.insert(user);
         }
         new
     }
@@ -113,8 +109,15 @@ impl Authority {
 
     /// Returns what follows from all that is held. Costs a pass over all grants after something was added.
     pub fn ruling(&mut self) -> &Ruling {
+        for user in std::mem::take(&mut self.grown) {
+            let Some(devices) = self.logs.get(&user).map(UserLog::devices) else { continue };
+            self.stale |= self.ruling.users.get(&user) != Some(&devices);
+            self.ruling.users.insert(user, devices);
+        }
         if self.stale {
-            self.ruling = Ruling::sum(&self.graph, &self.users, &Pass::run(&self.graph, &self.users));
+            let users = std::mem::take(&mut self.ruling.users);
+            let sum = Ruling::sum(&self.graph, &users, &Pass::run(&self.graph, &users));
+            self.ruling = Ruling { users, ..sum };
             self.stale = false;
         }
         &self.ruling
@@ -172,15 +175,15 @@ impl Authority {
     /// Returns a digest of the set: equal exactly if two peers hold the same records, logs and cuts in their place.
     pub fn digest(&self) -> [u8; 32] {
         let logs = self.logs.values().flat_map(|log| log.records().into_keys());
-        let hashes: Vec<RecordHash> = self.graph.placed().map(|(hash, _)| *hash).chain(logs).collect();
+        let hashes: Vec<RecordHash> = self.graph.placed().copied().chain(logs).collect();
         let cuts = self.cuts.keys().filter(|hash| self.named.contains(hash)).map(CutHash::as_bytes);
         let parts: Vec<&[u8]> = hashes.iter().map(RecordHash::as_bytes).chain(cuts).collect();
         crypto::hash("bayou/1/authority set", &parts)
     }
 
-    /// Returns all control records that are in their place, in order of hash.
+    /// Returns all control records that are in their place, each after all that it has seen: by generation, then by hash.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.graph.placed().map(|(_, record)| record)
+        self.graph.ordered().map(|(_, node)| &node.record)
     }
 
     /// Returns a control record that is in its place.

@@ -10,9 +10,9 @@ use super::said::{Role, Said, Setting};
 use crate::id::UserId;
 
 impl Ruling {
-    /// Sums up.
+    /// Sums up all but what is known of the users, which the caller adds.
     pub(super) fn sum(graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Self {
-        let mut ruling = Ruling { users: users.clone(), ..Ruling::default() };
+        let mut ruling = Ruling::default();
         for (node, judged) in graph.nodes().iter().zip(&pass.judged) {
             ruling.void.extend(judged.err().map(|void| (node.record.hash(), void)));
         }
@@ -29,10 +29,9 @@ impl Ruling {
     }
 
     fn sum_grants(&mut self, graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) {
-        for (rank, at) in graph.grants() {
-            let Some((node, (given_to, role))) = graph.node(at).and_then(|node| Some((node, node.given()?))) else {
-                continue;
-            };
+        let grants = graph.grants().filter_map(|(rank, at)| {
+            let node = graph.node(at)?;
+            let (given_to, role) = node.given()?;
             let removals: Vec<&Node> =
                 pass.ended.get(&at).into_iter().flatten().filter_map(|by| graph.node(*by)).collect();
             let mut cuts = BTreeSet::new();
@@ -51,8 +50,9 @@ impl Ruling {
                 _ => 0,
             };
             let grant = Grant { user: resolve(users, given_to), given_to, role, since, standing, cuts, rank };
-            self.grants.insert(node.record.hash(), grant);
-        }
+            Some((node.record.hash(), grant))
+        });
+        self.grants = grants.collect();
     }
 
     fn sum_members(&mut self, graph: &Graph) {
@@ -70,16 +70,13 @@ impl Ruling {
 
     /// Of settings and hidden messages the newest counts: the farthest from the genesis, then the largest hash.
     fn sum_said(&mut self, graph: &Graph, pass: &Pass<'_>) {
-        let counts = graph.nodes().iter().enumerate().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(())));
-        let mut said: Vec<(usize, &Node)> = counts.collect();
-        said.sort_by_key(|(_, node)| (node.generation, node.record.hash()));
-        let removals: Vec<usize> = self.effective_removals(graph);
-        for (at, node) in said {
+        let (removals, mut epochs) = (self.effective_removals(graph), Vec::new());
+        for (at, node) in graph.ordered().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(()))) {
             let hash = node.record.hash();
             let mut renews = |commitment: &[u8; 32]| {
-                let excludes_removed = removals.iter().all(|removal| graph.renewed_after(at, *removal));
+                let excludes_removed = graph.renewed_after(at, &removals);
                 let epoch = EpochRecord { commitment: *commitment, generation: node.generation, excludes_removed };
-                self.epochs.insert(hash, epoch);
+                epochs.push((hash, epoch));
             };
             match node.record.said() {
                 Said::Genesis { title, .. } => self.settings = Settings { title: title.clone(), ..Settings::default() },
@@ -96,9 +93,10 @@ impl Ruling {
                 _ => {}
             }
         }
+        self.epochs = epochs.into_iter().collect();
     }
 
-    /// Returns the removals that count of grants that had counted.
+    /// Returns the removals that count of grants that had counted, by their places among all removals, rising.
     fn effective_removals(&self, graph: &Graph) -> Vec<usize> {
         let by: BTreeSet<_> = self
             .grants
@@ -109,7 +107,10 @@ impl Ruling {
             })
             .flatten()
             .collect();
-        by.into_iter().filter_map(|hash| graph.find(hash)).collect()
+        let mut places: Vec<usize> =
+            by.into_iter().filter_map(|hash| graph.removal_number(graph.find(hash)?)).collect();
+        places.sort_unstable();
+        places
     }
 
     /// A link is good only while the grant of who made it is.

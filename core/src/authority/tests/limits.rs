@@ -1,0 +1,79 @@
+//! Stories of too much: members beyond the last seat, and devices that talk without end.
+
+use super::*;
+
+/// Signs for a user with any key, knowing nothing but the grant.
+fn blurt(story: &Story, key: &DeviceKey, user: UserId, auth: RecordHash, number: u32) -> Record {
+    let mut commitment = [0; 32];
+    commitment[..4].copy_from_slice(&number.to_be_bytes());
+    let from =
+        Standpoint { conversation: Some(story.conversation), user, auth: Some(auth), parents: Vec::new(), at: AT };
+    Record::sign(Said::Epoch { commitment }, from, key)
+}
+
+#[test]
+fn who_comes_to_a_full_conversation_waits_until_someone_is_removed() {
+    let (mut story, owner) = (Story::begin(), Person::new(1));
+    let (genesis, mut parents) = (story.genesis, vec![story.genesis]);
+    let mut invite = |story: &mut Story, number: usize| {
+        let mut user = [7; 32];
+        user[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let said = grant(UserId(user), Role::Member);
+        let hash = story.knowing(&parents, &owner.device, owner.user(), genesis, said);
+        parents = vec![hash];
+        hash
+    };
+    // The owner has a seat, too.
+    let grants: Vec<RecordHash> = (1..MAX_MEMBERS + 2).map(|number| invite(&mut story, number)).collect();
+    let [first, .., last, one_more, two_more] = grants[..] else { panic!("there are many") };
+    assert_eq!(story.set.ruling().members().len(), MAX_MEMBERS);
+    assert_eq!(story.void(last), None);
+    assert_eq!((story.void(one_more), story.void(two_more)), (Some(Void::Full), Some(Void::Full)));
+    // Whoever is in already takes no further seat.
+    let promoted = UserId(story.set.ruling().grants()[&first].user.0);
+    let promotion = story.says(&owner, genesis, grant(promoted, Role::Admin));
+    assert_eq!((story.void(promotion), story.void(one_more)), (None, Some(Void::Full)));
+    story.says(&owner, genesis, remove(last, NOTHING));
+    assert_eq!(story.set.ruling().members().len(), MAX_MEMBERS);
+    assert_eq!((story.void(one_more), story.void(two_more)), (None, Some(Void::Full)), "the next in rank moves up");
+    // In whatever order it is heard.
+    let mut again = Authority::new(story.conversation);
+    let records: Vec<Record> = story.set.records().cloned().collect();
+    records.into_iter().rev().for_each(|record| assert!(again.insert(record)));
+    story.set.user_records(&owner.user()).cloned().for_each(|record| assert!(again.insert_user(record)));
+    assert_eq!(again.ruling(), story.set.ruling());
+}
+
+#[test]
+fn of_one_device_only_so_many_records_count() {
+    let mut story = Story::begin();
+    let (bob, b) = story.joins(2, Role::Member);
+    let (carol, c) = story.joins(3, Role::Member);
+    let count = MAX_RECORDS as u32;
+    let mut said: Vec<Record> = (0..count + 3).map(|n| blurt(&story, &bob.device, bob.user(), b, n)).collect();
+    let of_carol = story.says(&carol, c, Said::Epoch { commitment: [1; 32] });
+    let mut other = story.set.clone();
+    said.iter().for_each(|record| assert!(story.set.insert(record.clone())));
+    said.iter().rev().for_each(|record| assert!(other.insert(record.clone())));
+    assert_eq!(story.set.ruling(), other.ruling(), "whichever came first");
+    said.sort_by_key(Record::hash);
+    for (place, record) in said.iter().enumerate() {
+        let expected = (place >= MAX_RECORDS).then_some(Void::TooMany);
+        assert_eq!(story.void(record.hash()), expected, "the smallest hashes of one generation count");
+    }
+    assert_eq!(story.void(of_carol), None, "nobody else is made silent by it");
+}
+
+#[test]
+fn nobody_can_use_up_what_another_may_say() {
+    let (mut story, owner, mallory) = (Story::begin(), Person::new(1), Person::new(9));
+    let genesis = story.genesis;
+    // Older than all that the owner will say, in the owner's name, with a device of his own.
+    for number in 0..=MAX_RECORDS as u32 {
+        let forged = blurt(&story, &mallory.device, owner.user(), genesis, number);
+        assert!(story.set.insert(forged));
+    }
+    let (bob, b) = story.joins(2, Role::Member);
+    assert_eq!(story.void(b), None);
+    assert_eq!(story.role(&bob), Some(Role::Member));
+}
