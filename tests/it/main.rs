@@ -15,6 +15,7 @@ mod net;
 mod parsers;
 mod processes;
 mod rest;
+mod roles;
 mod store;
 mod stories;
 mod tidy;

@@ -423,6 +423,15 @@ impl World {
     /// # Panics
     /// When they never agree, with what they differ in.
     pub fn make_peace(&mut self) {
+        let all: Vec<Who> = (0..self.peers.len()).collect();
+        self.make_peace_among(&|_| all.clone());
+    }
+
+    /// As [`World::make_peace`]; only those whom `who` names need to agree.
+    ///
+    /// # Panics
+    /// When they never do.
+    pub fn make_peace_among(&mut self, who: &dyn Fn(&mut World) -> Vec<Who>) {
         self.network.weather = Weather::CALM;
         self.reunite();
         for peer in &mut self.peers {
@@ -432,7 +441,8 @@ impl World {
         let mut last = String::new();
         for _ in 0..ROUNDS {
             self.let_all_meet();
-            match self.disagreement() {
+            let who = who(self);
+            match self.disagreement_among(&who) {
                 None => return self.take_out_the_dead(),
                 Some(what) => last = what,
             }
@@ -468,12 +478,27 @@ impl World {
 
     /// Says in what two peers differ, as far as their indexes tell.
     pub fn disagreement(&self) -> Option<String> {
-        let (first, others) = self.peers.split_first()?;
+        self.disagreement_among(&(0..self.peers.len()).collect::<Vec<Who>>())
+    }
+
+    /// As [`World::disagreement`], among some.
+    pub fn disagreement_among(&self, who: &[Who]) -> Option<String> {
+        let (first, others) = who.split_first()?;
+        let first = &self.peers[*first];
         let ours = truth::index(&first.store);
-        others.iter().find_map(|other| {
+        others.iter().map(|other| &self.peers[*other]).find_map(|other| {
             let what = truth::difference(&ours, &truth::index(&other.store))?;
             Some(format!("{} and {}: {what}", first.name, other.name))
         })
+    }
+
+    /// Returns who is in the first conversation, as somebody knows it: names with roles, the highest first.
+    pub fn members(&mut self, who: Who) -> Vec<(String, String)> {
+        let conversation = self.conversation(0);
+        match self.does(who, Request::Members { conversation }) {
+            Ok(Reply::Members { members, .. }) => members.into_iter().map(|m| (m.name, m.role)).collect(),
+            other => panic!("no members: {other:?}"),
+        }
     }
 
     /// Returns the ids of the messages that a peer sees, with whether it may change them.

@@ -133,14 +133,17 @@ impl Engine {
     pub(super) fn carry_out(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         self.regard_all(now, id);
         self.enter(id);
-        let Some(conversation) = self.conversations.get(&id) else { return };
-        let chains: Vec<(u32, ActorId)> = match conversation.is_anyone_bounded() {
-            true => conversation.authors.keys().copied().collect(),
-            false => Vec::new(),
-        };
-        self.enforce(id, &chains, view);
+        self.stay_out(now, id, view);
+        self.enforce_all(id, view);
         self.retry_waiting(id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));
+    }
+
+    /// Shortens all chains of a conversation that reach further than the authority lets them.
+    pub(super) fn enforce_all(&mut self, id: ConversationId, view: &dyn View) {
+        let Some(conversation) = self.conversations.get(&id).filter(|c| c.is_anyone_bounded()) else { return };
+        let chains: Vec<(u32, ActorId)> = conversation.authors.keys().copied().collect();
+        self.enforce(id, &chains, view);
     }
 
     /// Shortens chains that reach further than the authority lets them.
@@ -219,7 +222,7 @@ impl Conversation {
     }
 
     /// Tells whether any chain may be bounded.
-    fn is_anyone_bounded(&self) -> bool {
+    pub(super) fn is_anyone_bounded(&self) -> bool {
         let ruling = self.authority.last_ruling();
         let ended = ruling.grants().values().any(|grant| grant.standing != Standing::Live);
         ended || ruling.is_any_device_retired()

@@ -34,6 +34,8 @@ pub(super) struct Conversation {
     pub(super) secret: [u8; 32],
     /// How far we are with getting in, until we are.
     pub(super) joining: Option<Joining>,
+    /// We left it, and stay out until we ask to be let in again.
+    pub(super) left: bool,
     /// Who waits to hear whether we are in, and until when.
     pub(super) awaited: Option<(CallId, Timestamp)>,
     /// Who may do what. Its ruling is always up to date.
@@ -50,6 +52,8 @@ pub(super) struct Conversation {
     pub(super) refused: BTreeSet<UserId>,
     /// Who writes the chains.
     pub(super) authors: BTreeMap<(u32, ActorId), Author>,
+    /// Segments of which a chain was found to be forked.
+    pub(super) forked: BTreeSet<u32>,
     /// What is durable here, by segment.
     pub(super) heads: BTreeMap<u32, SegmentHeads>,
     /// Messages that annotations wait for.
@@ -72,6 +76,7 @@ impl Conversation {
             number,
             secret,
             joining: None,
+            left: false,
             awaited: None,
             authority: Authority::new(id),
             controls: [0; 32],
@@ -80,6 +85,7 @@ impl Conversation {
             guests: BTreeMap::new(),
             refused: BTreeSet::new(),
             authors: BTreeMap::new(),
+            forked: BTreeSet::new(),
             heads: BTreeMap::new(),
             orphans: BTreeSet::new(),
             wants: BTreeMap::new(),

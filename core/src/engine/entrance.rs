@@ -249,6 +249,7 @@ impl Engine {
         let Some(conversation) = self.conversations.get_mut(&id).filter(|c| c.member(&user).is_some()) else { return };
         let secret = conversation.secret;
         if let Some(joining) = conversation.joining.take_if(|joining| joining.is_welcome) {
+            conversation.left = false;
             self.note(Fact::Joined { conversation: id, secret, peers: joining.link.peers });
             let (conversation, state) = (id.to_string(), "in".to_owned());
             self.effects.push(Effect::Emit(Event::Joining { conversation, state }));

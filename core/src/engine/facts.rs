@@ -26,6 +26,8 @@ pub(super) enum Fact {
     Joining { conversation: ConversationId, link: String },
     /// A record of our own user's log.
     Own(serde_bytes::ByteBuf),
+    /// We left a conversation.
+    Left { conversation: ConversationId },
     /// A person said no to someone who wants to be let in.
     Refused { conversation: ConversationId, user: UserId },
 }

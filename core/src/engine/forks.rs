@@ -82,11 +82,20 @@ impl Engine {
     /// Takes back what entries did to the rows: their own messages go, and messages that they were about are folded again
     /// from all that is left.
     pub(super) fn unsay(&mut self, id: ConversationId, gone: &[Entry], view: &dyn View) {
-        let Some(conversation) = self.conversations.get(&id) else { return };
-        let (number, segments) = (conversation.number, Vec::from_iter(conversation.heads.keys().copied()));
         let own = gone.iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);
-        let mut rows: BTreeSet<EntryId> = own.collect();
-        rows.extend(gone.iter().filter_map(about));
+        let rows: BTreeSet<EntryId> = own.chain(gone.iter().filter_map(about)).collect();
+        if !rows.is_empty() {
+            self.fold_anew(id, &rows, view);
+        }
+    }
+
+    /// Forgets some rows and folds them again from all that is in the documents.
+    pub(super) fn fold_anew(&mut self, id: ConversationId, rows: &BTreeSet<EntryId>, view: &dyn View) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.orphans.retain(|message| !rows.contains(message));
+        let unwanted: Vec<_> =
+            conversation.wants.extract_if(.., |_, row| rows.contains(row)).map(|(want, _)| want).collect();
+        let (number, segments) = (conversation.number, Vec::from_iter(conversation.heads.keys().copied()));
         let mut left = Vec::new();
         for segment in segments {
             if let Ok(open) = self.shelf.settled(SegmentId { conversation: id, number: segment }, view) {
@@ -95,11 +104,9 @@ impl Engine {
                 left.extend(open.entries().into_iter().filter(matters));
             }
         }
-        let removed: Vec<IndexOp> = rows
-            .iter()
-            .flat_map(|row| [keys::row(number, row), keys::orphans(number, row)])
-            .map(IndexOp::Remove)
-            .collect();
+        let keys = rows.iter().flat_map(|row| [keys::row(number, row), keys::orphans(number, row)]);
+        let wants = unwanted.iter().map(|(segment, body)| keys::want(number, *segment, body));
+        let removed: Vec<IndexOp> = keys.chain(wants).map(IndexOp::Remove).collect();
         for op in &removed {
             if let IndexOp::Remove(key) = op {
                 self.written.insert(key.clone(), None);

@@ -12,7 +12,7 @@ use super::conversation::Conversation;
 use super::{Effect, Engine, Notice, keys};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
-use crate::id::{Address, ConversationId, DeviceId, PeerId, UserId};
+use crate::id::{Address, ConversationId, DeviceId, PeerId};
 use crate::store::IndexOp;
 use crate::sync::Pull;
 use crate::time::Timestamp;
@@ -132,7 +132,7 @@ impl Engine {
     /// Tells the tags of all conversations; again after each new one.
     pub(super) fn share(&mut self, peer: PeerId) {
         let Some(link) = self.links.get(&peer) else { return };
-        let ours = self.conversations.values().filter(|c| c.takes_part(&self.profile.user));
+        let ours = self.conversations.values().filter(|c| c.listens());
         let tags = ours.map(|c| tag(c, &link.binding, self.peer)).collect();
         self.send(peer, &Frame::Share { tags });
     }
@@ -154,7 +154,7 @@ impl Engine {
         let user = self.profile.user;
         let (Some(conversation), Some(link)) = (self.conversations.get(&id), self.links.get_mut(&peer)) else { return };
         let Some(device) = link.device else { return };
-        if !conversation.takes_part(&user) || !link.tags.contains(&tag(conversation, &link.binding, peer)) {
+        if !conversation.listens() || !link.tags.contains(&tag(conversation, &link.binding, peer)) {
             link.acquainted.remove(&id);
             link.shared.remove(&id);
             return;
@@ -168,7 +168,7 @@ impl Engine {
             }
         } else {
             link.shared.remove(&id);
-            if link.introduced.insert(id) {
+            if !conversation.is_outsiders(&device) && link.introduced.insert(id) {
                 self.introduce(peer, id);
             }
         }
@@ -226,9 +226,17 @@ impl Engine {
 }
 
 impl Conversation {
-    /// Tells whether we take part: we are in, or were let in and wait for the records that say so.
-    fn takes_part(&self, user: &UserId) -> bool {
-        self.joining.as_ref().map_or_else(|| self.member(user).is_some(), |joining| joining.is_welcome)
+    /// Tells whether we listen: we were let in, now or once. Who was removed or has left goes on to listen, for somebody
+    /// may have let them in again without knowing of it.
+    fn listens(&self) -> bool {
+        self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
+    }
+
+    /// Tells whether a device is known as one of someone who is not in.
+    fn is_outsiders(&self, device: &DeviceId) -> bool {
+        let known = self.authority.users().filter(|user| self.member(user).is_none());
+        let mut logs = known.filter_map(|user| self.authority.last_ruling().devices(user));
+        logs.any(|devices| devices.status(device).is_some())
     }
 }
 

@@ -9,7 +9,7 @@ use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::shelf::Shelf;
 use super::upkeep::Tails;
-use super::{Engine, keys};
+use super::{Engine, keys, rows};
 use crate::authority::{Authority, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, SegmentId};
 use crate::crypto::Entropy;
@@ -82,6 +82,9 @@ impl Engine {
         }
         engine.read_peers(view)?;
         engine.stale = engine.stale_segments(view);
+        // What was kept before a crash may not have been carried out.
+        let ids: Vec<ConversationId> = engine.conversations.keys().copied().collect();
+        ids.into_iter().for_each(|id| engine.enforce_all(id, view));
         let effects = std::mem::take(&mut engine.effects);
         Ok((engine, effects))
     }
@@ -100,6 +103,9 @@ impl Engine {
                     }
                 }
                 Fact::Own(bytes) => drop(UserRecord::open(bytes).map(|record| self.own.insert_user(record))),
+                Fact::Left { conversation } => {
+                    self.conversations.get_mut(conversation).into_iter().for_each(|known| known.left = true);
+                }
                 Fact::Refused { conversation, user } => {
                     if let Some(known) = self.conversations.get_mut(conversation) {
                         known.refused.insert(*user);
@@ -211,7 +217,12 @@ impl Engine {
         match self.shelf.settled(id, view) {
             Ok(segment) => {
                 let (entries, heads) = (segment.entries(), SegmentHeads::of(&segment));
+                let is_forked = segment.forks().next().is_some();
+                if let Some(known) = self.conversations.get_mut(&id.conversation).filter(|_| is_forked) {
+                    known.forked.insert(id.number);
+                }
                 self.fold_again(id, entries, heads, view);
+                self.enforce_all(id.conversation, view);
             }
             Err(error) => self.problem(error.to_string()),
         }
@@ -230,15 +241,45 @@ impl Engine {
         let mut ops = self.note_heads(id, heads);
         ops.extend(authors.into_iter().filter_map(|(actor, author)| self.note_author(id, actor, author)));
         ops.extend(own.into_iter().flat_map(|actor| self.note_own_chain(id, actor)));
+        let stale = self.stale_rows(id, &entries, view);
         match self.fold(id.conversation, entries, true, view) {
             Ok(folded) => ops.extend(folded),
             Err(error) => self.problem(error.to_string()),
         }
         self.effects.push(Effect::Index(ops, Lsn(0)));
+        if !stale.is_empty() {
+            self.fold_anew(id.conversation, &stale, view);
+        }
+    }
+
+    /// Returns the rows in which the index may have something of a segment that is not in it any more: a chain was
+    /// shortened, and the index had not heard of it.
+    fn stale_rows(&self, id: SegmentId, entries: &[Entry], view: &dyn View) -> BTreeSet<EntryId> {
+        let Some(conversation) = self.conversations.get(&id.conversation).filter(|c| c.may_have_shrunk(id.number))
+        else {
+            return BTreeSet::new();
+        };
+        let here: BTreeSet<EntryId> = entries.iter().map(|entry| entry.id).collect();
+        let (from, to) = keys::all(keys::Part::Rows, conversation.number);
+        let rows = view.scan(&from, &to, usize::MAX, false).unwrap_or_default();
+        let rows = rows.iter().filter_map(|(key, row)| Some((keys::id(key)?, rows::decode(row)?)));
+        let gone =
+            |entry: &EntryId| conversation.authors.contains_key(&(id.number, entry.actor)) && !here.contains(entry);
+        let stale = rows.filter(|(message, row)| {
+            let said = row.edits.iter().map(|edit| &edit.id).chain(row.marks.iter().map(|mark| &mark.id));
+            // Who deleted a message is not noted in its row.
+            gone(message) || row.deleted || said.into_iter().any(gone)
+        });
+        stale.map(|(message, _)| message).collect()
     }
 }
 
 impl Conversation {
+    /// Tells whether chains of a segment may have become shorter.
+    fn may_have_shrunk(&self, segment: u32) -> bool {
+        self.is_anyone_bounded() || self.forked.contains(&segment)
+    }
+
     /// Reads what the index has of the conversation.
     fn read_index(&mut self, view: &dyn View) -> Result<(), StoreError> {
         let all = |part| {

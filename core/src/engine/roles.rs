@@ -190,14 +190,35 @@ impl Engine {
             let why = "the owner cannot leave: hand the conversation over first, `bayou role CONV MEMBER owner`";
             return Err(not_allowed(why.to_owned()));
         }
+        let items = self.leaving(now, id, view)?;
+        self.note(Fact::Left { conversation: id });
+        self.conversations.get_mut(&id).into_iter().for_each(|known| known.left = true);
+        self.take_items(id, items, vec![], None, done(call));
+        Ok(())
+    }
+
+    /// Stays out of a conversation that we left, if somebody who had not heard of it let us in again.
+    pub(super) fn stay_out(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
+        let user = self.profile.user;
+        let is_in = |c: &Conversation| c.left && c.joining.is_none() && c.member(&user).is_some();
+        if self.conversations.get(&id).is_some_and(is_in) {
+            match self.leaving(now, id, view) {
+                Ok(items) => self.take_items(id, items, vec![], None, Then::Nothing),
+                Err(error) => self.problem(error.message),
+            }
+        }
+    }
+
+    /// Returns the records by which we leave, with the cut that they name.
+    fn leaving(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) -> Result<Vec<Item>, RpcError> {
+        let user = self.profile.user;
         let grants = self.conversations.get(&id).map(|c| c.grants_of(&user, |_| true)).unwrap_or_default();
         let cut = self.cut_of(id, &grants, view)?;
         let mut items = vec![Item::Cut(cut.clone())];
         for grant in grants {
             items.push(Item::Record(self.control_under(now, id, grant, Said::Leave { cut: cut.hash() })?));
         }
-        self.take_items(id, items, vec![], None, done(call));
-        Ok(())
+        Ok(items)
     }
 
     /// Says how far the chains under some grants have come, as far as is known here.
