@@ -99,11 +99,11 @@ impl Authority {
         records.chain(logs).chain(cuts).collect()
     }
 
-    /// Returns what shows that a user is in: the records on which their grants rest, with the logs of those who signed
-    /// them.
+    /// Returns what shows that a user is in, or out: the records on which their grants rest and those that ended them,
+    /// with the logs of those who signed them and the cuts that they name.
     pub fn credentials(&mut self, user: &UserId) -> Vec<Item> {
-        let member = self.ruling().members().get(user);
-        let mut open: Vec<_> = member.into_iter().flat_map(|member| member.grants.iter().copied()).collect();
+        let grants = self.ruling().grants().iter().filter(|(_, grant)| grant.user == *user);
+        let mut open: Vec<_> = grants.flat_map(|(hash, grant)| grant.standing.ends().chain([*hash])).collect();
         let (mut records, mut users) = (BTreeMap::new(), BTreeSet::from([*user]));
         while let Some(hash) = open.pop() {
             if records.contains_key(&hash) {
@@ -116,6 +116,8 @@ impl Authority {
             }
         }
         let logs = users.iter().flat_map(|user| self.user_records(user)).cloned().map(Item::User);
-        records.into_values().map(Item::Record).chain(logs).collect()
+        let cuts = records.values().filter_map(|record| self.cut(&record.said().cut()?)).cloned().map(Item::Cut);
+        let cuts: Vec<Item> = cuts.collect();
+        records.into_values().map(Item::Record).chain(logs).chain(cuts).collect()
     }
 }

@@ -71,6 +71,17 @@ pub enum Standing {
     Void(Void),
 }
 
+impl Standing {
+    /// Returns what ended the grant.
+    pub(super) fn ends(&self) -> impl Iterator<Item = RecordHash> + '_ {
+        let ends = match self {
+            Standing::Removed(by) => Some(by),
+            Standing::Live | Standing::Void(_) => None,
+        };
+        ends.into_iter().flatten().copied()
+    }
+}
+
 /// A grant, as it was judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {

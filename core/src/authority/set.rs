@@ -206,6 +206,11 @@ impl Authority {
         self.named.contains(cut)
     }
 
+    /// Returns a cut that is held.
+    pub(super) fn cut(&self, hash: &CutHash) -> Option<&Cut> {
+        self.cuts.get(hash)
+    }
+
     /// Returns the cuts that are held, in order of hash.
     pub fn cuts(&self) -> impl Iterator<Item = &Cut> {
         self.cuts.values()
