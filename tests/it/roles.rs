@@ -6,7 +6,7 @@ use bayou_tests::network::Weather;
 use bayou_tests::truth;
 use bayou_tests::world::{Who, World};
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 150;
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
 /// Some people in one conversation, not linked; the first is its owner.
