@@ -1,19 +1,27 @@
 //! The commands, one file each: its arguments, what it asks, what it prints.
 
+mod admit;
 mod chat;
 mod conversations;
 mod delete;
 mod edit;
+mod hide;
 mod init;
 mod invite;
 mod join;
+mod leave;
 mod log;
+mod members;
 mod new;
 mod passphrase;
 mod peers;
 mod react;
+mod remove;
+mod restore;
+mod role;
 mod send;
 mod serve;
+mod set;
 mod status;
 
 use tokio::io::AsyncReadExt;
@@ -26,11 +34,21 @@ use crate::unlock::Home;
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     Init(init::Init),
+    Restore(restore::Restore),
     Passphrase(passphrase::Passphrase),
     Serve(serve::Serve),
     New(new::New),
     Invite(invite::Invite),
     Join(join::Join),
+    Members(members::Members),
+    Admit(admit::Admit),
+    Refuse(admit::Refuse),
+    #[command(visible_alias = "grant")]
+    Role(role::Change),
+    Remove(remove::Remove),
+    Leave(leave::Leave),
+    Set(set::Set),
+    Hide(hide::Hide),
     Send(send::Send),
     Edit(edit::Edit),
     Delete(delete::Delete),
@@ -47,11 +65,20 @@ impl Command {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         match self {
             Command::Init(command) => command.run(home, output),
+            Command::Restore(command) => command.run(home, output),
             Command::Passphrase(command) => command.run(home, output),
             Command::Serve(command) => command.run(home, output).await,
             Command::New(command) => command.run(home, output).await,
             Command::Invite(command) => command.run(home, output).await,
             Command::Join(command) => command.run(home, output).await,
+            Command::Members(command) => command.run(home, output).await,
+            Command::Admit(command) => command.run(home, output).await,
+            Command::Refuse(command) => command.run(home, output).await,
+            Command::Role(command) => command.run(home, output).await,
+            Command::Remove(command) => command.run(home, output).await,
+            Command::Leave(command) => command.run(home, output).await,
+            Command::Set(command) => command.run(home, output).await,
+            Command::Hide(command) => command.run(home, output).await,
             Command::Send(command) => command.run(home, output).await,
             Command::Edit(command) => command.run(home, output).await,
             Command::Delete(command) => command.run(home, output).await,

@@ -4,12 +4,14 @@
 //! [`bayou_core::rpc::ErrorCode`].
 
 mod command;
+mod duration;
 mod failure;
 mod follow;
 mod harden;
 mod home;
 mod output;
 mod peer;
+mod phrase;
 mod qr;
 mod row;
 mod unlock;

@@ -45,7 +45,7 @@ impl Shown {
     pub(crate) fn note(&mut self, row: &Row) -> News {
         let reactions: Vec<_> = row.reactions.iter().map(|reaction| (&reaction.emoji, &reaction.by)).collect();
         let waiting = row.state == "waiting";
-        let now = (hash(&(&row.text, row.edited, row.deleted, reactions, waiting)), hash(&row.state));
+        let now = (hash(&(&row.text, row.edited, row.deleted, row.hidden, reactions, waiting)), hash(&row.state));
         match self.rows.insert(row.id.clone(), now) {
             None => {
                 self.order.push_back(row.id.clone());
@@ -112,6 +112,7 @@ pub(crate) fn date_and_time(ms: u64, zone: &TimeZone) -> String {
 fn said(row: &Row) -> String {
     let text = match (row.deleted, row.state.as_str()) {
         (true, _) => "(deleted)".into(),
+        _ if row.hidden => "(hidden by an admin)".into(),
         (false, "waiting") => "(on its way)".into(),
         (false, _) => clean(&row.text).trim_end().replace('\n', "\n        "),
     };

@@ -26,19 +26,24 @@ pub(crate) fn unlock(home: &Path, file: Option<&Path>) -> Result<HomeKey, Failur
 
 /// Makes a home that opens as was asked for: without protection if that was said, by the passphrase that was given, by the
 /// keyring if one answers, or by a passphrase that is asked for now.
-pub(crate) fn init(home: &Path, name: &str, file: Option<&Path>, no_passphrase: bool) -> Result<node::Made, Failure> {
+pub(crate) fn make<T>(
+    home: &Home,
+    no_passphrase: bool,
+    make: impl Fn(&[Protection]) -> Result<T, NodeError>,
+) -> Result<T, Failure> {
+    let file = home.passphrase_file.as_deref();
     if no_passphrase && file.is_some() {
         return Err(Failure::invalid("either --passphrase-file or --no-passphrase, not both"));
     }
     if no_passphrase {
-        return Ok(node::init(home, name, &[Protection::Nothing])?);
+        return Ok(make(&[Protection::Nothing])?);
     }
     if let Some(passphrase) = given(file)? {
-        return Ok(node::init(home, name, &[Protection::Passphrase(passphrase)])?);
+        return Ok(make(&[Protection::Passphrase(passphrase)])?);
     }
-    match node::init(home, name, &[Protection::Keyring]) {
+    match make(&[Protection::Keyring]) {
         Err(NodeError::NoKeyring(_)) if std::io::stdin().is_terminal() => {
-            Ok(node::init(home, name, &[Protection::Passphrase(ask_twice()?)])?)
+            Ok(make(&[Protection::Passphrase(ask_twice()?)])?)
         }
         result => Ok(result?),
     }

@@ -38,7 +38,13 @@ fn lines(conversation: &Conversation, zone: &TimeZone) -> String {
     let last = conversation.last_at.map_or_else(String::new, |at| {
         format!("\n          {}  {}", date_and_time(at, zone), clean_line(&conversation.last_text))
     });
-    format!("{id}  {title}{unread}  with {}{last}", members.join(", "))
+    let standing = match (&conversation.joining, conversation.role.as_deref()) {
+        (Some(joining), _) => format!("  ({})", clean_line(joining)),
+        (None, None) => "  (you are out)".into(),
+        (None, Some("reader")) => "  (you read only)".into(),
+        (None, Some(_)) => String::new(),
+    };
+    format!("{id}  {title}{unread}{standing}  with {}{last}", members.join(", "))
 }
 
 #[cfg(test)]
@@ -51,6 +57,8 @@ mod tests {
             conversation: "3f9a".repeat(16),
             title: "Boats".into(),
             members: vec!["alice".into(), "bob".into()],
+            role: Some("admin".into()),
+            joining: None,
             last_at: Some(1_795_478_280_000),
             last_text: "Good,\nat eight".into(),
             unread: 2,

@@ -1,5 +1,6 @@
 use crate::failure::Failure;
 use crate::output::{Output, short};
+use crate::phrase;
 use crate::unlock::{self, Home};
 
 /// Make a home: the keys and the empty store of a new peer
@@ -19,16 +20,27 @@ pub(crate) struct Init {
 
 impl Init {
     pub(crate) fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
-        let made = unlock::init(&home.path, &self.name, home.passphrase_file.as_deref(), self.no_passphrase)?;
-        let phrase = made.phrase.words().collect::<Vec<_>>().join(" ");
-        let who = made.who;
+        let made = unlock::make(home, self.no_passphrase, |by| bayou_core::node::init(&home.path, &self.name, by))?;
+        let (who, words) = (made.who, made.phrase.words().collect::<Vec<_>>().join(" "));
         let (user, device, peer) = (who.user.to_string(), who.device.to_string(), who.peer.to_string());
         let object = serde_json::json!({
-            "name": who.name, "user": user, "device": device, "peer": peer, "home": home.path, "phrase": phrase,
+            "name": who.name, "user": user, "device": device, "peer": peer, "home": home.path, "phrase": words,
         });
         output.say(&object, || {
-            let (home, device) = (home.path.display(), short(&device));
-            format!("{} lives in {home} now, on device {device}\nnext: bayou new TITLE begins a conversation, bayou join LINK joins one", who.name)
+            let (home, device, phrase) = (home.path.display(), short(&device), phrase::shown(&made.phrase));
+            let name = who.name;
+            [
+                format!("{name} lives in {home} now, on device {device}"),
+                String::new(),
+                "Your recovery phrase. Write it down: it brings you back when all your devices are lost. It is kept"
+                    .into(),
+                "nowhere and never shown again, and whoever has it is you.".into(),
+                String::new(),
+                phrase,
+                String::new(),
+                "next: bayou new TITLE begins a conversation, bayou join LINK joins one".into(),
+            ]
+            .join("\n")
         })
     }
 }

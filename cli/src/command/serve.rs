@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use bayou_core::node::Notice;
-use bayou_core::rpc::{Reply, Request};
+use bayou_core::rpc::{Event, Reply, Request};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -30,6 +30,10 @@ enum Happening {
     Linked { peer: String },
     /// The link to a peer is gone.
     Unlinked { peer: String },
+    /// Somebody waits to be let into a conversation.
+    Guest { conversation: String, user: String, name: String },
+    /// How far this peer is with getting into a conversation.
+    Joining { conversation: String, state: String },
     /// Something went wrong.
     Problem { message: String },
 }
@@ -57,17 +61,39 @@ async fn tell(host: &Host, output: &Output) -> Result<(), Failure> {
         told.insert(address.clone());
         print(output, Happening::Listening { address })?;
     }
+    let mut events = host.node.events();
     loop {
-        match notices.recv().await {
+        let notice = tokio::select! {
+            notice = notices.recv() => notice,
+            event = events.recv() => {
+                happened(output, event)?;
+                continue;
+            }
+        };
+        match notice {
             Ok(Notice::Listening(address)) if told.contains(&address.0) => {}
             Ok(Notice::Listening(address)) => print(output, Happening::Listening { address: address.0 })?,
             Ok(Notice::Linked(peer)) => print(output, Happening::Linked { peer: peer.to_string() })?,
             Ok(Notice::Unlinked(peer)) => print(output, Happening::Unlinked { peer: peer.to_string() })?,
             Ok(Notice::Problem(message)) => print(output, Happening::Problem { message })?,
             Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return Err(Failure::machine("the peer stopped by itself: see `bayou status`")),
+            Err(RecvError::Closed) => return Err(ended()),
         }
     }
+}
+
+/// Prints what concerns who runs the peer. Rows are for who follows them; that some were missed does not matter here.
+fn happened(output: &Output, event: Result<Event, RecvError>) -> Result<(), Failure> {
+    match event {
+        Ok(Event::Guest { conversation, user, name }) => print(output, Happening::Guest { conversation, user, name }),
+        Ok(Event::Joining { conversation, state }) => print(output, Happening::Joining { conversation, state }),
+        Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
+        Err(RecvError::Closed) => Err(ended()),
+    }
+}
+
+fn ended() -> Failure {
+    Failure::machine("the peer stopped by itself: see `bayou status`")
 }
 
 /// Prints one event. A peer runs on when nobody reads what it prints.
@@ -86,6 +112,11 @@ fn words(happening: &Happening) -> String {
         Happening::Listening { address } => format!("listening at {}", clean_line(address)),
         Happening::Linked { peer } => format!("linked to {}", short(peer)),
         Happening::Unlinked { peer } => format!("no longer linked to {}", short(peer)),
+        Happening::Guest { conversation, user, name } => {
+            let (conversation, user) = (short(conversation), short(user));
+            format!("{} wants to come into {conversation}: bayou admit {conversation} {user}", clean_line(name))
+        }
+        Happening::Joining { conversation, state } => format!("conversation {}: {state}", short(conversation)),
         Happening::Problem { message } => format!("problem: {}", clean_line(message)),
     }
 }

@@ -25,6 +25,7 @@ fn lines(status: &rpc::Status) -> String {
     };
     let mut lines = vec![
         format!("name           {}", clean_line(&status.name)),
+        format!("user           {}", short(&status.user)),
         format!("device         {}", short(&status.device)),
         format!("peer           {}", short(&status.peer)),
         format!("online         {online}"),
@@ -48,6 +49,7 @@ mod tests {
     fn a_status_names_what_is_wrong() {
         let status = rpc::Status {
             name: "alice".into(),
+            user: "ee".repeat(32),
             device: "d00d".repeat(16),
             peer: "aabb".repeat(16),
             online: true,
@@ -59,6 +61,7 @@ mod tests {
         };
         let expected = "\
 name           alice
+user           eeeeeeee
 device         d00dd00d
 peer           aabbaabb
 online         yes, 1 link

@@ -8,11 +8,13 @@ fn row(id: &str, author: &str, at: u64, text: &str, state: &str) -> Row {
     Row {
         id: id.repeat(4),
         author: author.into(),
+        user: "ee".repeat(32),
         device: "d0".into(),
         at,
         text: text.into(),
         edited: false,
         deleted: false,
+        hidden: false,
         reactions: vec![],
         state: state.into(),
     }
