@@ -255,7 +255,7 @@ pub enum Event {
     Joining {
         /// The conversation's whole id.
         conversation: String,
-        /// In words, as in [`Conversation::joining`].
+        /// In words, as in [`Conversation::joining`]; `"in"`, and `"out"` when we were removed or left.
         state: String,
     },
     /// The follower was too slow and missed events: read again what you show.

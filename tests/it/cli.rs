@@ -179,11 +179,13 @@ fn two_homes_know_nothing_of_each_other_until_they_join() {
     alice.send(&boats, "hello");
     assert_eq!(bob.fails(&["log", &boats]), (3, -32001));
     let link = alice.json(&["invite", &boats])["link"].as_str().unwrap().to_owned();
-    assert!(link.starts_with("bayou://join/"), "{link}");
-    assert_eq!(bob.json(&["join", &link])["conversation"], boats.as_str());
+    assert!(link.starts_with("bayou://j/#"), "{link}");
+    let joined = bob.json(&["join", &link]);
+    assert_eq!(joined["conversation"], boats.as_str());
+    assert_eq!(joined["state"], "looking for a member");
     assert_eq!(bob.texts(&boats), Vec::<String>::new(), "nothing came without a network");
-    bob.send(&boats, "written offline");
-    assert_eq!(bob.texts(&boats), ["written offline"]);
+    assert_eq!(bob.fails(&["send", &boats, "may I?"]), (4, -32002));
+    assert!(bob.words(&["conversations"]).contains("(looking for a member)"));
 }
 
 #[test]

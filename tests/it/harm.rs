@@ -37,6 +37,7 @@ fn alice_and_bob(alice: Peer) -> io::Result<(Peer, Peer, String)> {
     alice.invites(&bob, &conversation)?;
     alice.serve(&[])?;
     bob.serve(&[&alice])?;
+    bob.enters(&conversation)?;
     alice.says(&conversation, "hello")?;
     bob.sees(&conversation, "hello")?;
     Ok((alice, bob, conversation))

@@ -11,6 +11,7 @@ mod gate_fuzz;
 mod harm;
 mod identity;
 mod lab;
+mod members;
 mod net;
 mod parsers;
 mod processes;

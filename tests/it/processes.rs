@@ -26,6 +26,8 @@ impl Friends {
         alice.invites(&carol, &conversation)?;
         bob.serve(&[&alice])?;
         carol.serve(&[&alice, &bob])?;
+        bob.enters(&conversation)?;
+        carol.enters(&conversation)?;
         let mut friends = Friends { alice, bob, carol, conversation };
         friends.alice.says(&friends.conversation, "welcome")?;
         friends.all_see("welcome")?;

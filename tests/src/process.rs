@@ -223,6 +223,17 @@ impl Peer {
         .map(drop)
     }
 
+    /// Waits until it is told this about a conversation that it asked to join.
+    ///
+    /// # Errors
+    /// When it is not before the deadline.
+    pub fn hears_of(&self, conversation: &str, state: &str) -> io::Result<()> {
+        let event = |event: &Value| {
+            event["event"] == "joining" && event["conversation"] == *conversation && event["state"] == *state
+        };
+        self.hears(&format!("hears {state:?}"), event).map(drop)
+    }
+
     /// Begins a conversation and returns its id.
     ///
     /// # Errors
@@ -231,13 +242,27 @@ impl Peer {
         text(&self.answer(&["new", title])?, "conversation")
     }
 
-    /// Invites another and lets them join.
+    /// Invites another and lets them ask to be let in. They are in at once if both serve, else as soon as they meet:
+    /// [`Peer::enters`].
     ///
     /// # Errors
-    /// When one of the two commands fails.
+    /// When one of the two commands fails, or they are not in before the deadline.
     pub fn invites(&self, other: &Peer, conversation: &str) -> io::Result<()> {
         let link = text(&self.answer(&["invite", conversation])?, "link")?;
-        other.command(&["join", &link]).map(drop)
+        let state = text(&other.answer(&["join", &link])?, "state")?;
+        if self.serving.is_some() && other.serving.is_some() && state != "in" {
+            other.enters(conversation)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits until it was let into a conversation that it asked to join.
+    ///
+    /// # Errors
+    /// When it is not before the deadline.
+    pub fn enters(&self, conversation: &str) -> io::Result<()> {
+        self.hears_of(conversation, "in")
     }
 
     /// Writes a message and returns its id.

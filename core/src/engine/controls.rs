@@ -16,7 +16,7 @@ use crate::authority::{Item, ItemName, Reach, Standing};
 use crate::conversation::{SegmentId, Tail};
 use crate::envelope::Frame;
 use crate::id::{ActorId, ConversationId, PeerId, StreamId, UserId};
-use crate::rpc::Reply;
+use crate::rpc::{Event, Reply};
 use crate::store::Record;
 use crate::sync::SegmentHeads;
 use crate::time::Timestamp;
@@ -54,9 +54,8 @@ impl Engine {
         self.send_items(peer, id, items.iter().map(Item::to_bytes));
     }
 
-    /// Shows what our own membership rests on to someone whose membership is not known here.
-    pub(super) fn introduce(&mut self, peer: PeerId, id: ConversationId) {
-        let user = self.profile.user;
+    /// Shows to someone who is not known to be in what our own membership rests on, or what ended theirs.
+    pub(super) fn introduce(&mut self, peer: PeerId, id: ConversationId, user: UserId) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let items = conversation.authority.credentials(&user);
         self.send_items(peer, id, items.iter().map(Item::to_bytes));
@@ -133,10 +132,22 @@ impl Engine {
     pub(super) fn carry_out(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         self.regard_all(now, id);
         self.enter(id);
+        self.notice_removal(id);
         self.stay_out(now, id, view);
         self.enforce_all(id, view);
         self.retry_waiting(id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));
+    }
+
+    /// Tells whoever follows that we are not in any more.
+    fn notice_removal(&mut self, id: ConversationId) {
+        let user = self.profile.user;
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let is_in = conversation.member(&user).is_some();
+        if std::mem::replace(&mut conversation.was_in, is_in) && !is_in {
+            let (conversation, state) = (id.to_string(), "out".to_owned());
+            self.effects.push(super::Effect::Emit(Event::Joining { conversation, state }));
+        }
     }
 
     /// Shortens all chains of a conversation that reach further than the authority lets them.

@@ -36,6 +36,8 @@ pub(super) struct Conversation {
     pub(super) joining: Option<Joining>,
     /// We left it, and stay out until we ask to be let in again.
     pub(super) left: bool,
+    /// Whether we were in when its authority was carried out last.
+    pub(super) was_in: bool,
     /// Who waits to hear whether we are in, and until when.
     pub(super) awaited: Option<(CallId, Timestamp)>,
     /// Who may do what. Its ruling is always up to date.
@@ -77,6 +79,7 @@ impl Conversation {
             secret,
             joining: None,
             left: false,
+            was_in: false,
             awaited: None,
             authority: Authority::new(id),
             controls: [0; 32],

@@ -12,7 +12,7 @@ use super::conversation::Conversation;
 use super::{Effect, Engine, Notice, keys};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
-use crate::id::{Address, ConversationId, DeviceId, PeerId};
+use crate::id::{Address, ConversationId, DeviceId, PeerId, UserId};
 use crate::store::IndexOp;
 use crate::sync::Pull;
 use crate::time::Timestamp;
@@ -161,6 +161,7 @@ impl Engine {
         }
         link.acquainted.insert(id);
         if conversation.devices.contains_key(&device) && conversation.member(&user).is_some() {
+            link.introduced.remove(&id);
             if link.shared.insert(id) {
                 let early = link.early.remove(&id).unwrap_or_default();
                 self.want(peer, id, &early);
@@ -168,8 +169,10 @@ impl Engine {
             }
         } else {
             link.shared.remove(&id);
-            if !conversation.is_outsiders(&device) && link.introduced.insert(id) {
-                self.introduce(peer, id);
+            // Who is out is shown why, from records of the time when they were in.
+            let whose = conversation.outsider(&device).unwrap_or(user);
+            if link.introduced.insert(id) {
+                self.introduce(peer, id, whose);
             }
         }
     }
@@ -232,11 +235,11 @@ impl Conversation {
         self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
     }
 
-    /// Tells whether a device is known as one of someone who is not in.
-    fn is_outsiders(&self, device: &DeviceId) -> bool {
-        let known = self.authority.users().filter(|user| self.member(user).is_none());
-        let mut logs = known.filter_map(|user| self.authority.last_ruling().devices(user));
-        logs.any(|devices| devices.status(device).is_some())
+    /// Returns whose device it is, if it is known as one of someone who is not in.
+    fn outsider(&self, device: &DeviceId) -> Option<UserId> {
+        let ruling = self.authority.last_ruling();
+        let has = |user: &&UserId| ruling.devices(user).is_some_and(|devices| devices.status(device).is_some());
+        self.authority.users().filter(|user| self.member(user).is_none()).find(has).copied()
     }
 }
 

@@ -153,6 +153,7 @@ impl Engine {
         for id in ids {
             self.read_authority(id, view)?;
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+            conversation.was_in = conversation.member(&self.profile.user).is_some();
             conversation.read_index(view)?;
             let (from, to) = keys::all(keys::Part::Rows, conversation.number);
             let newest = view.scan(&from, &to, 1, true)?;

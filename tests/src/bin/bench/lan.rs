@@ -20,6 +20,11 @@ pub(crate) fn run(_: &Options) -> io::Result<()> {
     let mut bob = Peer::new_in(folder.path(), "bob")?.at(&lan.host(1));
     let conversation = alice.begins("lan")?;
     alice.invites(&bob, &conversation)?;
+    alice.serve_with(&[])?;
+    bob.serve_with(&[])?;
+    bob.enters(&conversation)?;
+    bob.stop()?;
+    alice.stop()?;
     let (mut found, mut told) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         found.push(meet(&mut alice, &mut bob, &conversation, &format!("found {round}"), false)?);

@@ -56,6 +56,7 @@ pub(crate) fn guest(folder: &TempDir, name: &str, host: &mut Peer, conversation:
     let mut guest = Peer::new_in(folder.path(), name)?;
     host.invites(&guest, conversation)?;
     guest.serve(&[host])?;
+    guest.enters(conversation)?;
     let hello = format!("{name} is here");
     guest.says(conversation, &hello)?;
     host.sees(conversation, &hello)?;
