@@ -53,10 +53,10 @@ pub(super) fn read(image: Option<&[u8]>, tail: &[Vec<u8>]) -> (Vec<Fact>, usize)
 pub(super) fn numbers(facts: &[Fact]) -> Vec<ConversationId> {
     let mut numbers = Vec::new();
     for fact in facts {
-        if let Fact::Joined { conversation, .. } | Fact::Joining { conversation, .. } = fact {
-            if !numbers.contains(conversation) {
-                numbers.push(*conversation);
-            }
+        if let Fact::Joined { conversation, .. } | Fact::Joining { conversation, .. } = fact
+            && !numbers.contains(conversation)
+        {
+            numbers.push(*conversation);
         }
     }
     numbers
