@@ -8,7 +8,6 @@
 //! The link holds no key of the conversation: who captures an old one reads nothing. It holds a one-time seed
 //! ([`InviteKeys`]); a member who finds the invite's public key among the control records lets its holder in. Whoever has
 //! the link first, comes in; so it expires, and a member can be asked before anyone is admitted.
-//!
 
 use serde::{Deserialize, Serialize};
 
