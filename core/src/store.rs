@@ -5,6 +5,9 @@
 //! that old parts of a stream were compacted into. Beside it stands an **index**, an ordered map that holds whatever the
 //! engine derived (timeline rows, heads, unread). The index can be deleted at any time and is rebuilt.
 //!
+//! **Erasing.** Who wants words gone from the disk calls [`Store::renew`], compacts the stream into an image without
+//! them, and calls [`Store::forget`]: the words of a segment are sealed under a key of its own, and the old one is dropped.
+//!
 //! *Keep before you speak*: [`Store::append`] returns only when the bytes would survive a power cut.
 //!
 //! ```text
@@ -21,7 +24,7 @@ pub mod disk;
 pub mod memory;
 mod seal;
 
-pub use seal::{MAX_SEAL, Seal, Unsealed};
+pub use seal::{KeyId, MAX_SEAL, Seal, Unsealed};
 
 use crate::id::StreamId;
 
@@ -61,6 +64,8 @@ pub struct Stream {
 pub enum IndexOp {
     /// Sets a key.
     Put(Vec<u8>, Vec<u8>),
+    /// Sets a key to a value that holds words of a stream: [`Store::forget`] reaches them there, too.
+    PutWords(Vec<u8>, Vec<u8>, StreamId),
     /// Removes a key.
     Remove(Vec<u8>),
 }
@@ -87,6 +92,17 @@ pub trait Store: Send + Sync {
     ///
     /// The image is durable and was read back and compared before anything that it covers is given up.
     fn snapshot(&self, stream: StreamId, covers: Lsn, image: &[u8]) -> Result<(), StoreError>;
+
+    /// Begins to forget what a stream held: what is kept of it from now on is sealed under a new key.
+    fn renew(&self, stream: StreamId) -> Result<(), StoreError>;
+
+    /// Forgets what a stream held before [`Store::renew`] and neither its snapshot nor the index holds now: wherever on
+    /// the disk it still lies, nobody can open it any more. Nothing happens if nothing was begun since the store was opened.
+    ///
+    /// # Errors
+    /// Also when a snapshot since then does not cover yet all that was kept before. Both keys are there then; a later
+    /// `renew`, snapshot and `forget` will drop them.
+    fn forget(&self, stream: StreamId) -> Result<(), StoreError>;
 
     /// Returns the value of a key of the index.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
@@ -136,4 +152,9 @@ pub enum StoreError {
     /// Any other failure of the machine.
     #[error("storage failed: {0}")]
     Io(String),
+}
+
+/// Why something is not forgotten yet.
+fn not_covered() -> StoreError {
+    StoreError::Io("what was erased stays a while longer: no snapshot covers all that came before".to_owned())
 }

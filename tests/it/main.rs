@@ -6,6 +6,7 @@ mod cli;
 mod convergence;
 mod crash;
 mod epochs;
+mod erasing;
 mod gate;
 mod gate_fuzz;
 mod harm;

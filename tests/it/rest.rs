@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bayou_core::crypto::DeviceKey;
-use bayou_core::node::{HomeKey, NodeError, Passphrase, Vault, identity, unlock};
+use bayou_core::node::{HomeKey, Keyring, NodeError, Passphrase, Vault, identity, unlock};
 use bayou_core::store::disk::DiskStore;
-use bayou_core::store::{IndexOp, Lsn, Record, Seal, Store, Unsealed};
+use bayou_core::store::{IndexOp, Lsn, Record, Store, Unsealed};
 use bayou_tests::dice::Dice;
 use bayou_tests::lines::Lines;
 use bayou_tests::process::bayou;
@@ -175,7 +175,7 @@ fn secrets(home: &Path, key: &HomeKey) -> Vec<(&'static str, Vec<u8>)> {
 
 /// Copies all that a home keeps, opened with its key, into a store that seals nothing.
 fn unseal(home: &Path, key: &HomeKey, to: &Path) {
-    let sealed = DiskStore::open(home, Arc::new(Vault::new(key, [1; 32]))).unwrap().0;
+    let sealed = DiskStore::open(home, Arc::new(Keyring::new(home, Arc::new(Vault::new(key, [1; 32]))))).unwrap().0;
     let open = DiskStore::open(to, Arc::new(Unsealed)).unwrap().0;
     for stream in sealed.streams() {
         let kept = sealed.read(stream).unwrap();

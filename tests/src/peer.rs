@@ -87,7 +87,7 @@ pub struct Peer {
     dice: Dice,
     engine: Option<Engine>,
     batches: VecDeque<(Ticket, Batch)>,
-    snapshots: VecDeque<(StreamId, Lsn, Vec<u8>)>,
+    snapshots: VecDeque<(StreamId, Lsn, Vec<u8>, bool)>,
     answers: VecDeque<Input>,
     /// Batches of earlier generations build on one that was not kept.
     generation: u32,
@@ -248,7 +248,12 @@ impl Peer {
             match effect {
                 Effect::Continue => outside.extend(self.handle(now, Input::Continue)),
                 Effect::Persist(ticket, batch) => self.batches.push_back((ticket, batch)),
-                Effect::Snapshot(stream, covers, image) => self.snapshots.push_back((stream, covers, image)),
+                Effect::Snapshot(stream, covers, image, erased) => {
+                    if erased {
+                        self.store.renew(stream).expect("memory");
+                    }
+                    self.snapshots.push_back((stream, covers, image, erased));
+                }
                 Effect::Index(ops, complete) => self.store.index(ops, complete).expect("memory"),
                 Effect::Reply(call, result) => self.replied(call, *result),
                 Effect::Notice(Notice::Problem(problem)) => self.problems.push(problem),
@@ -332,13 +337,17 @@ impl Peer {
     }
 
     fn compact(&mut self) -> Vec<Effect> {
-        let Some((stream, covers, image)) = self.snapshots.pop_front() else { return Vec::new() };
+        let Some((stream, covers, image, erased)) = self.snapshots.pop_front() else { return Vec::new() };
         let result = match self.full.checked_sub(1) {
             Some(left) => {
                 self.full = left;
                 Err("the disk is full".to_owned())
             }
-            None => self.store.snapshot(stream, covers, &image).map_err(|error| error.to_string()),
+            None => {
+                let written = self.store.snapshot(stream, covers, &image);
+                let forgotten = written.and_then(|()| if erased { self.store.forget(stream) } else { Ok(()) });
+                forgotten.map_err(|error| error.to_string())
+            }
         };
         self.answers.push_back(Input::Snapshotted(stream, result));
         self.burns();

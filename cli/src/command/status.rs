@@ -36,6 +36,9 @@ fn lines(status: &rpc::Status) -> String {
         let (name, conversation) = (clean_line(&behind.name), short(&behind.conversation));
         format!("behind         {name} lacks {} in {conversation}", behind.lacks)
     }));
+    if status.erasing > 0 {
+        lines.push(format!("erasing        {} deleted texts are still on this disk, for a moment", status.erasing));
+    }
     lines.extend(status.problem.iter().map(|problem| format!("problem        {}", clean_line(problem))));
     lines.join("\n")
 }
@@ -57,6 +60,7 @@ mod tests {
             links: 1,
             conversations: 2,
             behind: vec![Behind { conversation: "3f9a".repeat(16), name: "bob".into(), lacks: 4 }],
+            erasing: 2,
             problem: Some("the disk is full".into()),
         };
         let expected = "\
@@ -68,6 +72,7 @@ online         yes, 1 link
 conversations  2
 listens at     /ip4/192.0.2.7/tcp/4001/p2p/12D3
 behind         bob lacks 4 in 3f9a3f9a
+erasing        2 deleted texts are still on this disk, for a moment
 problem        the disk is full";
         assert_eq!(lines(&status), expected);
     }

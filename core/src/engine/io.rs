@@ -76,8 +76,9 @@ pub enum Effect {
     Persist(Ticket, Batch),
     /// Change the index; everything derived from batches up to the position is then in it.
     Index(Vec<IndexOp>, Lsn),
-    /// Compact a stream up to a position.
-    Snapshot(StreamId, Lsn, Vec<u8>),
+    /// Compact a stream up to a position. If something in it was erased (true): give the stream a new key before anything
+    /// else is kept ([`Store::renew`]), and have the old one forgotten when the snapshot is durable ([`Store::forget`]).
+    Snapshot(StreamId, Lsn, Vec<u8>, bool),
     /// Send a frame. Comes only after what it tells of is durable.
     Send(PeerId, Bytes),
     /// Drop the link to a peer that misbehaved.

@@ -166,6 +166,7 @@ impl Engine {
             links: count(self.links.len()),
             conversations: count(self.conversations.len()),
             behind: self.conversations.iter().flat_map(|(id, c)| self.behind(id, c)).collect(),
+            erasing: count(self.conversations.values().map(|c| c.erasing.len()).sum()),
             problem: self.problem.clone(),
         };
         Reply::Status(Box::new(status))

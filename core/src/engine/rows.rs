@@ -12,7 +12,7 @@ use super::shelf::{OpenError, Shelf};
 use super::{Engine, keys, stream};
 use crate::authority::Authority;
 use crate::conversation::{AuthoredPayload, Entry, EntryId, Segment, SegmentId, Tail};
-use crate::id::{ConversationId, PayloadId, UserId};
+use crate::id::{ConversationId, PayloadId, StreamId, UserId};
 use crate::store::{IndexOp, Record};
 use crate::timeline::{Change, Fold, Row, Rows, Text};
 
@@ -164,14 +164,17 @@ impl Engine {
         }
         let mut deleted = Vec::new();
         for (message, row) in &change.rows {
-            ops.push(IndexOp::Put(keys::row(number, message), postcard::to_stdvec(row).expect("a row always encodes")));
+            // Its words are those of the segment where the text comes from, and are forgotten with them.
+            let segment = row.edits.last().map_or(row.segment, |edit| edit.segment);
+            let (key, bytes) = (keys::row(number, message), postcard::to_stdvec(row).expect("a row always encodes"));
+            ops.push(IndexOp::PutWords(key, bytes, StreamId::Segment(id, segment)));
             ops.extend(conversation.note_want(*message, row));
             if row.deleted {
                 deleted.push((*message, row.clone()));
             }
         }
         self.written.extend(ops.iter().map(|op| match op {
-            IndexOp::Put(key, value) => (key.clone(), Some(value.clone())),
+            IndexOp::Put(key, value) | IndexOp::PutWords(key, value, _) => (key.clone(), Some(value.clone())),
             IndexOp::Remove(key) => (key.clone(), None),
         }));
         for (message, row) in deleted {

@@ -94,6 +94,11 @@ impl Engine {
 
     fn compact(&mut self, view: &dyn View, now: Timestamp) {
         let Some(stream) = self.tails.due(now) else { return };
+        // Nothing that is on its way to disk may end up behind the image and under the key that goes.
+        let erased = self.tails.0.get(&stream).is_some_and(|state| state.erased);
+        if erased && !self.pending.is_empty() {
+            return;
+        }
         let image = match stream {
             StreamId::Local => Some(facts::compact(&self.facts)),
             StreamId::Control(id) => self.conversations.get(&id).map(|conversation| {
@@ -112,7 +117,7 @@ impl Engine {
         state.compacted += state.records;
         state.records = 0;
         state.erased = false;
-        self.effects.push(Effect::Snapshot(stream, self.complete, image));
+        self.effects.push(Effect::Snapshot(stream, self.complete, image, erased));
     }
 
     pub(super) fn snapshotted(&mut self, now: Timestamp, stream: StreamId, result: Result<(), String>) {

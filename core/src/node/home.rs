@@ -1,7 +1,7 @@
 //! The files of a home that are not the store's: who we are, which instance of the home this is, and where we listened.
 //!
 //! ```text
-//! <home>/identity   version u8 (3) ‖ sealed: postcard { profile: bytes, log: [bytes] }
+//! <home>/identity   version u8 (4) ‖ sealed: postcard { profile: bytes, log: [bytes] }
 //! <home>/listen     sealed: addresses where we listened last, one a line; may be deleted
 //! ```
 
@@ -20,9 +20,8 @@ use crate::crypto::{Entropy, Secret};
 use crate::engine::Newborn;
 use crate::id::{Address, DeviceId, PeerId, UserId};
 use crate::identity::{Phrase, Profile};
-use crate::store::Seal as _;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 const PLACE_OF_IDENTITY: [&[u8]; 2] = [b"file", b"identity"];
 const PLACE_OF_LISTEN: [&[u8]; 2] = [b"file", b"listen"];

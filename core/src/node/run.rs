@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use super::{Network, NodeConfig, NodeError, Vault, compactor, home};
+use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
 use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Notice, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
@@ -90,7 +90,7 @@ impl Shell {
         let NodeConfig { home, key, network } = config;
         let vault = Arc::new(Vault::new(&key, home::random()?));
         let born = home::load(&home, &vault)?;
-        let (store, opened) = DiskStore::open(&home, vault.clone())?;
+        let (store, opened) = DiskStore::open(&home, Arc::new(Keyring::new(&home, vault.clone())))?;
         for damage in &opened.damage {
             tracing::warn!("{damage}");
         }
@@ -246,10 +246,9 @@ impl Shell {
                         tracing::warn!("the index lags behind: {error}");
                     }
                 }
-                Effect::Snapshot(stream, covers, image) => {
-                    if self.snapshots.try_send((stream, covers, image)).is_err() {
-                        let why = "too many snapshots wait; the stream is compacted later";
-                        self.handle(Input::Snapshotted(stream, Err(why.into())));
+                Effect::Snapshot(stream, covers, image, erased) => {
+                    if let Err(why) = self.compact((stream, covers, image, erased)) {
+                        self.handle(Input::Snapshotted(stream, Err(why)));
                     }
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
@@ -264,6 +263,16 @@ impl Shell {
                 Effect::Notice(notice) => self.notice(notice),
             }
         }
+    }
+
+    /// Has a snapshot written. If something was erased, what comes from now on is sealed under another key.
+    fn compact(&self, job: compactor::Job) -> Result<(), String> {
+        let (stream, _, _, erased) = job;
+        if erased {
+            self.store.renew(stream).map_err(|error| error.to_string())?;
+        }
+        let full = |_| "too many snapshots wait; the stream is compacted later".to_owned();
+        self.snapshots.try_send(job).map_err(full)
     }
 
     fn with_net(&self, act: impl FnOnce(&Net)) {

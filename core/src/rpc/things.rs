@@ -188,6 +188,8 @@ pub struct Status {
     pub conversations: u32,
     /// Per conversation, who lacks something or has something we lack.
     pub behind: Vec<Behind>,
+    /// Bodies of deleted messages whose bytes this disk still holds; a few seconds later it does not.
+    pub erasing: u32,
     /// What went wrong last, in words; absent when nothing did.
     pub problem: Option<String>,
 }

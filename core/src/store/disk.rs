@@ -7,14 +7,18 @@
 //! <home>/index/                      sled: derived, may be deleted      (index, overlay)
 //! ```
 //!
+//! What is sealed under which key, and how the seal keeps them, is told in `store/seal.rs`. **Forgetting** a stream takes
+//! three steps: a new key for it, between two appends; a snapshot under the new key, which covers all records under the
+//! old ones; the leaves of the index sealed anew. Only then are the old keys dropped. A crash in between leaves them all.
+//!
 //! Opening looks at the heads of the snapshots, then walks through the journal and notes in the catalogue where the
 //! frames are that no snapshot covers; sled opens at the same time on a thread of its own. The index is begun anew when
 //! it is missing or damaged, when it knows more than the journal does (one of the two was copied or restored without
 //! the other), and when something was lost from the journal or the snapshots: rows of what is lost would keep it from
 //! being fetched again from peers.
 //!
-//! **Locks**, in the order in which they may be taken: `replacing`, `journal`, `files`, `catalogue`. Only `journal` is
-//! held during an `fdatasync`, and no reader takes it.
+//! **Locks**, in the order in which they may be taken: `replacing`, `journal`, `files`, `catalogue`, `renewed`. Only
+//! `journal` is held during an `fdatasync` of the journal, and no reader takes it.
 
 mod catalogue;
 mod files;
@@ -26,6 +30,7 @@ mod leaf;
 mod overlay;
 mod snapshot;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
@@ -35,7 +40,7 @@ use files::HomeLock;
 use index::{Index, Sled};
 use journal::Journal;
 
-use super::{Batch, Entry, IndexOp, Lsn, Seal, Store, StoreError, Stream};
+use super::{Batch, Entry, IndexOp, KeyId, Lsn, Seal, Store, StoreError, Stream};
 use crate::id::StreamId;
 
 /// What a home keeps, in a folder.
@@ -50,6 +55,8 @@ pub struct DiskStore {
     index: Index,
     /// What the index did not include when it was found.
     unindexed: Vec<StreamId>,
+    /// The streams whose forgetting was begun: their new key, and the last position before it.
+    renewed: Mutex<BTreeMap<StreamId, (KeyId, Lsn)>>,
     /// Held by who replaces a snapshot.
     replacing: Mutex<()>,
     /// Held by readers of files; alone, by who deletes them.
@@ -76,6 +83,7 @@ impl DiskStore {
     pub fn open(home: &Path, seal: Arc<dyn Seal>) -> Result<(DiskStore, Opened), StoreError> {
         files::create_folder(home)?;
         let lock = files::lock(&home.join("lock"))?;
+        seal.load()?;
         let snapshots = snapshot::survey(&home.join("snapshots"))?;
         let mut catalogue = Catalogue::default();
         snapshots.found.iter().for_each(|(stream, covers)| catalogue.cover(*stream, *covers));
@@ -114,6 +122,7 @@ impl DiskStore {
             catalogue: Mutex::new(catalogue),
             index,
             unindexed,
+            renewed: Mutex::default(),
             replacing: Mutex::default(),
             files: RwLock::default(),
             _lock: lock,
@@ -205,6 +214,33 @@ impl Store for DiskStore {
         };
         let _alone = self.files.write().unwrap_or_else(PoisonError::into_inner);
         idle.iter().for_each(|number| journal::remove(&self.journal_folder(), *number));
+        Ok(())
+    }
+
+    fn renew(&self, stream: StreamId) -> Result<(), StoreError> {
+        // Between two appends, so that it is known which records are under which key.
+        let journal = lock(&self.journal);
+        let key = self.seal.renew(stream)?;
+        lock(&self.renewed).insert(stream, (key, journal.last()));
+        Ok(())
+    }
+
+    fn forget(&self, stream: StreamId) -> Result<(), StoreError> {
+        let _one = lock(&self.replacing);
+        let Some((key, last)) = lock(&self.renewed).get(&stream).copied() else { return Ok(()) };
+        let left = lock(&self.catalogue).of(stream).tail.front().is_some_and(|place| place.lsn <= last);
+        let older = snapshot::key(&self.snapshot_folder(), stream)?.is_some_and(|sealed_under| sealed_under < key);
+        if left || older {
+            return Err(super::not_covered());
+        }
+        let old = self.seal.older(stream, key);
+        if !old.is_empty() {
+            self.index.reseal(old, key)?;
+            // Who began to read before the snapshot has places under the old keys in hand.
+            let _alone = self.files.write().unwrap_or_else(PoisonError::into_inner);
+            self.seal.drop_older(stream, key)?;
+        }
+        lock(&self.renewed).retain(|of, (newest, _)| *of != stream || *newest != key);
         Ok(())
     }
 

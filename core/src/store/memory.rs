@@ -26,6 +26,8 @@ struct State {
     /// What came to the index since, oldest first; at most [`MAX_UNWRITTEN`].
     unwritten: Vec<(Vec<IndexOp>, Lsn)>,
     unindexed: Vec<StreamId>,
+    /// Where the streams were whose forgetting was begun.
+    renewed: BTreeMap<StreamId, Lsn>,
     full: bool,
 }
 
@@ -46,7 +48,7 @@ impl Derived {
     fn apply(&mut self, ops: Vec<IndexOp>, complete: Lsn) {
         for op in ops {
             match op {
-                IndexOp::Put(key, value) => drop(self.rows.insert(key, value)),
+                IndexOp::Put(key, value) | IndexOp::PutWords(key, value, _) => drop(self.rows.insert(key, value)),
                 IndexOp::Remove(key) => drop(self.rows.remove(&key)),
             }
         }
@@ -97,6 +99,7 @@ impl State {
         let newest = |kept: &Kept| kept.tail.last().map_or(kept.covers, |(lsn, _)| *lsn);
         self.unindexed = self.streams.iter().filter(|(_, k)| newest(k) > complete).map(|(s, _)| *s).collect();
         self.full = false;
+        self.renewed.clear();
         MemoryStore { state: Mutex::new(self) }
     }
 }
@@ -138,6 +141,25 @@ impl Store for MemoryStore {
             kept.covers = covers;
             kept.tail.retain(|(lsn, _)| *lsn > covers);
         }
+        Ok(())
+    }
+
+    fn renew(&self, stream: StreamId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let last = state.last;
+        state.renewed.insert(stream, last);
+        Ok(())
+    }
+
+    /// Memory forgets by itself; this only holds callers to the order of things.
+    fn forget(&self, stream: StreamId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let Some(renewed) = state.renewed.get(&stream).copied() else { return Ok(()) };
+        let kept = state.streams.get(&stream);
+        if kept.and_then(|kept| kept.tail.first()).is_some_and(|(lsn, _)| *lsn <= renewed) {
+            return Err(super::not_covered());
+        }
+        state.renewed.remove(&stream);
         Ok(())
     }
 

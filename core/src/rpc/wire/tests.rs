@@ -70,6 +70,7 @@ fn replies() -> Vec<Reply> {
         links: 1,
         conversations: 2,
         behind: vec![Behind { conversation: "3f".repeat(32), name: "bob".into(), lacks: 4 }],
+        erasing: 2,
         problem: None,
     };
     let invite = Invite {

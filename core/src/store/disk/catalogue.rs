@@ -48,6 +48,11 @@ impl Catalogue {
         }
     }
 
+    /// Takes note of a journal file in which a part of a frame is forgotten: nobody may need the file any more.
+    pub(super) fn pass(&mut self, file: u32) {
+        self.files.entry(file).or_default();
+    }
+
     /// Takes note of a snapshot: the frames that it covers are no longer needed for this stream.
     pub(super) fn cover(&mut self, stream: StreamId, covers: Lsn) {
         let kept = self.streams.entry(stream).or_default();

@@ -37,6 +37,19 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) { File::open(path).and_then(|f| f.sync_all()).map_err(|e| failure(path, &e)) } else { Ok(()) }
 }
 
+/// Makes all files below a folder durable that others write.
+pub(super) fn sync_all(folder: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(|e| failure(folder, &e))? {
+        let path = entry.map_err(|e| failure(folder, &e))?.path();
+        match File::open(&path).and_then(|file| Ok((file.metadata()?.is_dir(), file.sync_all()?))) {
+            Ok((true, ())) => sync_all(&path)?,
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failure(&path, &error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Writes a new file under a temporary name, fsyncs it, and lets `check` look at it.
 ///
 /// Only when `check` agrees does the file get its name (replacing an older one), and that name is durable on return.

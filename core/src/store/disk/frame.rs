@@ -9,21 +9,27 @@
 //! frame   0       4        8       16
 //!         ├─ len ─┼ crc32 ─┼─ Lsn ─┼─ batch, len bytes ─┤            crc32 of salt ‖ len ‖ Lsn ‖ batch
 //!
-//! batch   sealed: postcard: [ (StreamId, [ record, … ]), … ]         a new run only where the stream changes
+//! batch   0       4        8
+//!         ├─ key ─┼─ size ─┼─ part, size bytes ─┼─ the next part … ─┤  one part for each key
+//!
+//! part    sealed: postcard: [ (StreamId, [ record, … ]), … ]         a new run only where the stream changes
 //! ```
 //!
-//! All numbers are little endian. A `len` of zero is the end of what was written.
+//! All numbers are little endian. A `len` of zero is the end of what was written. A part whose key was dropped is passed
+//! over: before the drop, a snapshot covered it.
 //!
-//! **After damage** the parser goes on behind the damaged frame, if its length leads to a valid one, else it looks at
+//! **After damage** the parser goes on behind the damaged frame, if its length leads to the next one, else it looks at
 //! every byte for the next valid frame. A record may hold the bytes of a frame, and a stranger chose them; the salt,
 //! drawn for each file and never told, keeps such a frame from being taken for one of ours. Once damage was reported,
 //! a *filler* is laid over it: a frame with the largest Lsn, whose batch is what was there and is never read.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 use crate::id::StreamId;
-use crate::store::{Lsn, MAX_BATCH, MAX_RECORD, MAX_SEAL, Record, Seal, StoreError};
+use crate::store::{KeyId, Lsn, MAX_BATCH, MAX_RECORD, MAX_SEAL, Record, Seal, StoreError};
 
 /// The bytes before the first frame: the header, twice, so that one flipped byte does not cost the file.
 pub(super) const HEADER: usize = 2 * HEADER_COPY;
@@ -31,7 +37,13 @@ pub(super) const HEADER: usize = 2 * HEADER_COPY;
 const FRAME_HEAD: usize = 16;
 const HEADER_COPY: usize = 28;
 const MAGIC: &[u8; 8] = b"BAYOUJRN";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The bytes of a part before what is sealed.
+const PART_HEAD: usize = 8;
+/// The parts of one batch: so many segments are never written to at once.
+const MAX_PARTS: usize = 4_096;
+/// The largest batch as it stands in a frame.
+const MAX_BODY: usize = MAX_BATCH + MAX_PARTS * (PART_HEAD + MAX_SEAL);
 /// The Lsn of a frame that only covers damage.
 const FILLER: u64 = u64::MAX;
 /// How often the bytes of a file may be checksummed, on average, while looking for a valid frame.
@@ -105,6 +117,29 @@ pub(super) fn encode(
     if let Some(record) = batch.iter().find(|r| r.bytes.len() > MAX_RECORD) {
         return Err(StoreError::TooLarge(record.bytes.len()));
     }
+    let parts = parts(batch, seal)?;
+    let size = parts.iter().map(|(_, part)| part.len()).sum();
+    if size > MAX_BATCH || parts.len() > MAX_PARTS {
+        return Err(StoreError::TooLarge(size));
+    }
+    let (mut body, of) = (Vec::with_capacity(size), parts.len());
+    for (n, (key, part)) in parts.into_iter().enumerate() {
+        let sealed = at(salt, lsn, n, of, |place| seal.seal(key, place, &part))?;
+        let size = u32::try_from(sealed.len()).map_err(|_| StoreError::TooLarge(sealed.len()))?;
+        body.extend_from_slice(&key.0.to_le_bytes());
+        body.extend_from_slice(&size.to_le_bytes());
+        body.extend_from_slice(&sealed);
+    }
+    let len = u32::try_from(body.len()).map_err(|_| StoreError::TooLarge(body.len()))?;
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(&checksum(salt, len, lsn.0, &body).to_le_bytes());
+    out.extend_from_slice(&lsn.0.to_le_bytes());
+    out.extend_from_slice(&body);
+    Ok(len.saturating_add(FRAME_HEAD as u32))
+}
+
+/// Puts the records of a batch together that are sealed under one key.
+fn parts(batch: &[Record], seal: &dyn Seal) -> Result<Vec<(KeyId, Vec<u8>)>, StoreError> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     for record in batch {
         let bytes = Bytes::new(&record.bytes);
@@ -113,17 +148,22 @@ pub(super) fn encode(
             _ => runs.push(Run { stream: record.stream, records: vec![bytes] }),
         }
     }
-    let body = postcard::to_stdvec(&runs).map_err(|e| StoreError::Io(e.to_string()))?;
-    if body.len() > MAX_BATCH {
-        return Err(StoreError::TooLarge(body.len()));
+    let mut parts: BTreeMap<KeyId, Vec<Run<'_>>> = BTreeMap::new();
+    for run in runs {
+        parts.entry(seal.key_of(run.stream)?).or_default().push(run);
     }
-    let body = seal.seal(&[b"frame", &salt.to_le_bytes(), &lsn.0.to_le_bytes()], &body);
-    let len = u32::try_from(body.len()).map_err(|_| StoreError::TooLarge(body.len()))?;
-    out.extend_from_slice(&len.to_le_bytes());
-    out.extend_from_slice(&checksum(salt, len, lsn.0, &body).to_le_bytes());
-    out.extend_from_slice(&lsn.0.to_le_bytes());
-    out.extend_from_slice(&body);
-    Ok(len.saturating_add(FRAME_HEAD as u32))
+    if parts.is_empty() {
+        // An empty batch has its position, too.
+        parts.insert(KeyId::HOME, Vec::new());
+    }
+    let encode = |(key, runs)| Ok((key, postcard::to_stdvec(&runs).map_err(|e| StoreError::Io(e.to_string()))?));
+    parts.into_iter().map(encode).collect()
+}
+
+/// Names the place of a part.
+fn at<T>(salt: u32, lsn: Lsn, part: usize, of: usize, run: impl FnOnce(&[&[u8]]) -> T) -> T {
+    let number = |n: usize| (n as u32).to_le_bytes();
+    run(&[b"frame", &salt.to_le_bytes(), &lsn.0.to_le_bytes(), &number(part), &number(of)])
 }
 
 /// A frame whose checksum is right.
@@ -140,14 +180,29 @@ impl<'a> Frame<'a> {
     pub(super) fn decode(bytes: &'a [u8], salt: u32) -> Option<Frame<'a>> {
         let (len, lsn) = (u32_at(bytes, 0)?, u64_at(bytes, 8)?);
         let body = bytes.get(FRAME_HEAD..)?.get(..len as usize)?;
-        let intact =
-            len > 0 && body.len() <= MAX_BATCH + MAX_SEAL && u32_at(bytes, 4)? == checksum(salt, len, lsn, body);
+        let intact = len > 0 && body.len() <= MAX_BODY && u32_at(bytes, 4)? == checksum(salt, len, lsn, body);
         intact.then_some(Frame { lsn: Lsn(lsn), body })
     }
 
-    /// Opens the batch, for [`runs`]; `None` if it does not belong to this home and place, though its checksum is right.
-    pub(super) fn open(&self, salt: u32, seal: &dyn Seal) -> Option<Vec<u8>> {
-        seal.open(&[b"frame", &salt.to_le_bytes(), &self.lsn.0.to_le_bytes()], self.body)
+    /// Opens the batch; `None` if it does not belong to this home and place, though its checksum is right.
+    pub(super) fn open(&self, salt: u32, seal: &dyn Seal) -> Option<Opened> {
+        let sealed = self.parts()?;
+        let (mut parts, of) = (Vec::with_capacity(sealed.len()), sealed.len());
+        for (n, (key, sealed)) in sealed.into_iter().enumerate().filter(|(_, (key, _))| !seal.is_dropped(*key)) {
+            parts.push(at(salt, self.lsn, n, of, |place| seal.open(key, place, sealed))?);
+        }
+        Some(Opened { forgotten: parts.len() < of, parts })
+    }
+
+    fn parts(&self) -> Option<Vec<(KeyId, &'a [u8])>> {
+        let (mut parts, mut rest) = (Vec::new(), self.body);
+        while !rest.is_empty() && parts.len() < MAX_PARTS {
+            let (key, size) = (u32_at(rest, 0)?, u32_at(rest, 4)?);
+            let (part, after) = rest.get(PART_HEAD..)?.split_at_checked(size as usize)?;
+            parts.push((KeyId(key), part));
+            rest = after;
+        }
+        rest.is_empty().then_some(parts)
     }
 
     /// Returns how many bytes the frame takes.
@@ -156,8 +211,22 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Reads an opened batch; `None` if it is not one.
-pub(super) fn runs(batch: &[u8]) -> Option<Vec<Run<'_>>> {
+/// A batch that was opened.
+pub(super) struct Opened {
+    /// Whether keys of it were dropped.
+    pub(super) forgotten: bool,
+    parts: Vec<Vec<u8>>,
+}
+
+impl Opened {
+    /// Reads what can be read; `None` if it is not a batch.
+    pub(super) fn runs(&self) -> Option<Vec<Run<'_>>> {
+        let parts: Option<Vec<_>> = self.parts.iter().map(|part| runs(part)).collect();
+        Some(parts?.into_iter().flatten().collect())
+    }
+}
+
+fn runs(batch: &[u8]) -> Option<Vec<Run<'_>>> {
     let (runs, rest) = postcard::take_from_bytes(batch).ok()?;
     rest.is_empty().then_some(runs)
 }
@@ -216,7 +285,8 @@ impl<'a> Frames<'a> {
     fn next_intact(&mut self) -> Option<usize> {
         let len = u32_at(self.bytes, self.at)? as usize;
         let behind = self.at.saturating_add(FRAME_HEAD).saturating_add(len);
-        if len > 0 && self.frame_at(behind).is_some() {
+        // The next but one may follow: a damaged length that leads further would cost what lies between.
+        if len > 0 && self.frame_at(behind).is_some_and(|frame| frame.lsn.0 == self.last.0.saturating_add(2)) {
             return Some(behind);
         }
         (self.at + 1..self.bytes.len()).find(|at| self.frame_at(*at).is_some())
@@ -246,7 +316,7 @@ impl<'a> Iterator for Frames<'a> {
 
 /// Returns what to write over the beginning of damaged bytes, so that all of them make up a filler.
 pub(super) fn filler(damaged: &[u8], salt: u32) -> Option<Vec<u8>> {
-    let body = damaged.get(FRAME_HEAD..).filter(|body| !body.is_empty() && body.len() <= MAX_BATCH)?;
+    let body = damaged.get(FRAME_HEAD..).filter(|body| !body.is_empty() && body.len() <= MAX_BODY)?;
     let len = u32::try_from(body.len()).ok()?;
     let mut head = len.to_le_bytes().to_vec();
     head.extend_from_slice(&checksum(salt, len, FILLER, body).to_le_bytes());
@@ -305,7 +375,7 @@ mod tests {
         let (bytes, _) = file(&[b"hello"], HEAD);
         assert_eq!(
             blake3::hash(&bytes).to_hex().as_str(),
-            "358a482f2603f60a650b8fdc445b877b5c0206de2fd460c27efed0c0d0cd26df"
+            "6c447bcb67ad6816557c733ea9b7116fa412f36e3d84286755720dea97a19f33"
         );
     }
 
@@ -315,8 +385,9 @@ mod tests {
         let batch = vec![Record { stream, bytes: vec![1; 10] }; 100];
         let mut bytes = Vec::new();
         encode(&batch, Lsn(1), 0, &Unsealed, &mut bytes).unwrap();
-        assert_eq!(bytes.len(), FRAME_HEAD + 1 + 34 + 1 + 100 * 11);
-        assert_eq!(runs(Frame::decode(&bytes, 0).unwrap().body).unwrap()[0].records.len(), 100);
+        assert_eq!(bytes.len(), FRAME_HEAD + PART_HEAD + 1 + 34 + 1 + 100 * 11);
+        let opened = Frame::decode(&bytes, 0).unwrap().open(0, &Unsealed).unwrap();
+        assert_eq!(opened.runs().unwrap()[0].records.len(), 100);
     }
 
     #[test]
@@ -361,7 +432,7 @@ mod tests {
             let Ok(header) = Header::decode(&bytes) else { continue };
             for found in Frames::new(&bytes, header) {
                 let Found::Frame(at, frame) = found else { continue };
-                assert!(runs(frame.body).is_some(), "seed {seed}");
+                assert!(frame.open(0, &Unsealed).is_some_and(|opened| opened.runs().is_some()), "seed {seed}");
                 assert_eq!(bytes.get(at..at + frame.len()), clean.get(at..at + frame.len()), "seed {seed}");
             }
         }

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use super::files::{self, failure};
 use super::leaf::{self, Leaf};
-use super::overlay::{Laid, Layer, Overlay, Row, entries, walk};
-use crate::store::{Entry, IndexOp, Lsn, Seal, StoreError};
+use super::overlay::{Laid, Layer, Overlay, Row, Value, entries, walk};
+use crate::store::{Entry, IndexOp, KeyId, Lsn, Seal, StoreError};
 
 /// How long changes wait for more before they are written.
 const ROUND: Duration = Duration::from_millis(250);
@@ -43,6 +43,13 @@ const ROOM_TO_REOPEN: usize = 2 * 1024 * 1024;
 const LOCK_TRIES: u32 = 200;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 const COMPLETE: &[u8] = b"complete";
+
+/// Keys that are to be dropped, and the one that takes their place.
+#[derive(Debug, Clone)]
+struct Reseal {
+    old: Vec<KeyId>,
+    new: KeyId,
+}
 
 /// An opened sled.
 pub(super) struct Sled {
@@ -169,8 +176,8 @@ impl Sled {
                     drop(match part.is_empty() {
                         true => self.rows.remove(fence)?,
                         false => {
-                            let sealed = self.seal.seal(&[b"leaf", &fence], &leaf::pack(&part)?);
-                            self.rows.insert(fence, sealed)?
+                            let leaf = self.sealed(&fence, &part)?;
+                            self.rows.insert(fence, leaf)?
                         }
                     });
                 }
@@ -185,14 +192,50 @@ impl Sled {
     /// Returns the leaf that a key belongs to, with its fence; an empty one if there is none yet.
     fn leaf_of(&self, key: &[u8]) -> Result<(Vec<u8>, Leaf), sled::Error> {
         match self.rows.range::<&[u8], _>(..=key).next_back().transpose()? {
-            Some((fence, sealed)) => Ok((fence.to_vec(), self.entries(&fence, &sealed)?.into_iter().collect())),
+            Some((fence, sealed)) => Ok((fence.to_vec(), self.entries(&fence, &sealed)?)),
             None => Ok((Vec::new(), Leaf::new())),
         }
     }
 
-    fn entries(&self, fence: &[u8], sealed: &[u8]) -> Result<Vec<Entry>, sled::Error> {
-        let packed = self.seal.open(&[b"leaf", fence], sealed);
-        packed.and_then(|packed| leaf::unpack(&packed)).ok_or(sled::Error::Corruption { at: None, bt: () })
+    fn entries(&self, fence: &[u8], sealed: &[u8]) -> Result<Leaf, sled::Error> {
+        let open = || {
+            let mut leaf = Leaf::new();
+            for (key, part) in leaf::parts(sealed)? {
+                let entries = leaf::unpack(&self.seal.open(key, &[b"leaf", fence], part)?)?;
+                leaf.extend(entries.into_iter().map(|(at, bytes)| (at, Value { key, bytes })));
+            }
+            Some(leaf)
+        };
+        open().ok_or(sled::Error::Corruption { at: None, bt: () })
+    }
+
+    fn sealed(&self, fence: &[u8], entries: &[(&Vec<u8>, &Value)]) -> std::io::Result<Vec<u8>> {
+        let seal = |(key, part): (KeyId, Vec<u8>)| {
+            let sealed = self.seal.seal(key, &[b"leaf", fence], &part).map_err(std::io::Error::other)?;
+            Ok((key, sealed))
+        };
+        leaf::join(&leaf::pack(entries)?.into_iter().map(seal).collect::<std::io::Result<Vec<_>>>()?)
+    }
+
+    /// Seals anew what is under old keys. What a leaf still has of its right neighbour is not carried over.
+    fn reseal(&self, what: &Reseal) -> Result<(), Trouble> {
+        guarded(|| {
+            let is_old = |sealed: &[u8]| {
+                leaf::parts(sealed).is_some_and(|parts| parts.iter().any(|(key, _)| what.old.contains(key)))
+            };
+            for leaf in &self.rows {
+                let (fence, sealed) = leaf?;
+                if !is_old(&sealed) {
+                    continue;
+                }
+                let (mut leaf, next) = (self.entries(&fence, &sealed)?, self.fence_after(&fence)?);
+                leaf.retain(|key, _| next.as_ref().is_none_or(|next| key < next));
+                leaf.values_mut().filter(|value| what.old.contains(&value.key)).for_each(|value| value.key = what.new);
+                let sealed = self.sealed(&fence, &leaf.iter().collect::<Vec<_>>())?;
+                drop(self.rows.insert(fence, sealed)?);
+            }
+            self.db.flush().map(|_| ())
+        })
     }
 
     fn fence_after(&self, fence: &[u8]) -> Result<Option<Vec<u8>>, sled::Error> {
@@ -201,7 +244,7 @@ impl Sled {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, sled::Error> {
-        Ok(self.leaf_of(key)?.1.remove(key))
+        Ok(self.leaf_of(key)?.1.remove(key).map(|value| value.bytes))
     }
 
     /// Returns the rows of a range, leaf by leaf.
@@ -232,7 +275,7 @@ impl Sled {
                 current = next_leaf();
                 current.as_ref().and_then(|leaf| leaf.as_ref().ok()).map(|(fence, _)| fence.to_vec())
             };
-            Some(entries.map(|entries| leaf::rows(entries, &range, next.as_deref(), backwards)))
+            Some(entries.map(|leaf| leaf::rows(leaf, &range, next.as_deref(), backwards)))
         };
         std::iter::from_fn(read).flat_map(|rows| match rows {
             Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
@@ -283,6 +326,16 @@ struct State {
     trouble: Option<Trouble>,
     /// Somebody waits: begin at once.
     hurry: bool,
+    /// What is to be sealed anew, until it is.
+    reseal: Option<Reseal>,
+    closing: bool,
+}
+
+/// What the writer does at once.
+struct Round {
+    layer: Arc<Layer>,
+    complete: Lsn,
+    reseal: Option<Reseal>,
     closing: bool,
 }
 
@@ -294,7 +347,7 @@ impl Index {
             home: home.to_owned(),
             seal: Arc::clone(&sled.seal),
             rebuilt_at: last,
-            state: Mutex::new(State { overlay, rounds: 0, trouble: None, hurry: false, closing: false }),
+            state: Mutex::new(State { overlay, rounds: 0, trouble: None, hurry: false, reseal: None, closing: false }),
             work: Condvar::new(),
             round: Condvar::new(),
             sled: RwLock::new(Some(sled)),
@@ -314,7 +367,7 @@ impl Index {
             state = wait(&self.shared.round, state);
         }
         let (idle, few) = (state.overlay.is_settled(), state.overlay.waiting() < ROUND_OPS);
-        state.overlay.add(ops, complete);
+        state.overlay.add(ops, complete, |stream| self.shared.seal.key_of(stream))?;
         if idle || (few && state.overlay.waiting() >= ROUND_OPS) {
             self.shared.work.notify_one();
         }
@@ -347,6 +400,27 @@ impl Index {
     pub(super) fn distrust(&self) -> Result<(), StoreError> {
         let note = suspect(&self.shared.home);
         fs::write(&note, b"").map_err(|e| failure(&note, &e))
+    }
+
+    /// Seals anew what is under old keys, in sled and on its way there; durable on return, and nobody reads under the old
+    /// keys any more. One at a time.
+    pub(super) fn reseal(&self, old: Vec<KeyId>, new: KeyId) -> Result<(), StoreError> {
+        let mut state = self.shared.lock();
+        let enough = state.rounds.saturating_add(2);
+        state.reseal = Some(Reseal { old, new });
+        while state.reseal.is_some() {
+            if let Some(trouble) = state.trouble.clone().filter(|_| state.rounds >= enough) {
+                state.reseal = None;
+                return Err(trouble.error());
+            }
+            state.hurry = true;
+            self.shared.work.notify_one();
+            state = wait(&self.shared.round, state);
+        }
+        drop(state);
+        // Who began to read before has what is under the old keys in hand. sled's flush alone is no fsync.
+        drop(self.shared.sled.write().unwrap_or_else(PoisonError::into_inner));
+        files::sync_all(&folder(&self.shared.home))
     }
 
     /// Waits until everything is in sled, or tells why it cannot be.
@@ -396,8 +470,8 @@ impl Shared {
 
     /// The writer's thread: one round after the other until the index is closed.
     fn run(&self) {
-        while let Some((layer, complete, closing)) = self.next_round() {
-            let result = self.write(&layer, complete);
+        while let Some(Round { layer, complete, reseal, closing }) = self.next_round() {
+            let result = self.write(&layer, complete, reseal.as_ref());
             if result.is_ok() && complete >= self.rebuilt_at {
                 // Left over, it is replaced by the next one; so a failure may pass.
                 drop(remove_folder(&aside(&self.home)));
@@ -405,6 +479,7 @@ impl Shared {
             let mut state = self.lock();
             if result.is_ok() {
                 state.overlay.end();
+                state.reseal.take_if(|_| reseal.is_some());
             }
             state.trouble = result.err();
             state.rounds = state.rounds.saturating_add(1);
@@ -420,7 +495,7 @@ impl Shared {
     }
 
     /// Waits until there is something to write, and for a while for more. `None` when all is written and it closes.
-    fn next_round(&self) -> Option<(Arc<Layer>, Lsn, bool)> {
+    fn next_round(&self) -> Option<Round> {
         let mut state = self.lock();
         while state.overlay.is_settled() && !state.closing && !state.hurry {
             state = wait(&self.work, state);
@@ -433,16 +508,19 @@ impl Shared {
         let (mut state, _) =
             self.work.wait_timeout_while(state, pause, |s| !urgent(s)).unwrap_or_else(PoisonError::into_inner);
         let (layer, complete) = state.overlay.begin();
-        Some((layer, complete, state.closing))
+        // A round that is repeated leaves what came since for the next one, and that may be under the old keys, too.
+        let reseal = state.reseal.clone().filter(|reseal| !state.overlay.waits_under(&reseal.old));
+        Some(Round { layer, complete, reseal, closing: state.closing })
     }
 
-    fn write(&self, layer: &Layer, complete: Lsn) -> Result<(), Trouble> {
+    fn write(&self, layer: &Layer, complete: Lsn, reseal: Option<&Reseal>) -> Result<(), Trouble> {
         if self.lock().trouble.is_some() {
             self.reopen()?;
         }
         let sled = self.sled.read().unwrap_or_else(PoisonError::into_inner);
         let Some(sled) = sled.as_ref() else { return Err(Trouble::Other("it could not be opened".to_owned())) };
-        sled.write(layer, complete).inspect_err(|trouble| self.suspect_if_damaged(trouble))
+        let written = sled.write(layer, complete).and_then(|()| reseal.map_or(Ok(()), |reseal| sled.reseal(reseal)));
+        written.inspect_err(|trouble| self.suspect_if_damaged(trouble))
     }
 
     /// Opens sled anew after a failure, as soon as there is room; the old one serves readers until then.
@@ -512,7 +590,8 @@ mod tests {
                 let [high, low, len, remove] = random.bytes();
                 // Some rounds append, some write all over the place.
                 let first = if round % 3 == 0 { 200 } else { high % 200 };
-                let value = (remove > 60).then(|| vec![low; usize::from(len) * 4]);
+                let bytes = || vec![low; usize::from(len) * 4];
+                let value = (remove > 60).then(|| Value { key: KeyId(u32::from(low) % 3), bytes: bytes() });
                 layer.insert(vec![b'r', first, low, len % 3], value);
             }
             sled.write(&layer, Lsn(round)).unwrap();
@@ -523,7 +602,7 @@ mod tests {
                 let backwards = backwards % 2 == 0;
                 let found: Vec<Entry> = entries(sled.range(&from..&to, backwards), usize::from(limit)).unwrap();
                 let wanted = model.range(from.to_vec()..to.to_vec().max(from.to_vec()));
-                let wanted = wanted.map(|(key, value)| (key.clone(), value.clone()));
+                let wanted = wanted.map(|(key, value)| (key.clone(), value.bytes.clone()));
                 let wanted: Vec<Entry> = if backwards {
                     wanted.rev().take(limit.into()).collect()
                 } else {
@@ -532,7 +611,7 @@ mod tests {
                 assert_eq!(found, wanted, "round {round}");
             }
             for key in layer.keys() {
-                assert_eq!(sled.get(key).unwrap(), model.get(key).cloned());
+                assert_eq!(sled.get(key).unwrap(), model.get(key).map(|value| value.bytes.clone()));
             }
             assert!(sled.rows.len() <= 1 + model.len());
             sled.close();

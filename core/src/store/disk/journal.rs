@@ -249,11 +249,14 @@ pub(super) fn read(
         *at = place.offset.saturating_add(u64::from(place.len));
         let frame = Frame::decode(&bytes, header.salt).filter(|frame| frame.lsn == place.lsn);
         let batch = frame.and_then(|frame| frame.open(header.salt, seal));
-        let runs = batch.as_deref().and_then(frame::runs).ok_or_else(|| {
-            StoreError::Damaged(format!("{} at byte {}: a record changed while in use", path.display(), place.offset))
-        })?;
+        let runs = batch.as_ref().and_then(frame::Opened::runs).unwrap_or_default();
+        let before = records.len();
         let ours = runs.into_iter().filter(|run| run.stream == stream);
         records.extend(ours.flat_map(|run| run.records).map(|record| record.to_vec()));
+        if records.len() == before {
+            let sentence = format!("{} at byte {}: a record changed while in use", path.display(), place.offset);
+            return Err(StoreError::Damaged(sentence));
+        }
     }
     Ok(records)
 }
@@ -290,15 +293,14 @@ fn read_file(
                 survey.damage.push(format!("{name}: bytes {from} to {to} cannot be read"));
                 survey.wounds.push(Wound::Bytes { file: path.clone(), salt: header.salt, from, to });
             }
-            Found::Frame(at, frame) => match frame.open(header.salt, seal).as_deref().and_then(frame::runs) {
-                Some(runs) => {
-                    let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-                    let place = Place { lsn: frame.lsn, offset: at as u64, file: number, len };
-                    runs.iter().for_each(|run| catalogue.note(run.stream, place));
-                    next = Lsn(frame.lsn.0.saturating_add(1));
+            Found::Frame(at, frame) => {
+                let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+                let place = Place { lsn: frame.lsn, offset: at as u64, file: number, len };
+                match frame.open(header.salt, seal).is_some_and(|batch| enter(&batch, place, catalogue)) {
+                    true => next = Lsn(frame.lsn.0.saturating_add(1)),
+                    false => survey.damage.push(format!("{name}: the batch at byte {at} cannot be understood")),
                 }
-                None => survey.damage.push(format!("{name}: the batch at byte {at} cannot be understood")),
-            },
+            }
         }
     }
     // Behind the end of the newest file stands at most what was never acknowledged. In an older one, batches are lost.
@@ -309,6 +311,16 @@ fn read_file(
     }
     survey.bytes = survey.bytes.saturating_add(frames.end() as u64);
     Ok(End { offset: frames.end() as u64, next })
+}
+
+/// Enters what a batch holds into the catalogue; false if it cannot be understood.
+fn enter(batch: &frame::Opened, place: Place, catalogue: &mut Catalogue) -> bool {
+    let Some(runs) = batch.runs() else { return false };
+    if batch.forgotten {
+        catalogue.pass(place.file);
+    }
+    runs.iter().for_each(|run| catalogue.note(run.stream, place));
+    true
 }
 
 /// Returns the files with a readable header, in order.

@@ -7,8 +7,11 @@
 //!
 //! ```text
 //! sled key    fence
-//! sled value  sealed: unpacked size u32 ‖ zstd( (key length u32, key, value length u32, value) … ), entries in order of key
+//! sled value  (key id u32 ‖ size u32 ‖ sealed part, size bytes) …      one part for each key that its entries are under
+//! part        unpacked size u32 ‖ zstd( (key length u32, key, value length u32, value) … ), entries in order of key
 //! ```
+//!
+//! The words of a segment are under its own key; a leaf has one part as a rule, and two where two segments meet.
 //!
 //! When a leaf is split, its right parts are written before it is cut. Between the two, and after a crash there, it still
 //! holds entries that belong to its right neighbour; readers leave out what is not below the next fence.
@@ -16,8 +19,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::overlay::Row;
-use crate::store::Entry;
+use super::overlay::{Row, Value};
+use crate::store::{Entry, KeyId};
 
 /// Entries of a full leaf.
 const MAX_ENTRIES: usize = 64;
@@ -31,10 +34,42 @@ const MAX_UNPACKED: usize = 4 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
 /// The entries of a leaf.
-pub(super) type Leaf = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(super) type Leaf = BTreeMap<Vec<u8>, Value>;
 
-/// Packs entries.
-pub(super) fn pack(entries: &[(&Vec<u8>, &Vec<u8>)]) -> std::io::Result<Vec<u8>> {
+/// Sorts entries by the key that they are to be sealed under, and packs those of each.
+pub(super) fn pack(entries: &[(&Vec<u8>, &Value)]) -> std::io::Result<Vec<(KeyId, Vec<u8>)>> {
+    let mut parts: BTreeMap<KeyId, Vec<(&Vec<u8>, &Vec<u8>)>> = BTreeMap::new();
+    for (key, value) in entries {
+        parts.entry(value.key).or_default().push((*key, &value.bytes));
+    }
+    parts.into_iter().map(|(key, entries)| Ok((key, pack_part(&entries)?))).collect()
+}
+
+/// Joins sealed parts to what stands in sled.
+pub(super) fn join(parts: &[(KeyId, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (key, part) in parts {
+        bytes.extend_from_slice(&key.0.to_le_bytes());
+        bytes.extend_from_slice(&u32::try_from(part.len()).map_err(std::io::Error::other)?.to_le_bytes());
+        bytes.extend_from_slice(part);
+    }
+    Ok(bytes)
+}
+
+/// Returns the sealed parts of what stands in sled; `None` if it is damaged.
+pub(super) fn parts(leaf: &[u8]) -> Option<Vec<(KeyId, &[u8])>> {
+    let (mut parts, mut rest) = (Vec::new(), leaf);
+    while !rest.is_empty() {
+        let (key, after) = rest.split_first_chunk::<4>()?;
+        let (size, after) = after.split_first_chunk::<4>()?;
+        let (part, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*size)).ok()?)?;
+        parts.push((KeyId(u32::from_le_bytes(*key)), part));
+        rest = after;
+    }
+    Some(parts)
+}
+
+fn pack_part(entries: &[(&Vec<u8>, &Vec<u8>)]) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for part in entries.iter().flat_map(|(key, value)| [key, value]) {
         bytes.extend_from_slice(&u32::try_from(part.len()).map_err(std::io::Error::other)?.to_le_bytes());
@@ -44,7 +79,7 @@ pub(super) fn pack(entries: &[(&Vec<u8>, &Vec<u8>)]) -> std::io::Result<Vec<u8>>
     Ok([&size[..], &zstd::bulk::compress(&bytes, LEVEL)?].concat())
 }
 
-/// Unpacks a leaf; `None` if it is damaged.
+/// Unpacks a part; `None` if it is damaged.
 pub(super) fn unpack(packed: &[u8]) -> Option<Vec<Entry>> {
     let (size, packed) = packed.split_first_chunk::<4>()?;
     let size = usize::try_from(u32::from_le_bytes(*size)).ok().filter(|size| *size <= MAX_UNPACKED)?;
@@ -64,7 +99,7 @@ pub(super) fn unpack(packed: &[u8]) -> Option<Vec<Entry>> {
 }
 
 /// Applies the changes of one round that fall into a leaf.
-pub(super) fn merge<'a>(leaf: &mut Leaf, changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)>) {
+pub(super) fn merge<'a>(leaf: &mut Leaf, changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<Value>)>) {
     for (key, value) in changes {
         match value {
             Some(value) => drop(leaf.insert(key.clone(), value.clone())),
@@ -74,11 +109,11 @@ pub(super) fn merge<'a>(leaf: &mut Leaf, changes: impl Iterator<Item = (&'a Vec<
 }
 
 /// A part of a leaf: its fence, and its entries.
-type Part<'a> = (Vec<u8>, Vec<(&'a Vec<u8>, &'a Vec<u8>)>);
+type Part<'a> = (Vec<u8>, Vec<(&'a Vec<u8>, &'a Value)>);
 
 /// Cuts a leaf into parts that are not too large, of about the same size, each with its fence; the first keeps `fence`.
 pub(super) fn split<'a>(fence: &[u8], leaf: &'a Leaf) -> Vec<Part<'a>> {
-    let weight: usize = leaf.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let weight: usize = leaf.iter().map(|(key, value)| key.len() + value.bytes.len()).sum();
     let count = leaf.len().div_ceil(MAX_ENTRIES).max(weight.div_ceil(MAX_BYTES)).max(1);
     let (entries_each, bytes_each) = (leaf.len().div_ceil(count), weight.div_ceil(count));
     let mut parts = vec![(fence.to_vec(), Vec::new())];
@@ -90,7 +125,7 @@ pub(super) fn split<'a>(fence: &[u8], leaf: &'a Leaf) -> Vec<Part<'a>> {
             parts.push((between(before, key), Vec::new()));
             bytes = 0;
         }
-        bytes += key.len() + value.len();
+        bytes += key.len() + value.bytes.len();
         before = key;
         if let Some((_, part)) = parts.last_mut() {
             part.push((key, value));
@@ -106,10 +141,10 @@ fn between(before: &[u8], key: &[u8]) -> Vec<u8> {
 }
 
 /// Returns a leaf's entries that are in a range and below the next fence, in the order of reading.
-pub(super) fn rows(entries: Vec<Entry>, range: &Range<&[u8]>, next: Option<&[u8]>, backwards: bool) -> Vec<Row> {
+pub(super) fn rows(leaf: Leaf, range: &Range<&[u8]>, next: Option<&[u8]>, backwards: bool) -> Vec<Row> {
     let inside = |key: &[u8]| range.contains(&key) && next.is_none_or(|next| key < next);
     let mut rows: Vec<Row> =
-        entries.into_iter().filter(|(key, _)| inside(key)).map(|(key, value)| (key, Some(value))).collect();
+        leaf.into_iter().filter(|(key, _)| inside(key)).map(|(key, value)| (key, Some(value.bytes))).collect();
     if backwards {
         rows.reverse();
     }
@@ -121,17 +156,25 @@ mod tests {
     use super::*;
 
     fn leaf(count: usize, size: usize) -> Leaf {
-        (0..count).map(|n| (format!("{n:06}").into_bytes(), vec![b'x'; size])).collect()
+        let value = |n: usize| Value { key: KeyId(n as u32 % 2), bytes: vec![b'x'; size] };
+        (0..count).map(|n| (format!("{n:06}").into_bytes(), value(n))).collect()
     }
 
     #[test]
     fn what_is_packed_is_unpacked_and_damage_is_noticed() {
         let leaf = leaf(50, 100);
         let packed = pack(&leaf.iter().collect::<Vec<_>>()).unwrap();
-        assert!(packed.len() < 50 * 100 / 4, "{}", packed.len());
-        assert_eq!(unpack(&packed).unwrap(), leaf.into_iter().collect::<Vec<_>>());
-        assert_eq!(unpack(&packed[..packed.len() - 1]), None);
+        let joined = join(&packed).unwrap();
+        assert!(joined.len() < 50 * 100 / 4, "{}", joined.len());
+        let mut found = Leaf::new();
+        for (key, part) in parts(&joined).unwrap() {
+            found.extend(unpack(part).unwrap().into_iter().map(|(at, bytes)| (at, Value { key, bytes })));
+        }
+        assert_eq!(found, leaf);
+        let (_, part) = &packed[0];
+        assert_eq!(unpack(&part[..part.len() - 1]), None);
         assert_eq!(unpack(b"no leaf at all"), None);
+        assert_eq!(parts(&joined[..joined.len() - 1]), None);
     }
 
     #[test]

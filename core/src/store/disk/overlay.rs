@@ -11,10 +11,19 @@ use std::iter::Peekable;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
-use crate::store::{Entry, IndexOp, Lsn};
+use crate::id::StreamId;
+use crate::store::{Entry, IndexOp, KeyId, Lsn};
+
+/// A value, and the key under which it goes to disk. That is chosen when it comes in: what was said before a stream got
+/// a new key must not be sealed under the new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) key: KeyId,
+    pub(super) bytes: Vec<u8>,
+}
 
 /// Keys with their new value, or `None` where the key was removed.
-pub(super) type Layer = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub(super) type Layer = BTreeMap<Vec<u8>, Option<Value>>;
 
 /// A key with its value, or `None` where it was removed.
 pub(super) type Row = (Vec<u8>, Option<Vec<u8>>);
@@ -38,13 +47,28 @@ impl Overlay {
         Overlay { complete, complete_back: complete, complete_below: complete, ..Overlay::default() }
     }
 
-    /// Takes changes in.
-    pub(super) fn add(&mut self, ops: Vec<IndexOp>, complete: Lsn) {
-        self.front.extend(ops.into_iter().map(|op| match op {
-            IndexOp::Put(key, value) => (key, Some(value)),
-            IndexOp::Remove(key) => (key, None),
-        }));
+    /// Takes changes in, all or none; `key_of` tells the key of a stream.
+    pub(super) fn add<E>(
+        &mut self,
+        ops: Vec<IndexOp>,
+        complete: Lsn,
+        key_of: impl Fn(StreamId) -> Result<KeyId, E>,
+    ) -> Result<(), E> {
+        let change = |op| {
+            Ok(match op {
+                IndexOp::Put(key, bytes) => (key, Some(Value { key: KeyId::HOME, bytes })),
+                IndexOp::PutWords(key, bytes, stream) => (key, Some(Value { key: key_of(stream)?, bytes })),
+                IndexOp::Remove(key) => (key, None),
+            })
+        };
+        self.front.extend(ops.into_iter().map(change).collect::<Result<Vec<_>, E>>()?);
         self.complete = self.complete.max(complete);
+        Ok(())
+    }
+
+    /// Returns whether something that waits for the next round is to be sealed under one of these keys.
+    pub(super) fn waits_under(&self, keys: &[KeyId]) -> bool {
+        self.front.values().flatten().any(|value| keys.contains(&value.key))
     }
 
     /// Returns how many keys are held.
@@ -79,7 +103,8 @@ impl Overlay {
 
     /// Returns the change to a key, if there is one.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
-        self.front.get(key).or_else(|| self.back.get(key)).cloned()
+        let change = self.front.get(key).or_else(|| self.back.get(key))?;
+        Some(change.as_ref().map(|value| value.bytes.clone()))
     }
 
     /// Returns the changes to a range in the order of reading.
@@ -99,7 +124,7 @@ impl Overlay {
 pub(super) fn walk(layer: &Layer, range: Range<&[u8]>, backwards: bool) -> impl Iterator<Item = Row> {
     let mut rows = layer.range::<[u8], _>((Bound::Included(range.start), Bound::Excluded(range.end)));
     std::iter::from_fn(move || if backwards { rows.next_back() } else { rows.next() })
-        .map(|(key, value)| (key.clone(), value.clone()))
+        .map(|(key, value)| (key.clone(), value.as_ref().map(|value| value.bytes.clone())))
 }
 
 /// Lays rows over others: where both have a key, the upper one counts.

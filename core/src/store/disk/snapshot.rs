@@ -1,29 +1,32 @@
 //! Snapshots: one file for each stream, replaced as a whole.
 //!
 //! ```text
-//! 0        8         12       20       28        32        64
-//! ├ magic ─┼ version ┼ covers ┼ length ┼ crc32 ──┼ BLAKE3 ─┼─ sealed(zstd(image)) ─┤
+//! 0        8         12       20       28    32      36       68
+//! ├ magic ─┼ version ┼ covers ┼ length ┼ key ┼ crc32 ┼ BLAKE3 ┼─ sealed(zstd(image)) ─┤
 //! ```
 //!
-//! Little endian. `covers` is the last position that the image includes, `length` that of the image. The CRC guards the
+//! Little endian. `covers` is the last position that the image includes, `length` that of the image, `key` the
+//! number of the key that it is sealed under. The CRC guards the
 //! bytes before it, so that an opening can read the head alone; the BLAKE3 covers the stream's id, these bytes and the
 //! sealed image. The file is named by the stream's id (postcard, in hexadecimal) and ends in `.snap`.
 //!
 //! A snapshot that cannot be read is set aside as `.damaged`: the journal may still hold a part, peers hold the rest.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 
 use super::files::{self, failure};
 use crate::id::StreamId;
-use crate::store::{Lsn, Seal, StoreError};
+use crate::store::{KeyId, Lsn, Seal, StoreError};
 
 const MAGIC: &[u8; 8] = b"BAYOUSNP";
-const VERSION: u32 = 1;
-const HEAD: usize = 64;
+const VERSION: u32 = 2;
+/// The bytes that the CRC guards.
+const FRONT: usize = 32;
+const HEAD: usize = FRONT + 4 + 32;
 const LEVEL: i32 = 3;
 /// The largest image, in bytes: 4,000 changes that all carry the largest payload are below it.
 const MAX_IMAGE: usize = 256 * 1024 * 1024;
@@ -46,10 +49,8 @@ pub(super) fn survey(folder: &Path) -> Result<Survey, StoreError> {
     for name in files::list(folder)? {
         let Some(stream) = stream_of(&name) else { continue };
         let path = folder.join(&name);
-        let mut head = Vec::with_capacity(HEAD);
         let file = File::open(&path).map_err(|e| failure(&path, &e))?;
-        file.take(HEAD as u64).read_to_end(&mut head).map_err(|e| failure(&path, &e))?;
-        match Head::decode(&head, &path) {
+        match read_head(file, &path) {
             Ok(head) => survey.found.push((stream, head.covers)),
             Err(StoreError::Damaged(sentence)) => {
                 survey.damaged.push(stream);
@@ -74,8 +75,9 @@ pub(super) fn write(
     }
     let path = path_of(folder, stream);
     let packed = zstd::bulk::compress(image, LEVEL).map_err(|e| failure(&path, &e))?;
-    let mut bytes = Head { covers, length: image.len() }.encode();
-    let sealed = seal.seal(&[b"snapshot", name_of(stream).as_bytes(), &bytes], &packed);
+    let key = seal.key_of(stream)?;
+    let mut bytes = Head { covers, length: image.len(), key }.encode();
+    let sealed = seal.seal(key, &[b"snapshot", name_of(stream).as_bytes(), &bytes], &packed)?;
     bytes.extend_from_slice(hash(stream, &bytes, &sealed).as_bytes());
     bytes.extend_from_slice(&sealed);
     files::write_whole(&path, &bytes, |draft| match decode(draft, stream, seal)? {
@@ -89,15 +91,32 @@ pub(super) fn read(folder: &Path, stream: StreamId, seal: &dyn Seal) -> Result<(
     decode(&path_of(folder, stream), stream, seal)
 }
 
+/// Reads under which key the snapshot of a stream is sealed; `None` if there is no snapshot.
+pub(super) fn key(folder: &Path, stream: StreamId) -> Result<Option<KeyId>, StoreError> {
+    let path = path_of(folder, stream);
+    match File::open(&path) {
+        Ok(file) => Ok(Some(read_head(file, &path)?.key)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failure(&path, &error)),
+    }
+}
+
 /// Takes a damaged snapshot out of the way, but does not throw it away.
 pub(super) fn set_aside(folder: &Path, stream: StreamId) -> Result<(), StoreError> {
     let path = path_of(folder, stream);
     fs::rename(&path, path.with_extension("damaged")).map_err(|e| failure(&path, &e))
 }
 
+fn read_head(file: File, path: &Path) -> Result<Head, StoreError> {
+    let mut head = Vec::with_capacity(HEAD);
+    file.take(HEAD as u64).read_to_end(&mut head).map_err(|e| failure(path, &e))?;
+    Head::decode(&head, path)
+}
+
 struct Head {
     covers: Lsn,
     length: usize,
+    key: KeyId,
 }
 
 impl Head {
@@ -107,25 +126,27 @@ impl Head {
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.covers.0.to_le_bytes());
         bytes.extend_from_slice(&(self.length as u64).to_le_bytes());
+        bytes.extend_from_slice(&self.key.0.to_le_bytes());
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         bytes
     }
 
     fn decode(bytes: &[u8], path: &Path) -> Result<Head, StoreError> {
         let damaged = || StoreError::Damaged(format!("snapshot {}: its head cannot be read", path.display()));
-        let (front, rest) = bytes.split_at_checked(28).ok_or_else(damaged)?;
+        let (front, rest) = bytes.split_at_checked(FRONT).ok_or_else(damaged)?;
         if !front.starts_with(MAGIC) || !rest.starts_with(&crc32fast::hash(front).to_le_bytes()) {
             return Err(damaged());
         }
         let number = |at: usize| bytes.get(at..)?.first_chunk().map(|b| u64::from_le_bytes(*b));
-        let version = bytes.get(8..).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b));
+        let short = |at: usize| bytes.get(at..).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b));
+        let version = short(8);
         if version != Some(VERSION) {
             let sentence = format!("{} was written by a newer version: update to open this home", path.display());
             return Err(StoreError::Io(sentence));
         }
         let (covers, length) = (number(12).ok_or_else(damaged)?, number(20).ok_or_else(damaged)?);
         let length = usize::try_from(length).ok().filter(|l| *l <= MAX_IMAGE).ok_or_else(damaged)?;
-        Ok(Head { covers: Lsn(covers), length })
+        Ok(Head { covers: Lsn(covers), length, key: KeyId(short(28).ok_or_else(damaged)?) })
     }
 }
 
@@ -134,11 +155,11 @@ fn decode(path: &Path, stream: StreamId, seal: &dyn Seal) -> Result<(Lsn, Vec<u8
     let bytes = fs::read(path).map_err(|e| failure(path, &e))?;
     let head = Head::decode(&bytes, path)?;
     let (front, sealed) = bytes.split_at_checked(HEAD).ok_or_else(damaged)?;
-    let (front, told) = front.split_at_checked(32).ok_or_else(damaged)?;
+    let (front, told) = front.split_at_checked(FRONT + 4).ok_or_else(damaged)?;
     if hash(stream, front, sealed).as_bytes() != told {
         return Err(damaged());
     }
-    let packed = seal.open(&[b"snapshot", name_of(stream).as_bytes(), front], sealed).ok_or_else(damaged)?;
+    let packed = seal.open(head.key, &[b"snapshot", name_of(stream).as_bytes(), front], sealed).ok_or_else(damaged)?;
     let image = zstd::bulk::decompress(&packed, head.length).map_err(|_| damaged())?;
     if image.len() == head.length { Ok((head.covers, image)) } else { Err(damaged()) }
 }
