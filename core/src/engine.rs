@@ -18,6 +18,7 @@
 //! | `inbound` | frames with changes: gate, verify, keep |
 //! | `entrance` | from an invite to being in, on both sides of the door |
 //! | `controls` | the conversation's authority: exchanged, kept, and carried out |
+//! | `cuts` | how far the chains of who was removed count |
 //! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `links` | links: proof of device, shared conversations |
@@ -30,6 +31,7 @@ mod address_book;
 mod birth;
 mod controls;
 mod conversation;
+mod cuts;
 mod durable;
 mod entrance;
 mod exchange;

@@ -13,7 +13,7 @@
 mod compactor;
 mod home;
 mod key;
-mod keyring;
+mod keys;
 
 mod run;
 mod system_keys;
@@ -27,7 +27,7 @@ pub use crate::engine::Notice;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use home::{Identified, Made, identity, init, restore};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
-pub use keyring::Keyring;
+pub use keys::Keyring;
 pub use vault::Vault;
 
 use crate::id::{Address, DeviceId, PeerId};

@@ -71,6 +71,54 @@ fn who_is_removed_hears_nothing_more_and_is_heard_no_more() {
 }
 
 #[test]
+fn what_any_admin_had_of_the_removed_is_kept() {
+    let mut world = meet(12, 4);
+    let [alice, bob, carol, dave] = [0, 1, 2, 3];
+    world.link_all(&[alice, bob, carol, dave]);
+    role(&mut world, alice, "carol", "admin").expect("the owner may");
+    world.says(bob, "all have this");
+    world.run(500);
+    world.partition(&[bob, carol]);
+    world.link(bob, carol);
+    world.says(bob, "only carol has this");
+    world.run(500);
+    removes(&mut world, alice, "bob").expect("the owner may");
+    world.run(120_000);
+    world.says(bob, "long after");
+    world.run(500);
+    assert!(world.sees(carol).contains("long after"), "carol has not heard of it yet");
+    world.make_peace_among(&|world| who_is_in(world));
+    let seen = "bob: all have this\nbob: only carol has this\n";
+    for who in [alice, carol, dave] {
+        assert_eq!(world.sees(who), seen);
+    }
+}
+
+#[test]
+fn an_admin_can_speak_for_what_was_written_before_they_came() {
+    let mut world = meet(13, 2);
+    let [alice, bob] = [0, 1];
+    world.link(alice, bob);
+    world.says(bob, "old words");
+    let conversation = world.conversation(0);
+    let setting = Setting::History("since_join".into());
+    world.does(alice, Request::Set { conversation, setting }).expect("the owner may");
+    world.run(500);
+    let carol = world.person("carol");
+    let link = world.invites[0].clone();
+    world.link(alice, carol);
+    world.joins(carol, &link);
+    world.run(2_000);
+    assert_eq!(world.sees(carol), "");
+    role(&mut world, alice, "carol", "admin").expect("the owner may");
+    world.run(35_000);
+    assert_eq!(world.sees(carol), "bob: old words\n");
+    removes(&mut world, carol, "bob").expect("an admin may");
+    world.make_peace_among(&|world| who_is_in(world));
+    assert_eq!([world.sees(alice), world.sees(carol)], ["bob: old words\n", "bob: old words\n"]);
+}
+
+#[test]
 fn who_comes_back_is_heard_again() {
     let mut world = meet(2, 3);
     let [alice, bob, carol] = [0, 1, 2];

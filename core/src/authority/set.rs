@@ -207,7 +207,7 @@ impl Authority {
     }
 
     /// Returns a cut that is held.
-    pub(super) fn cut(&self, hash: &CutHash) -> Option<&Cut> {
+    pub fn cut(&self, hash: &CutHash) -> Option<&Cut> {
         self.cuts.get(hash)
     }
 

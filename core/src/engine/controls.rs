@@ -11,14 +11,12 @@ use std::collections::BTreeSet;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{CallId, View};
-use super::{Engine, stream};
-use crate::authority::{Item, ItemName, Reach, Standing};
-use crate::conversation::{SegmentId, Tail};
+use super::Engine;
+use crate::authority::{Item, ItemName};
 use crate::envelope::Frame;
-use crate::id::{ActorId, ConversationId, PeerId, StreamId, UserId};
+use crate::id::{ConversationId, PeerId, StreamId, UserId};
 use crate::rpc::{Event, Reply};
 use crate::store::Record;
-use crate::sync::SegmentHeads;
 use crate::time::Timestamp;
 
 /// About how many bytes of items go into one frame.
@@ -130,6 +128,7 @@ impl Engine {
 
     /// Does what follows from a new ruling: who is met, which chains count how far, what need no longer wait.
     pub(super) fn carry_out(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
+        self.extend_cuts(now, id, view);
         self.regard_all(now, id);
         self.enter(id);
         self.notice_removal(id);
@@ -148,56 +147,6 @@ impl Engine {
             let (conversation, state) = (id.to_string(), "out".to_owned());
             self.effects.push(super::Effect::Emit(Event::Joining { conversation, state }));
         }
-    }
-
-    /// Shortens all chains of a conversation that reach further than the authority lets them.
-    pub(super) fn enforce_all(&mut self, id: ConversationId, view: &dyn View) {
-        let Some(conversation) = self.conversations.get(&id).filter(|c| c.is_anyone_bounded()) else { return };
-        let chains: Vec<(u32, ActorId)> = conversation.authors.keys().copied().collect();
-        self.enforce(id, &chains, view);
-    }
-
-    /// Shortens chains that reach further than the authority lets them.
-    pub(super) fn enforce(&mut self, id: ConversationId, chains: &[(u32, ActorId)], view: &dyn View) {
-        for (number, actor) in chains {
-            let Some(conversation) = self.conversations.get_mut(&id) else { return };
-            let Some(author) = conversation.authors.get(&(*number, *actor)).copied() else { continue };
-            let held = conversation.heads.get(number).and_then(|heads| heads.vector.get(actor)).copied().unwrap_or(0);
-            let place = SegmentId { conversation: id, number: *number };
-            let end = match conversation.authority.reach(&author.of(*actor)) {
-                Reach::Open | Reach::Unknown => continue,
-                Reach::Until(last) if held < last.seq => continue,
-                Reach::Until(last) => match self.shelf.get(place, view).map(|s| s.hash(actor, last.seq)) {
-                    Ok(hash) if hash.is_none_or(|hash| hash == last.hash) => last.seq,
-                    // Another branch of the chain counts: all of ours goes, and that one is fetched.
-                    _ => 0,
-                },
-                Reach::Nowhere => 0,
-            };
-            if held > end {
-                self.shorten(place, *actor, end, view);
-            }
-        }
-    }
-
-    fn shorten(&mut self, id: SegmentId, actor: ActorId, end: u32, view: &dyn View) {
-        let shortened = match self.shelf.get(id, view).map(|segment| segment.shorten(actor, end)) {
-            Ok(Ok(Some(shortened))) => shortened,
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => {
-                self.shelf.close(id);
-                return self.problem(error.to_string());
-            }
-            Err(error) => return self.problem(error.to_string()),
-        };
-        let (end, gone) = shortened;
-        let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
-        let bytes = postcard::to_stdvec(&Tail::Cut(actor, end)).expect("a record always encodes");
-        self.shelf.hold(id, 1);
-        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Shortened(id)]);
-        let ops = self.note_heads(id, heads);
-        self.effects.push(super::Effect::Index(ops, self.complete));
-        self.unsay(id.conversation, &gone, view);
     }
 }
 
@@ -230,12 +179,5 @@ impl Conversation {
     fn concerned(&self) -> BTreeSet<UserId> {
         let ruling = self.authority.last_ruling();
         ruling.grants().values().flat_map(|grant| [grant.user, grant.given_to]).collect()
-    }
-
-    /// Tells whether any chain may be bounded.
-    pub(super) fn is_anyone_bounded(&self) -> bool {
-        let ruling = self.authority.last_ruling();
-        let ended = ruling.grants().values().any(|grant| grant.standing != Standing::Live);
-        ended || ruling.is_any_device_retired()
     }
 }

@@ -203,7 +203,7 @@ impl Engine {
         (role, via): (Role, Via),
         log: Vec<UserRecord>,
     ) {
-        let Some(since) = self.conversations.get(&id).map(Conversation::newcomers_read_from) else { return };
+        let Some(since) = self.conversations.get(&id).map(|c| c.newcomers_read_from(role)) else { return };
         let said = Said::Grant { to: user, role, since, via: Some(via) };
         let Ok(grant) = self.control(now, id, said) else { return };
         let items = [Item::Record(grant)].into_iter().chain(log.into_iter().map(Item::User)).collect();

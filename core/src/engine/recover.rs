@@ -84,7 +84,10 @@ impl Engine {
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.
         let ids: Vec<ConversationId> = engine.conversations.keys().copied().collect();
-        ids.into_iter().for_each(|id| engine.enforce_all(id, view));
+        for id in ids {
+            engine.extend_cuts(now, id, view);
+            engine.enforce_all(id, view);
+        }
         let effects = std::mem::take(&mut engine.effects);
         Ok((engine, effects))
     }

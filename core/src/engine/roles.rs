@@ -12,8 +12,7 @@ use super::durable::Pending;
 use super::facts::{self, Fact};
 use super::io::{CallId, View};
 use super::outbound::invalid;
-use crate::authority::{Cut, History, Item, MAX_TITLE, MAX_TOPIC, Mark, Record, Role, Said, Setting, Standpoint};
-use crate::conversation::SegmentId;
+use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint};
 use crate::id::{ConversationId, RecordHash, StreamId, UserId};
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store;
@@ -129,7 +128,10 @@ impl Engine {
             self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
             return Ok(());
         }
-        let since = self.conversations.get(&id).and_then(|c| c.authority.last_ruling().reads_from(&user)).unwrap_or(0);
+        let since = match self.conversations.get(&id).and_then(|c| c.authority.last_ruling().reads_from(&user)) {
+            Some(since) if role < Role::Admin => since,
+            _ => 0,
+        };
         let grant = self.control(now, id, Said::Grant { to: user, role, since, via: None })?;
         let mut items = vec![Item::Record(grant)];
         if role < present {
@@ -221,20 +223,6 @@ impl Engine {
         Ok(items)
     }
 
-    /// Says how far the chains under some grants have come, as far as is known here.
-    fn cut_of(&mut self, id: ConversationId, grants: &BTreeSet<RecordHash>, view: &dyn View) -> Result<Cut, RpcError> {
-        let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
-        let chains = conversation.authors.iter().filter(|(_, author)| grants.contains(&author.grant));
-        let held = |(place, actor)| Some((place, actor, *conversation.heads.get(&place)?.vector.get(&actor)?));
-        let held: Vec<_> = chains.filter_map(|(chain, _)| held(*chain)).collect();
-        let mut marks = Vec::with_capacity(held.len());
-        for (number, actor, seq) in held {
-            let segment = self.shelf.get(SegmentId { conversation: id, number }, view)?;
-            marks.extend(segment.hash(&actor, seq).map(|hash| (actor, Mark { seq, hash })));
-        }
-        Ok(Cut::new(marks))
-    }
-
     /// Finds a member by their id, an unambiguous beginning of it, or their exact name.
     pub(super) fn find_member(&self, id: ConversationId, text: &str) -> Result<UserId, RpcError> {
         let conversation = self.conversations.get(&id).ok_or_else(not_in)?;
@@ -265,9 +253,11 @@ impl Conversation {
         held.filter(|grant| ruling.grants().get(grant).is_some_and(|grant| of(grant.role))).copied().collect()
     }
 
-    /// Returns the first segment that a newcomer may read.
-    pub(super) fn newcomers_read_from(&self) -> u32 {
+    /// Returns the first segment that a newcomer may read. Admins read all: who removes someone says what counts of all
+    /// that they wrote, and can speak only for what they have.
+    pub(super) fn newcomers_read_from(&self, role: Role) -> u32 {
         match self.authority.last_ruling().settings().history {
+            _ if role >= Role::Admin => 0,
             History::All => 0,
             History::SinceJoin if self.vector(self.newest_segment()).is_empty() => self.newest_segment(),
             History::SinceJoin => self.newest_segment() + 1,

@@ -4,7 +4,7 @@
 //! <home>/lock                        held while the home is open
 //! <home>/journal/0000000001.log …    every batch, in order        (journal, frame)
 //! <home>/snapshots/<stream>.snap     what streams were compacted into   (snapshot)
-//! <home>/index/                      sled: derived, may be deleted      (index, overlay)
+//! <home>/index/                      sled: derived, may be deleted      (index, leaves, overlay)
 //! ```
 //!
 //! What is sealed under which key, and how the seal keeps them, is told in `store/seal.rs`. **Forgetting** a stream takes
@@ -27,6 +27,7 @@ mod heal;
 mod index;
 mod journal;
 mod leaf;
+mod leaves;
 mod overlay;
 mod snapshot;
 
@@ -37,7 +38,8 @@ use std::thread;
 
 use catalogue::Catalogue;
 use files::HomeLock;
-use index::{Index, Sled};
+use index::Index;
+use leaves::Sled;
 use journal::Journal;
 
 use super::{Batch, Entry, IndexOp, KeyId, Lsn, Seal, Store, StoreError, Stream};
@@ -89,7 +91,7 @@ impl DiskStore {
         snapshots.found.iter().for_each(|(stream, covers)| catalogue.cover(*stream, *covers));
         let had_index = index::folder(home).is_dir();
         let (journal, sled) = thread::scope(|scope| {
-            let sled = scope.spawn(|| Sled::open(home, Arc::clone(&seal)));
+            let sled = scope.spawn(|| index::open(home, &seal));
             let journal = Journal::open(&home.join("journal"), Arc::clone(&seal), &mut catalogue);
             (journal, sled.join().unwrap_or(Ok(None)))
         });
@@ -154,7 +156,7 @@ impl DiskStore {
 
 fn begin_anew(home: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, StoreError> {
     index::set_aside(home)?;
-    Sled::open(home, Arc::clone(seal))?
+    index::open(home, seal)?
         .ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
 }
 

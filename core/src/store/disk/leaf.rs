@@ -38,7 +38,8 @@ pub(super) type Leaf = BTreeMap<Vec<u8>, Value>;
 
 /// Sorts entries by the key that they are to be sealed under, and packs those of each.
 pub(super) fn pack(entries: &[(&Vec<u8>, &Value)]) -> std::io::Result<Vec<(KeyId, Vec<u8>)>> {
-    let mut parts: BTreeMap<KeyId, Vec<(&Vec<u8>, &Vec<u8>)>> = BTreeMap::new();
+    type Pairs<'a> = Vec<(&'a Vec<u8>, &'a Vec<u8>)>;
+    let mut parts: BTreeMap<KeyId, Pairs<'_>> = BTreeMap::new();
     for (key, value) in entries {
         parts.entry(value.key).or_default().push((*key, &value.bytes));
     }

@@ -1,0 +1,175 @@
+//! Cuts: how far the chains of who was removed count here.
+//!
+//! Who removes someone says with a cut how far that one's chains had come, as far as they know. Whoever else may remove
+//! them and has more of it, written before the removal, extends the cut before anything is dropped: so nothing is lost
+//! that an admin had. What reaches further still is dropped here, on disk as in memory, and no longer shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::controls::Then;
+use super::conversation::Conversation;
+use super::durable::Pending;
+use super::io::View;
+use super::{Effect, Engine, stream};
+use crate::authority::{Cut, Item, Mark, Reach, Role, Said, Standing};
+use crate::conversation::{SegmentId, Tail};
+use crate::id::{ActorId, ConversationId, RecordHash};
+use crate::rpc::RpcError;
+use crate::store::Record;
+use crate::sync::SegmentHeads;
+use crate::time::Timestamp;
+
+/// How much later than a removal, by its author's clock, what is saved from it may have been written: clocks differ.
+const CLOCKS_DIFFER_MS: u64 = 60_000;
+
+/// How far the cuts of an ended grant reach, and until when what was written under it is worth saving.
+struct Ended {
+    until: Timestamp,
+    cuts: Vec<Cut>,
+}
+
+impl Engine {
+    /// Adds to the cuts of ended grants what we have beyond them, written before they ended, if we are an admin.
+    pub(super) fn extend_cuts(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
+        let user = self.profile.user;
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        if conversation.role(&user).is_none_or(|role| role < Role::Admin) {
+            return;
+        }
+        for (grant, ended) in conversation.ended() {
+            match self.beyond(id, grant, &ended, view) {
+                Ok(marks) if marks.is_empty() => {}
+                Ok(marks) => {
+                    let cut = Cut::new(marks);
+                    // It would not count if the grant ranks above ours: then it is for others to do.
+                    if let Ok(record) = self.control(now, id, Said::CutExtend { grant, cut: cut.hash() }) {
+                        self.take_items(id, vec![Item::Cut(cut), Item::Record(record)], vec![], None, Then::Nothing);
+                    }
+                }
+                Err(error) => self.problem(error.message),
+            }
+        }
+    }
+
+    /// Returns the last changes that are worth saving, of the chains that we have beyond the cuts of their grant.
+    fn beyond(
+        &mut self,
+        id: ConversationId,
+        grant: RecordHash,
+        ended: &Ended,
+        view: &dyn View,
+    ) -> Result<Vec<(ActorId, Mark)>, RpcError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Vec::new()) };
+        let mut marks = Vec::new();
+        for (number, actor, held) in conversation.held_under(&BTreeSet::from([grant])) {
+            let last = ended.cuts.iter().filter_map(|cut| cut.of(&actor)).max();
+            if last.is_some_and(|last| last.seq >= held) {
+                continue;
+            }
+            let segment = self.shelf.settled(SegmentId { conversation: id, number }, view)?;
+            if last.is_some_and(|last| segment.hash(&actor, last.seq) != Some(last.hash)) {
+                continue;
+            }
+            let written = segment.entries().into_iter().filter(|entry| entry.id.actor == actor);
+            let in_time = written.filter(|entry| Timestamp(entry.id.at.ms) <= ended.until);
+            let Some(seq) = in_time.map(|entry| entry.seq).max() else { continue };
+            if last.is_none_or(|last| last.seq < seq) {
+                marks.extend(segment.hash(&actor, seq).map(|hash| (actor, Mark { seq, hash })));
+            }
+        }
+        Ok(marks)
+    }
+
+    /// Says how far the chains under some grants have come, as far as is known here.
+    pub(super) fn cut_of(&mut self, id: ConversationId, grants: &BTreeSet<RecordHash>, view: &dyn View) -> Result<Cut, RpcError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
+        let held = conversation.held_under(grants);
+        let mut marks = Vec::with_capacity(held.len());
+        for (number, actor, seq) in held {
+            let segment = self.shelf.get(SegmentId { conversation: id, number }, view)?;
+            marks.extend(segment.hash(&actor, seq).map(|hash| (actor, Mark { seq, hash })));
+        }
+        Ok(Cut::new(marks))
+    }
+
+    /// Shortens all chains of a conversation that reach further than the authority lets them.
+    pub(super) fn enforce_all(&mut self, id: ConversationId, view: &dyn View) {
+        let Some(conversation) = self.conversations.get(&id).filter(|c| c.is_anyone_bounded()) else { return };
+        let chains: Vec<(u32, ActorId)> = conversation.authors.keys().copied().collect();
+        self.enforce(id, &chains, view);
+    }
+
+    /// Shortens chains that reach further than the authority lets them.
+    pub(super) fn enforce(&mut self, id: ConversationId, chains: &[(u32, ActorId)], view: &dyn View) {
+        for (number, actor) in chains {
+            let Some(conversation) = self.conversations.get_mut(&id) else { return };
+            let Some(author) = conversation.authors.get(&(*number, *actor)).copied() else { continue };
+            let held = conversation.heads.get(number).and_then(|heads| heads.vector.get(actor)).copied().unwrap_or(0);
+            let place = SegmentId { conversation: id, number: *number };
+            let end = match conversation.authority.reach(&author.of(*actor)) {
+                Reach::Open | Reach::Unknown => continue,
+                Reach::Until(last) if held < last.seq => continue,
+                Reach::Until(last) => match self.shelf.get(place, view).map(|s| s.hash(actor, last.seq)) {
+                    Ok(hash) if hash.is_none_or(|hash| hash == last.hash) => last.seq,
+                    // Another branch of the chain counts: all of ours goes, and that one is fetched.
+                    _ => 0,
+                },
+                Reach::Nowhere => 0,
+            };
+            if held > end {
+                self.shorten(place, *actor, end, view);
+            }
+        }
+    }
+
+    fn shorten(&mut self, id: SegmentId, actor: ActorId, end: u32, view: &dyn View) {
+        let shortened = match self.shelf.get(id, view).map(|segment| segment.shorten(actor, end)) {
+            Ok(Ok(Some(shortened))) => shortened,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => {
+                self.shelf.close(id);
+                return self.problem(error.to_string());
+            }
+            Err(error) => return self.problem(error.to_string()),
+        };
+        let (end, gone) = shortened;
+        let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
+        let bytes = postcard::to_stdvec(&Tail::Cut(actor, end)).expect("a record always encodes");
+        self.shelf.hold(id, 1);
+        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Shortened(id)]);
+        let ops = self.note_heads(id, heads);
+        self.effects.push(Effect::Index(ops, self.complete));
+        self.unsay(id.conversation, &gone, view);
+    }
+}
+
+impl Conversation {
+    /// Returns the chains that were written under some grants: segment, chain, how much of it is here.
+    fn held_under(&self, grants: &BTreeSet<RecordHash>) -> Vec<(u32, ActorId, u32)> {
+        let chains = self.authors.iter().filter(|(_, author)| grants.contains(&author.grant));
+        let held = |(place, actor)| Some((place, actor, *self.heads.get(&place)?.vector.get(&actor)?));
+        chains.filter_map(|(chain, _)| held(*chain)).collect()
+    }
+
+    /// Returns the grants that were ended by removals of which all cuts are here.
+    fn ended(&self) -> BTreeMap<RecordHash, Ended> {
+        let cut = |name| self.authority.cut(name).cloned();
+        let grants = self.authority.last_ruling().grants().iter();
+        let ended = grants.filter_map(|(hash, grant)| match &grant.standing {
+            Standing::Removed(by) if grant.role >= Role::Member => {
+                let removals = by.iter().filter_map(|removal| self.authority.record(removal));
+                let until = removals.map(|removal| removal.at()).max()?.plus(CLOCKS_DIFFER_MS);
+                Some((*hash, Ended { until, cuts: grant.cuts.iter().map(cut).collect::<Option<_>>()? }))
+            }
+            _ => None,
+        });
+        ended.collect()
+    }
+
+    /// Tells whether any chain may be bounded.
+    pub(super) fn is_anyone_bounded(&self) -> bool {
+        let ruling = self.authority.last_ruling();
+        let ended = ruling.grants().values().any(|grant| grant.standing != Standing::Live);
+        ended || ruling.is_any_device_retired()
+    }
+}
