@@ -11,6 +11,11 @@ pub(crate) struct Duration {
 }
 
 impl Duration {
+    /// Returns the seconds.
+    pub(crate) fn seconds(self) -> u32 {
+        u32::try_from(self.minutes.saturating_mul(60)).unwrap_or(u32::MAX)
+    }
+
     /// Returns the hours, rounded up.
     pub(crate) fn hours(self) -> u32 {
         u32::try_from(self.minutes.div_ceil(MINUTES_PER_HOUR)).unwrap_or(u32::MAX)

@@ -55,7 +55,7 @@ impl<'a> Followed<'a> {
     pub(crate) async fn show(&mut self, event: Result<Event, RecvError>) -> Result<(), Failure> {
         match event {
             Ok(Event::Row { conversation, row }) if conversation == self.conversation => self.show_row(&row),
-            Ok(Event::Row { .. } | Event::Guest { .. } | Event::Joining { .. }) => Ok(()),
+            Ok(Event::Row { .. } | Event::Gone { .. } | Event::Guest { .. } | Event::Joining { .. }) => Ok(()),
             Ok(Event::Lagged) | Err(RecvError::Lagged(_)) => self.catch_up().await,
             Err(RecvError::Closed) => {
                 Err(Failure::machine("the running peer stopped: start it again with `bayou serve`"))

@@ -16,7 +16,7 @@ use bayou_core::conversation::{
 use bayou_core::crypto::DeviceKey;
 use bayou_core::envelope::Frame;
 use bayou_core::id::{ActorId, ConversationId, PayloadId, PeerId, RecordHash, UserId};
-use bayou_core::time::Hlc;
+use bayou_core::time::{Hlc, Timestamp};
 use bayou_core::timeline::{Fold, Row, Rows};
 
 const ID: SegmentId = SegmentId { conversation: ConversationId([1; 32]), number: 0 };
@@ -104,7 +104,7 @@ fn take(segment: &mut Segment, kept: &mut Kept, author: &Author, frame: &[u8]) -
     for payload in sent.into_iter().flat_map(|sent| sent.payloads) {
         kept.bodies.insert(payload.id(&author.key.device()), payload.body);
     }
-    let mut fold = Fold::new(kept);
+    let mut fold = Fold::new(kept, Timestamp(0));
     entries.into_iter().for_each(|entry| fold.add(entry).expect("nothing fails"));
     let rows = fold.finish().rows;
     kept.rows.extend(rows);

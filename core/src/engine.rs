@@ -24,6 +24,7 @@
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
+//! | `expiry` | messages that disappear |
 //! | `queries`, `people` | what front ends read |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
@@ -35,6 +36,7 @@ mod cuts;
 mod durable;
 mod entrance;
 mod exchange;
+mod expiry;
 mod facts;
 mod forks;
 mod inbound;

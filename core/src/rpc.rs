@@ -242,6 +242,13 @@ pub enum Event {
         /// The row as it is now.
         row: Row,
     },
+    /// A message has disappeared: take its row away.
+    Gone {
+        /// The conversation's whole id.
+        conversation: String,
+        /// The message's whole id.
+        id: String,
+    },
     /// Somebody waits to be let in.
     Guest {
         /// The conversation's whole id.

@@ -189,7 +189,8 @@ impl Peer {
         let (engine, effects) = Engine::open(config, self.time(now), &self.store).expect("a store in memory opens");
         self.engine = Some(engine);
         let mut wanted = self.execute(now, effects);
-        while let Some(effects) = self.engine.as_mut().and_then(|engine| engine.rebuild(&self.store)) {
+        let time = self.time(now);
+        while let Some(effects) = self.engine.as_mut().and_then(|engine| engine.rebuild(time, &self.store)) {
             wanted.extend(self.execute(now, effects));
         }
         wanted

@@ -14,8 +14,8 @@ use bayou_core::timeline::{self, Row, Text};
 /// join them, so conversations are told apart by what is in them.
 pub type Index = Vec<Vec<Entry>>;
 
-/// The parts of an index that hold rows, annotations that wait, heads, and bodies that are missing.
-const SHARED: [u8; 4] = [b'h', b'o', b'r', b'w'];
+/// The parts of an index that hold rows, those that are gone and when others will be, annotations that wait, heads, and bodies that are missing.
+const SHARED: [u8; 6] = [b'g', b'h', b'o', b'r', b'w', b'x'];
 
 /// Reads what of an index everyone must agree on.
 pub fn index(store: &MemoryStore) -> Index {
@@ -42,7 +42,9 @@ pub fn difference(a: &Index, b: &Index) -> Option<String> {
     }
     let (a, b) = a.iter().zip(b).find(|(a, b)| a != b)?;
     let show = |(key, value): &Entry| match key.first() {
-        Some(b'r') => format!("row {:?} {:?}", EntryId::from_sortable(&key[1..]), postcard::from_bytes::<Row>(value)),
+        Some(b'r' | b'g') => {
+            format!("row {:?} {:?}", EntryId::from_sortable(&key[1..]), postcard::from_bytes::<Row>(value))
+        }
         Some(b'h') => format!("heads {:?} {:?}", &key[1..], postcard::from_bytes::<SegmentHeads>(value)),
         Some(part) => format!("{} {:?}", char::from(*part), EntryId::from_sortable(&key[1..])),
         None => String::new(),

@@ -59,6 +59,7 @@ mod tests {
             members: vec!["alice".into(), "bob".into()],
             role: Some("admin".into()),
             joining: None,
+            disappear: 0,
             last_at: Some(1_795_478_280_000),
             last_text: "Good,\nat eight".into(),
             unread: 2,

@@ -1,5 +1,6 @@
 use bayou_core::rpc::{Request, Setting};
 
+use crate::duration::Duration;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::peer;
@@ -34,6 +35,16 @@ enum What {
         #[arg(value_parser = ["all", "since_join"])]
         what: String,
     },
+    /// After how long what is written from now on disappears
+    Disappear {
+        /// For example 1h, 30d or 2w; or off
+        #[arg(value_name = "TIME", value_parser = lifetime)]
+        after: u32,
+    },
+}
+
+fn lifetime(text: &str) -> Result<u32, &'static str> {
+    if text == "off" { Ok(0) } else { text.parse().map(Duration::seconds) }
 }
 
 impl Set {
@@ -42,8 +53,16 @@ impl Set {
             What::Title { text } => Setting::Title(text),
             What::Topic { text } => Setting::Topic(text),
             What::History { what } => Setting::History(what),
+            What::Disappear { after } => Setting::Disappear(after),
+        };
+        let said = match setting {
+            Setting::Disappear(0) => "set: what is written from now on stays; what is older is as it was",
+            Setting::Disappear(_) => {
+                "set: what is written from now on disappears after that time; what is older is as it was"
+            }
+            _ => "set",
         };
         let reply = peer::ask(home, Request::Set { conversation: self.conversation, setting }).await?;
-        output.say(&reply, || "set".into())
+        output.say(&reply, || said.into())
     }
 }

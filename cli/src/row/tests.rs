@@ -11,6 +11,7 @@ fn row(id: &str, author: &str, at: u64, text: &str, state: &str) -> Row {
         user: "ee".repeat(32),
         device: "d0".into(),
         at,
+        expires: None,
         text: text.into(),
         edited: false,
         deleted: false,

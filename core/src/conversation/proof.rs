@@ -9,11 +9,14 @@
 //! changes up to it; the first change of a chain is checked on its own as well, because only its signature covers the
 //! header. (Measured on a prototype: 0.33 µs a change instead of 38 µs.)
 
+use std::collections::BTreeSet;
+
 use super::chain::{Chain, ChainHeader};
 use super::gate::Gated;
 use super::schema::SegmentId;
 use crate::crypto::{self, BadSignature, DeviceKey, Signature};
-use crate::id::{ChangeHash, DeviceId};
+use crate::id::{ChangeHash, DeviceId, PayloadId};
+use crate::time::Timestamp;
 
 const CONTEXT: &str = "bayou/1/change";
 
@@ -94,6 +97,16 @@ impl Verified {
             change.proved = at == newest || (begins && at == 0);
         }
         Verified(gated)
+    }
+
+    /// Leaves out the bodies of messages that have disappeared by now: who passes them on is late.
+    pub fn leave_out_expired(&mut self, now: Timestamp) {
+        let device = self.0.device;
+        for change in &mut self.0.changes {
+            let expired = change.entries.iter().filter(|entry| entry.expires().is_some_and(|at| at <= now));
+            let bodies: BTreeSet<PayloadId> = expired.filter_map(|entry| entry.record.payload()).collect();
+            change.payloads.retain(|payload| bodies.is_empty() || !bodies.contains(&payload.id(&device)));
+        }
     }
 
     /// Returns the run.

@@ -12,11 +12,16 @@ use serde::{Deserialize, Serialize};
 use super::key::EntryId;
 use super::payload::{self, MAX_BODY};
 use crate::id::{DeviceId, PayloadHash, PayloadId, RecordHash};
+use crate::time::Timestamp;
 
 const VERSION: u8 = 1;
 
 /// The longest emoji of a reaction, in bytes.
 pub const MAX_EMOJI: usize = 32;
+
+/// Into how many steps a lifetime is divided: all that was written within one step disappears together, so that a
+/// segment is rewritten at most so often in a lifetime.
+const LIFETIME_STEPS: u64 = 256;
 
 /// The largest record, in bytes.
 pub(super) const MAX_RECORD: usize = 1024;
@@ -63,6 +68,8 @@ pub enum Record {
     Text {
         /// Its body.
         payload: PayloadId,
+        /// After how many seconds it disappears, as its author was told to let it; 0: never.
+        lifetime: u32,
     },
     /// Something about a message.
     About(Target, Annotation),
@@ -111,6 +118,7 @@ pub struct Entry {
 #[derive(Serialize, Deserialize)]
 enum MessageWire {
     Text { payload: PayloadHash, len: u32 },
+    Passing { payload: PayloadHash, len: u32, lifetime: u32 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,6 +146,11 @@ impl Record {
         encode(&MessageWire::Text { payload, len: u32::try_from(len).unwrap_or(u32::MAX) })
     }
 
+    /// Writes a message of text that disappears `lifetime` seconds after it was written.
+    pub fn encode_passing(payload: PayloadHash, len: usize, lifetime: u32) -> Vec<u8> {
+        encode(&MessageWire::Passing { payload, len: u32::try_from(len).unwrap_or(u32::MAX), lifetime })
+    }
+
     /// Writes an edit that brings a body.
     pub fn encode_edit(target: Target, payload: PayloadHash, len: usize) -> Vec<u8> {
         let said = SaidWire::Edit { payload };
@@ -161,7 +174,10 @@ impl Record {
         let (record, len) = match place {
             Place::Messages => match postcard::from_bytes(bytes) {
                 Ok(MessageWire::Text { payload, len }) => {
-                    (Record::Text { payload: payload::id_of(author, &payload) }, len)
+                    (Record::Text { payload: payload::id_of(author, &payload), lifetime: 0 }, len)
+                }
+                Ok(MessageWire::Passing { payload, len, lifetime }) => {
+                    (Record::Text { payload: payload::id_of(author, &payload), lifetime }, len)
                 }
                 Err(_) => return Ok(Record::Unknown),
             },
@@ -179,9 +195,20 @@ impl Record {
     /// Returns the payload that the record brings, if it brings one.
     pub fn payload(&self) -> Option<PayloadId> {
         match self {
-            Record::Text { payload } | Record::About(_, Annotation::Edit { payload }) => Some(*payload),
+            Record::Text { payload, .. } | Record::About(_, Annotation::Edit { payload }) => Some(*payload),
             Record::About(..) | Record::Unknown => None,
         }
+    }
+}
+
+impl Entry {
+    /// Returns from when on a message that disappears is gone. Depends on nothing but the entry, so that all peers whose
+    /// clocks are right let it go at the same time, whenever it reached them.
+    pub fn expires(&self) -> Option<Timestamp> {
+        let Record::Text { lifetime: lifetime @ 1.., .. } = self.record else { return None };
+        let lifetime = u64::from(lifetime) * 1000;
+        let step = (lifetime / LIFETIME_STEPS).max(1);
+        Some(Timestamp(self.id.at.ms.saturating_add(lifetime).div_ceil(step).saturating_mul(step)))
     }
 }
 

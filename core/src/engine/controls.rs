@@ -8,10 +8,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Engine;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{CallId, View};
-use super::Engine;
 use crate::authority::{Item, ItemName};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, PeerId, StreamId, UserId};
@@ -133,8 +133,8 @@ impl Engine {
         self.enter(id);
         self.notice_removal(id);
         self.stay_out(now, id, view);
-        self.enforce_all(id, view);
-        self.retry_waiting(id, 0, view);
+        self.enforce_all(now, id, view);
+        self.retry_waiting(now, id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));
     }
 

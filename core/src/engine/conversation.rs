@@ -64,6 +64,8 @@ pub(super) struct Conversation {
     pub(super) wants: BTreeMap<(u32, PayloadId), EntryId>,
     /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
     pub(super) erasing: BTreeMap<(u32, PayloadId), bool>,
+    /// When the next of its messages disappears, if any does.
+    pub(super) expires: Option<Timestamp>,
     /// Our own chains, and how much of each a member's device was heard to have. We ourselves have all of it.
     pub(super) acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
     /// Our newest entries: segment, sequence number, id.
@@ -93,6 +95,7 @@ impl Conversation {
             orphans: BTreeSet::new(),
             wants: BTreeMap::new(),
             erasing: BTreeMap::new(),
+            expires: None,
             acks: BTreeMap::new(),
             recent: VecDeque::new(),
             read: EntryId::MIN,

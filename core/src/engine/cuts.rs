@@ -81,7 +81,12 @@ impl Engine {
     }
 
     /// Says how far the chains under some grants have come, as far as is known here.
-    pub(super) fn cut_of(&mut self, id: ConversationId, grants: &BTreeSet<RecordHash>, view: &dyn View) -> Result<Cut, RpcError> {
+    pub(super) fn cut_of(
+        &mut self,
+        id: ConversationId,
+        grants: &BTreeSet<RecordHash>,
+        view: &dyn View,
+    ) -> Result<Cut, RpcError> {
         let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
         let held = conversation.held_under(grants);
         let mut marks = Vec::with_capacity(held.len());
@@ -93,14 +98,14 @@ impl Engine {
     }
 
     /// Shortens all chains of a conversation that reach further than the authority lets them.
-    pub(super) fn enforce_all(&mut self, id: ConversationId, view: &dyn View) {
+    pub(super) fn enforce_all(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         let Some(conversation) = self.conversations.get(&id).filter(|c| c.is_anyone_bounded()) else { return };
         let chains: Vec<(u32, ActorId)> = conversation.authors.keys().copied().collect();
-        self.enforce(id, &chains, view);
+        self.enforce(now, id, &chains, view);
     }
 
     /// Shortens chains that reach further than the authority lets them.
-    pub(super) fn enforce(&mut self, id: ConversationId, chains: &[(u32, ActorId)], view: &dyn View) {
+    pub(super) fn enforce(&mut self, now: Timestamp, id: ConversationId, chains: &[(u32, ActorId)], view: &dyn View) {
         for (number, actor) in chains {
             let Some(conversation) = self.conversations.get_mut(&id) else { return };
             let Some(author) = conversation.authors.get(&(*number, *actor)).copied() else { continue };
@@ -117,12 +122,12 @@ impl Engine {
                 Reach::Nowhere => 0,
             };
             if held > end {
-                self.shorten(place, *actor, end, view);
+                self.shorten(now, place, *actor, end, view);
             }
         }
     }
 
-    fn shorten(&mut self, id: SegmentId, actor: ActorId, end: u32, view: &dyn View) {
+    fn shorten(&mut self, now: Timestamp, id: SegmentId, actor: ActorId, end: u32, view: &dyn View) {
         let shortened = match self.shelf.get(id, view).map(|segment| segment.shorten(actor, end)) {
             Ok(Ok(Some(shortened))) => shortened,
             Ok(Ok(None)) => return,
@@ -139,7 +144,7 @@ impl Engine {
         self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Shortened(id)]);
         let ops = self.note_heads(id, heads);
         self.effects.push(Effect::Index(ops, self.complete));
-        self.unsay(id.conversation, &gone, view);
+        self.unsay(now, id.conversation, &gone, view);
     }
 }
 

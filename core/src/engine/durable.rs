@@ -128,7 +128,7 @@ impl Engine {
         match pending {
             Pending::Controls { id, items, from, then } => self.controls_settled(now, id, items, from, then, view),
             Pending::Shortened(id) => self.shelf.release(id, 1),
-            Pending::Bodies(id, payloads) => self.bodies_settled(id, payloads, view),
+            Pending::Bodies(id, payloads) => self.bodies_settled(now, id, payloads, view),
             Pending::Erased(id, _) => self.shelf.release(id, 1),
             Pending::Joined { call, id } => self.joined(now, call, id),
             Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}
@@ -169,7 +169,7 @@ impl Engine {
             ops.extend(self.note_own_chain(id, run.actor));
             self.note_recent(id, run);
         }
-        match self.fold(id.conversation, entries, false, view) {
+        match self.fold(id.conversation, now, entries, false, view) {
             Ok(folded) => ops.extend(folded),
             Err(error) => self.problem(error.to_string()),
         }
@@ -178,8 +178,8 @@ impl Engine {
         let chains: BTreeSet<(u32, ActorId)> = applied.iter().map(|run| (id.number, run.actor)).collect();
         self.answer(now, id, applied);
         // The ruling may have changed while these were on their way to disk.
-        self.enforce(id.conversation, &Vec::from_iter(chains), view);
-        self.retry_waiting(id.conversation, id.number, view);
+        self.enforce(now, id.conversation, &Vec::from_iter(chains), view);
+        self.retry_waiting(now, id.conversation, id.number, view);
     }
 
     pub(super) fn note_heads(&mut self, id: SegmentId, heads: SegmentHeads) -> Vec<IndexOp> {

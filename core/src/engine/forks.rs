@@ -71,7 +71,7 @@ impl Engine {
         let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
         let ops = self.note_heads(id, heads);
         self.effects.push(Effect::Index(ops, self.complete));
-        self.unsay(id.conversation, &gone, view);
+        self.unsay(now, id.conversation, &gone, view);
         self.problem("a device wrote two histories: what it wrote after they part is not shown");
         let frame = Frame::Forks { conversation: id.conversation, segment: id.number, proofs: vec![proof] };
         for peer in self.sharing(id.conversation).into_iter().filter(|peer| Some(*peer) != from) {
@@ -81,16 +81,16 @@ impl Engine {
 
     /// Takes back what entries did to the rows: their own messages go, and messages that they were about are folded again
     /// from all that is left.
-    pub(super) fn unsay(&mut self, id: ConversationId, gone: &[Entry], view: &dyn View) {
+    pub(super) fn unsay(&mut self, now: Timestamp, id: ConversationId, gone: &[Entry], view: &dyn View) {
         let own = gone.iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);
         let rows: BTreeSet<EntryId> = own.chain(gone.iter().filter_map(about)).collect();
         if !rows.is_empty() {
-            self.fold_anew(id, &rows, view);
+            self.fold_anew(now, id, &rows, view);
         }
     }
 
     /// Forgets some rows and folds them again from all that is in the documents.
-    pub(super) fn fold_anew(&mut self, id: ConversationId, rows: &BTreeSet<EntryId>, view: &dyn View) {
+    pub(super) fn fold_anew(&mut self, now: Timestamp, id: ConversationId, rows: &BTreeSet<EntryId>, view: &dyn View) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.orphans.retain(|message| !rows.contains(message));
         let unwanted: Vec<_> =
@@ -104,7 +104,8 @@ impl Engine {
                 left.extend(open.entries().into_iter().filter(matters));
             }
         }
-        let keys = rows.iter().flat_map(|row| [keys::row(number, row), keys::orphans(number, row)]);
+        let keys =
+            rows.iter().flat_map(|row| [keys::row(number, row), keys::gone(number, row), keys::orphans(number, row)]);
         let wants = unwanted.iter().map(|(segment, body)| keys::want(number, *segment, body));
         let removed: Vec<IndexOp> = keys.chain(wants).map(IndexOp::Remove).collect();
         for op in &removed {
@@ -113,7 +114,7 @@ impl Engine {
             }
         }
         self.effects.push(Effect::Index(removed, self.complete));
-        match self.fold(id, left, true, view) {
+        match self.fold(id, now, left, true, view) {
             Ok(ops) => self.effects.push(Effect::Index(ops, self.complete)),
             Err(error) => self.problem(error.to_string()),
         }

@@ -80,11 +80,11 @@ impl Engine {
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let reception = self.runs(id, runs, &Source { from: peer, told: None }, view);
+                let reception = self.runs(now, id, runs, &Source { from: peer, told: None }, view);
                 self.answered(now, peer, id, answer, reception, view);
             }
             Frame::Push { conversation, segment: number, told, runs } => {
-                self.runs(segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
+                self.runs(now, segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(peer, conversation, segment, &vector, view),
@@ -101,10 +101,17 @@ impl Engine {
     }
 
     /// Lets runs in, or lets them wait. All that are let in are kept as one batch.
-    pub(super) fn runs(&mut self, id: SegmentId, runs: Vec<Vec<Sent>>, source: &Source, view: &dyn View) -> Reception {
+    pub(super) fn runs(
+        &mut self,
+        now: Timestamp,
+        id: SegmentId,
+        runs: Vec<Vec<Sent>>,
+        source: &Source,
+        view: &dyn View,
+    ) -> Reception {
         let (mut batch, mut pending, mut reception) = (Vec::new(), Vec::new(), Reception::Futile);
         for run in runs {
-            match self.admit(id, run.clone(), view) {
+            match self.admit(now, id, run.clone(), view) {
                 Ok(None) => reception = reception.max(Reception::Taken),
                 Ok(Some(run)) => {
                     reception = reception.max(Reception::Taken);
@@ -143,7 +150,13 @@ impl Engine {
         reception
     }
 
-    fn admit(&mut self, id: SegmentId, mut run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
+    fn admit(
+        &mut self,
+        now: Timestamp,
+        id: SegmentId,
+        mut run: Vec<Sent>,
+        view: &dyn View,
+    ) -> Result<Option<Verified>, Rejected> {
         let Some(mut verified) = self.verify(id, run.clone(), view)? else { return Ok(None) };
         let surplus = self.entitled(id, verified.gated())?;
         if surplus > 0 {
@@ -154,6 +167,7 @@ impl Engine {
             }
         }
         self.opens(id, verified.gated(), view)?;
+        verified.leave_out_expired(now);
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
         Ok(Some(verified))
@@ -208,13 +222,13 @@ impl Engine {
     }
 
     /// Tries again what waits in a conversation from a segment on.
-    pub(super) fn retry_waiting(&mut self, conversation: ConversationId, from: u32, view: &dyn View) {
+    pub(super) fn retry_waiting(&mut self, now: Timestamp, conversation: ConversationId, from: u32, view: &dyn View) {
         if self.waiting.is_empty(conversation) {
             return;
         }
         for early in self.waiting.take(conversation, from) {
             let source = Source { from: early.from, told: Some(Vec::new()) };
-            self.runs(early.segment, vec![early.run], &source, view);
+            self.runs(now, early.segment, vec![early.run], &source, view);
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! r  conversation u32  id 25                  → Row              the timeline, oldest first
+//! g  conversation u32  id 25                  → Row              messages that disappeared: without words, shown to nobody
+//! x  conversation u32  ms u64  id 25          → ()               when messages disappear that are still here
 //! o  conversation u32  id 25                  → [Entry]          annotations that wait for their message
 //! h  conversation u32  segment u32            → SegmentHeads
 //! w  conversation u32  segment u32  hash 32   → EntryId          bodies that have not arrived, and whose row lacks them
@@ -15,6 +17,7 @@
 
 use crate::conversation::EntryId;
 use crate::id::{ActorId, DeviceId, PayloadId, PeerId};
+use crate::time::Timestamp;
 
 /// Which part of the index a key is in.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,8 @@ pub(super) enum Part {
     Acks = b'a' as isize,
     Authors = b'c' as isize,
     Erasing = b'e' as isize,
+    Gone = b'g' as isize,
+    Expiries = b'x' as isize,
 }
 
 /// The key after every peer's.
@@ -55,7 +60,26 @@ pub(super) fn row(conversation: u32, id: &EntryId) -> Vec<u8> {
     join(prefix(Part::Rows, conversation), &[&id.to_sortable()])
 }
 
-/// Reads the id off the key of a row or an orphan.
+pub(super) fn gone(conversation: u32, id: &EntryId) -> Vec<u8> {
+    join(prefix(Part::Gone, conversation), &[&id.to_sortable()])
+}
+
+pub(super) fn expiry(conversation: u32, at: Timestamp, id: &EntryId) -> Vec<u8> {
+    join(prefix(Part::Expiries, conversation), &[&at.0.to_be_bytes(), &id.to_sortable()])
+}
+
+/// Returns the key before those of all messages that disappear later than a moment.
+pub(super) fn after(conversation: u32, at: Timestamp) -> Vec<u8> {
+    join(prefix(Part::Expiries, conversation), &[&at.plus(1).0.to_be_bytes()])
+}
+
+/// Reads when what disappears, off the key.
+pub(super) fn expiring(key: &[u8]) -> Option<(Timestamp, EntryId)> {
+    let at = Timestamp(u64::from_be_bytes(*key.get(5..)?.first_chunk()?));
+    Some((at, EntryId::from_sortable(key.get(13..)?)?))
+}
+
+/// Reads the id off the key of a row, one that is gone, or an orphan.
 pub(super) fn id(key: &[u8]) -> Option<EntryId> {
     EntryId::from_sortable(key.get(5..)?)
 }

@@ -61,7 +61,11 @@ impl Engine {
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
         let payload = self.payload(text)?;
-        let record = Record::encode_text(payload.hash(), payload.body.len());
+        let lifetime = self.conversations.get(&id).map_or(0, |c| c.authority.last_ruling().settings().disappear);
+        let record = match lifetime {
+            0 => Record::encode_text(payload.hash(), payload.body.len()),
+            some => Record::encode_passing(payload.hash(), payload.body.len(), some),
+        };
         self.write(now, call, id, Place::Messages, record, vec![payload], view)
     }
 

@@ -128,6 +128,7 @@ impl Engine {
                 members: conversation.users().map(|user| conversation.name(user)).collect(),
                 role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
                 joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
+                disappear: conversation.authority.last_ruling().settings().disappear,
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
                 last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
@@ -209,6 +210,7 @@ impl Engine {
             user: row.author.to_string(),
             device: row.device.to_string(),
             at: message.at.ms,
+            expires: row.expires.map(|at| at.0),
             text: match &row.text {
                 _ if hidden => String::new(),
                 Text::Held(text) => text.clone(),

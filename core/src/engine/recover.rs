@@ -86,7 +86,7 @@ impl Engine {
         let ids: Vec<ConversationId> = engine.conversations.keys().copied().collect();
         for id in ids {
             engine.extend_cuts(now, id, view);
-            engine.enforce_all(id, view);
+            engine.enforce_all(now, id, view);
         }
         let effects = std::mem::take(&mut engine.effects);
         Ok((engine, effects))
@@ -158,10 +158,12 @@ impl Engine {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.was_in = conversation.member(&self.profile.user).is_some();
             conversation.read_index(view)?;
-            let (from, to) = keys::all(keys::Part::Rows, conversation.number);
-            let newest = view.scan(&from, &to, 1, true)?;
-            if let Some(newest) = newest.first().and_then(|(key, _)| keys::id(key)) {
-                self.clock.observe(newest.at, now);
+            for part in [keys::Part::Rows, keys::Part::Gone] {
+                let (from, to) = keys::all(part, conversation.number);
+                let newest = view.scan(&from, &to, 1, true)?;
+                if let Some(newest) = newest.first().and_then(|(key, _)| keys::id(key)) {
+                    self.clock.observe(newest.at, now);
+                }
             }
         }
         Ok(())
@@ -214,10 +216,14 @@ impl Engine {
         stale.into_iter().rev().filter_map(segment).collect()
     }
 
-    /// Folds one segment again that the index does not include. To be called after [`Engine::open`] until it returns
+    /// Folds one segment again that the index does not include, then lets some messages disappear that are due. To be called after [`Engine::open`] until it returns
     /// `None`, the effects executed each time: a whole home does not fit into memory.
-    pub fn rebuild(&mut self, view: &dyn View) -> Option<Vec<Effect>> {
-        let id = self.stale.pop()?;
+    pub fn rebuild(&mut self, now: Timestamp, view: &dyn View) -> Option<Vec<Effect>> {
+        let Some(id) = self.stale.pop() else {
+            let was_due = self.expire(now, view);
+            self.written.clear();
+            return was_due.then(|| std::mem::take(&mut self.effects));
+        };
         match self.shelf.settled(id, view) {
             Ok(segment) => {
                 let (entries, heads) = (segment.entries(), SegmentHeads::of(&segment));
@@ -225,8 +231,8 @@ impl Engine {
                 if let Some(known) = self.conversations.get_mut(&id.conversation).filter(|_| is_forked) {
                     known.forked.insert(id.number);
                 }
-                self.fold_again(id, entries, heads, view);
-                self.enforce_all(id.conversation, view);
+                self.fold_again(now, id, entries, heads, view);
+                self.enforce_all(now, id.conversation, view);
             }
             Err(error) => self.problem(error.to_string()),
         }
@@ -237,7 +243,7 @@ impl Engine {
         Some(std::mem::take(&mut self.effects))
     }
 
-    fn fold_again(&mut self, id: SegmentId, entries: Vec<Entry>, heads: SegmentHeads, view: &dyn View) {
+    fn fold_again(&mut self, now: Timestamp, id: SegmentId, entries: Vec<Entry>, heads: SegmentHeads, view: &dyn View) {
         let me = self.key.device();
         let own: BTreeSet<_> = entries.iter().filter(|e| e.device == me).map(|e| e.id.actor).collect();
         let authors: BTreeMap<_, _> =
@@ -246,13 +252,13 @@ impl Engine {
         ops.extend(authors.into_iter().filter_map(|(actor, author)| self.note_author(id, actor, author)));
         ops.extend(own.into_iter().flat_map(|actor| self.note_own_chain(id, actor)));
         let stale = self.stale_rows(id, &entries, view);
-        match self.fold(id.conversation, entries, true, view) {
+        match self.fold(id.conversation, now, entries, true, view) {
             Ok(folded) => ops.extend(folded),
             Err(error) => self.problem(error.to_string()),
         }
         self.effects.push(Effect::Index(ops, Lsn(0)));
         if !stale.is_empty() {
-            self.fold_anew(id.conversation, &stale, view);
+            self.fold_anew(now, id.conversation, &stale, view);
         }
     }
 
@@ -264,8 +270,11 @@ impl Engine {
             return BTreeSet::new();
         };
         let here: BTreeSet<EntryId> = entries.iter().map(|entry| entry.id).collect();
-        let (from, to) = keys::all(keys::Part::Rows, conversation.number);
-        let rows = view.scan(&from, &to, usize::MAX, false).unwrap_or_default();
+        let all = |part| {
+            let (from, to) = keys::all(part, conversation.number);
+            view.scan(&from, &to, usize::MAX, false).unwrap_or_default()
+        };
+        let rows = [all(keys::Part::Rows), all(keys::Part::Gone)].concat();
         let rows = rows.iter().filter_map(|(key, row)| Some((keys::id(key)?, rows::decode(row)?)));
         let gone =
             |entry: &EntryId| conversation.authors.contains_key(&(id.number, entry.actor)) && !here.contains(entry);
@@ -305,6 +314,9 @@ impl Conversation {
             let (Some(segment), Some(hash)) = (keys::segment(&key), keys::last32(&key)) else { continue };
             self.erasing.insert((segment, PayloadId(hash)), false);
         }
+        let (from, to) = keys::all(keys::Part::Expiries, self.number);
+        let next = view.scan(&from, &to, 1, false)?;
+        self.expires = next.first().and_then(|(key, _)| keys::expiring(key)).map(|(at, _)| at);
         for (key, value) in all(keys::Part::Acks)? {
             let place = keys::segment(&key).zip(keys::actor(&key));
             let (Some(place), Some(device), Ok(seq)) = (place, keys::last32(&key), postcard::from_bytes(&value)) else {

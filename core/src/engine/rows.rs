@@ -14,6 +14,7 @@ use crate::authority::Authority;
 use crate::conversation::{AuthoredPayload, Entry, EntryId, Segment, SegmentId, Tail};
 use crate::id::{ConversationId, PayloadId, StreamId, UserId};
 use crate::store::{IndexOp, Record};
+use crate::time::Timestamp;
 use crate::timeline::{Change, Fold, Row, Rows, Text};
 
 /// Reads one conversation's rows.
@@ -56,7 +57,10 @@ impl Rows for Reader<'_> {
         if !self.rebuilding && self.fresh.contains(id) {
             return Ok(None);
         }
-        let bytes = self.get(&keys::row(self.number, id))?;
+        let bytes = match self.get(&keys::row(self.number, id))? {
+            None => self.get(&keys::gone(self.number, id))?,
+            found => found,
+        };
         Ok(bytes.and_then(|bytes| decode(&bytes)))
     }
 
@@ -94,17 +98,24 @@ impl Engine {
     pub(super) fn fold(
         &mut self,
         id: ConversationId,
+        now: Timestamp,
         entries: Vec<Entry>,
         rebuilding: bool,
         view: &dyn View,
     ) -> Result<Vec<IndexOp>, OpenError> {
-        self.fold_with(id, rebuilding, view, entries.iter().map(|entry| entry.id).collect(), |fold| {
+        self.fold_with(id, now, rebuilding, view, entries.iter().map(|entry| entry.id).collect(), |fold| {
             entries.into_iter().try_for_each(|entry| fold.add(entry))
         })
     }
 
     /// Shows bodies that are durable now in the rows that lacked them.
-    pub(super) fn bodies_settled(&mut self, id: SegmentId, payloads: Vec<AuthoredPayload>, view: &dyn View) {
+    pub(super) fn bodies_settled(
+        &mut self,
+        now: Timestamp,
+        id: SegmentId,
+        payloads: Vec<AuthoredPayload>,
+        view: &dyn View,
+    ) {
         let Some(conversation) = self.conversations.get(&id.conversation) else { return };
         let mut rows = BTreeSet::new();
         let Ok(segment) = self.shelf.get(id, view) else { return };
@@ -113,7 +124,7 @@ impl Engine {
             rows.extend(conversation.wants.get(&(id.number, body)).map(|row| (*row, body)));
             segment.add_payload(payload);
         }
-        let result = self.fold_with(id.conversation, false, view, BTreeSet::new(), |fold| {
+        let result = self.fold_with(id.conversation, now, false, view, BTreeSet::new(), |fold| {
             rows.into_iter().try_for_each(|(row, body)| fold.refresh(&row, body))
         });
         match result {
@@ -122,9 +133,10 @@ impl Engine {
         }
     }
 
-    fn fold_with(
+    pub(super) fn fold_with(
         &mut self,
         id: ConversationId,
+        now: Timestamp,
         rebuilding: bool,
         view: &dyn View,
         fresh: BTreeSet<EntryId>,
@@ -142,7 +154,7 @@ impl Engine {
             shelf: RefCell::new(&mut self.shelf),
             authority: &conversation.authority,
         };
-        let mut fold = Fold::new(&reader);
+        let mut fold = Fold::new(&reader, now);
         add(&mut fold)?;
         let change = fold.finish();
         Ok(self.rows_changed(id, change, rebuilding, view))
@@ -162,33 +174,30 @@ impl Engine {
                 ops.push(IndexOp::Put(key, postcard::to_stdvec(&orphans).expect("entries always encode")));
             }
         }
-        let mut deleted = Vec::new();
+        let mut erased = Vec::new();
         for (message, row) in &change.rows {
-            // Its words are those of the segment where the text comes from, and are forgotten with them.
-            let segment = row.edits.last().map_or(row.segment, |edit| edit.segment);
-            let (key, bytes) = (keys::row(number, message), postcard::to_stdvec(row).expect("a row always encodes"));
-            ops.push(IndexOp::PutWords(key, bytes, StreamId::Segment(id, segment)));
+            ops.extend(conversation.put_row(id, *message, row));
             ops.extend(conversation.note_want(*message, row));
-            if row.deleted {
-                deleted.push((*message, row.clone()));
+            if row.deleted || row.gone {
+                erased.push((*message, row.clone()));
             }
         }
         self.written.extend(ops.iter().map(|op| match op {
             IndexOp::Put(key, value) | IndexOp::PutWords(key, value, _) => (key.clone(), Some(value.clone())),
             IndexOp::Remove(key) => (key.clone(), None),
         }));
-        for (message, row) in deleted {
+        for (message, row) in erased {
             ops.extend(self.erase(id, message, &row, rebuilding, view));
         }
         if !rebuilding {
-            for (message, row) in &change.rows {
+            for (message, row) in change.rows.iter().filter(|(_, row)| !row.gone) {
                 self.tell_row(id, message, row);
             }
         }
         ops
     }
 
-    /// Erases the bodies of a deleted message, and has that kept; returns what to write into the index, so that whatever
+    /// Erases the bodies of a message that was deleted or has disappeared, and has that kept; returns what to write into the index, so that whatever
     /// happens in between, they are gone from the disk in the end.
     fn erase(
         &mut self,
@@ -272,6 +281,24 @@ impl Engine {
 }
 
 impl Conversation {
+    /// Returns what to write into the index for a row.
+    fn put_row(&mut self, id: ConversationId, message: EntryId, row: &Row) -> Vec<IndexOp> {
+        let (shown, bytes) =
+            (keys::row(self.number, &message), postcard::to_stdvec(row).expect("a row always encodes"));
+        let expiry = row.expires.map(|at| keys::expiry(self.number, at, &message));
+        if row.gone {
+            let mut ops = vec![IndexOp::Remove(shown), IndexOp::Put(keys::gone(self.number, &message), bytes)];
+            ops.extend(expiry.map(IndexOp::Remove));
+            return ops;
+        }
+        // Its words are those of the segment where the text comes from, and are forgotten with them.
+        let segment = row.edits.last().map_or(row.segment, |edit| edit.segment);
+        self.expires = self.expires.into_iter().chain(row.expires).min();
+        let mut ops = vec![IndexOp::PutWords(shown, bytes, StreamId::Segment(id, segment))];
+        ops.extend(expiry.map(|key| IndexOp::Put(key, Vec::new())));
+        ops
+    }
+
     /// Notes which body a row lacks, if it lacks one; returns what to write into the index.
     fn note_want(&mut self, message: EntryId, row: &Row) -> Vec<IndexOp> {
         let wanted = match &row.text {

@@ -1,4 +1,4 @@
-//! The tick: dial again, tell heads again, ask again, compact.
+//! The tick: dial again, tell heads again, ask again, compact, let messages disappear.
 //!
 //! A stream is compacted when its tail has grown past 256 records and a quarter of what its snapshot holds, when
 //! something in it was erased, or when it has been quiet for ten minutes; one stream a tick, so that nobody waits long.
@@ -89,7 +89,9 @@ impl Engine {
         self.knock_again(now);
         self.answer_late_joins(now);
         self.erase_again(view);
+        // First, as nothing is compacted while an erasure is on its way to disk.
         self.compact(view, now);
+        self.expire(now, view);
     }
 
     fn compact(&mut self, view: &dyn View, now: Timestamp) {

@@ -123,7 +123,7 @@ impl Shell {
             unwritten: Vec::new(),
         };
         shell.execute(effects);
-        while let Some(effects) = shell.engine.rebuild(&*shell.store) {
+        while let Some(effects) = shell.engine.rebuild(now(), &*shell.store) {
             shell.execute(effects);
         }
         for address in network.into_iter().flat_map(|network| network.peers) {

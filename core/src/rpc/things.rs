@@ -18,6 +18,8 @@ pub struct Row {
     pub device: String,
     /// When it was written, by its author's clock: milliseconds since the Unix epoch.
     pub at: u64,
+    /// When it disappears: milliseconds since the Unix epoch; absent when it stays.
+    pub expires: Option<u64>,
     /// What it says now. Empty when it was deleted, or has not arrived yet (then `state` is `"waiting"`).
     pub text: String,
     /// Whether it was edited.
@@ -55,6 +57,8 @@ pub struct Conversation {
     pub role: Option<String>,
     /// How far we are with getting in, in words; absent once we are in.
     pub joining: Option<String>,
+    /// After how many seconds what is written now disappears; 0: never.
+    pub disappear: u32,
     /// When its newest message was written; absent when there is none.
     pub last_at: Option<u64>,
     /// The newest message's text, cut to one line.
@@ -107,7 +111,7 @@ pub enum Setting {
     Topic(String),
     /// What newcomers may read: `"all"` or `"since_join"`.
     History(String),
-    /// After how many seconds messages disappear; 0: never.
+    /// After how many seconds messages disappear that are written from now on; 0: never.
     Disappear(u32),
 }
 

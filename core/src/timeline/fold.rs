@@ -2,13 +2,14 @@
 //!
 //! Who may say what is judged here, by what everyone can see: edits and deletions count only from the author of the
 //! message, on whichever of their devices, a reaction only for the one who reacts. An annotation that does not count stays in the document and changes
-//! nothing.
+//! nothing. A message that disappears does so whatever was said about it.
 
 use std::collections::BTreeMap;
 
 use super::row::{Edit, Mark, Row, Text};
 use crate::conversation::{Annotation, Entry, EntryId, Record};
 use crate::id::{PayloadId, UserId};
+use crate::time::Timestamp;
 
 /// How the fold reads what was folded before.
 pub trait Rows {
@@ -43,13 +44,14 @@ pub struct Change {
 /// A fold in progress, over one conversation.
 pub struct Fold<'a, R: Rows> {
     read: &'a R,
+    now: Timestamp,
     change: Change,
 }
 
 impl<'a, R: Rows> Fold<'a, R> {
-    /// Begins a fold on top of what `read` gives.
-    pub fn new(read: &'a R) -> Self {
-        Fold { read, change: Change::default() }
+    /// Begins a fold on top of what `read` gives, as it is `now`.
+    pub fn new(read: &'a R, now: Timestamp) -> Self {
+        Fold { read, now, change: Change::default() }
     }
 
     /// Folds one entry in. Folding it again changes nothing.
@@ -58,7 +60,7 @@ impl<'a, R: Rows> Fold<'a, R> {
     /// When the rows cannot be read.
     pub fn add(&mut self, entry: Entry) -> Result<(), R::Error> {
         match &entry.record {
-            Record::Text { payload } => {
+            Record::Text { payload, .. } => {
                 let text = self.text(entry.segment, payload);
                 self.message(&entry, text)
             }
@@ -70,7 +72,8 @@ impl<'a, R: Rows> Fold<'a, R> {
                 let message = target.message;
                 match self.row(&message)? {
                     Some(row) => {
-                        let row = self.annotate(row, entry);
+                        let mut row = self.annotate(row, entry);
+                        row.expire(self.now);
                         self.change.rows.insert(message, row);
                     }
                     None => self.wait(message, entry)?,
@@ -87,6 +90,19 @@ impl<'a, R: Rows> Fold<'a, R> {
     pub fn refresh(&mut self, message: &EntryId, original: PayloadId) -> Result<(), R::Error> {
         if let Some(mut row) = self.row(message)? {
             row.text = self.current(&row, original);
+            row.expire(self.now);
+            self.change.rows.insert(*message, row);
+        }
+        Ok(())
+    }
+
+    /// Lets a message disappear, if its time has come.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn expire(&mut self, message: &EntryId) -> Result<(), R::Error> {
+        if let Some(mut row) = self.row(message)? {
+            row.expire(self.now);
             self.change.rows.insert(*message, row);
         }
         Ok(())
@@ -110,7 +126,9 @@ impl<'a, R: Rows> Fold<'a, R> {
         }
         let Entry { segment, seq, device, .. } = *entry;
         let author = self.read.author(entry);
-        let mut row = Row { segment, seq, author, device, text, edits: vec![], deleted: false, marks: vec![] };
+        let expires = entry.expires();
+        let (edits, marks) = (vec![], vec![]);
+        let mut row = Row { segment, seq, author, device, text, edits, deleted: false, marks, expires, gone: false };
         let waiting = match self.change.orphans.get(&entry.id) {
             Some(orphans) => orphans.clone(),
             None => self.read.orphans(&entry.id)?,
@@ -121,6 +139,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         for orphan in waiting {
             row = self.annotate(row, orphan);
         }
+        row.expire(self.now);
         self.change.rows.insert(entry.id, row);
         Ok(())
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::EntryId;
 use crate::id::{DeviceId, PayloadId, UserId};
+use crate::time::Timestamp;
 
 /// A message as it stands now, with what later annotations are judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +25,13 @@ pub struct Row {
     pub deleted: bool,
     /// The newest word of each user on each emoji, in order of emoji, then user.
     pub marks: Vec<Mark>,
+    /// From when on it is gone.
+    pub expires: Option<Timestamp>,
+    /// Whether it has disappeared: it is no longer in the timeline, and says nothing any more. Never ends.
+    pub gone: bool,
 }
 
-/// The text of a row. Deleted rows have none.
+/// The text of a row. Deleted rows and those that are gone have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Text {
     /// The body is here.
@@ -67,6 +72,16 @@ impl Row {
     /// Returns the reactions that stand.
     pub fn reactions(&self) -> impl Iterator<Item = (&str, UserId)> {
         self.marks.iter().filter(|mark| mark.on).map(|mark| (mark.emoji.as_str(), mark.user))
+    }
+
+    /// Lets the message disappear if its time has come.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        if self.expires.is_some_and(|at| at <= now) {
+            self.gone = true;
+        }
+        if self.gone {
+            self.text = Text::Erased;
+        }
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {

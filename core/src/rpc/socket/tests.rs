@@ -37,6 +37,7 @@ fn row(text: &str) -> Row {
         user: "ee".repeat(32),
         device: "d0".into(),
         at: 1,
+        expires: None,
         text: text.into(),
         edited: false,
         deleted: false,
