@@ -8,10 +8,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Engine;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{CallId, View};
-use super::Engine;
 use crate::authority::{Item, ItemName};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, PeerId, StreamId, UserId};

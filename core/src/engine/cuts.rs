@@ -81,7 +81,12 @@ impl Engine {
     }
 
     /// Says how far the chains under some grants have come, as far as is known here.
-    pub(super) fn cut_of(&mut self, id: ConversationId, grants: &BTreeSet<RecordHash>, view: &dyn View) -> Result<Cut, RpcError> {
+    pub(super) fn cut_of(
+        &mut self,
+        id: ConversationId,
+        grants: &BTreeSet<RecordHash>,
+        view: &dyn View,
+    ) -> Result<Cut, RpcError> {
         let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
         let held = conversation.held_under(grants);
         let mut marks = Vec::with_capacity(held.len());

@@ -39,8 +39,8 @@ use std::thread;
 use catalogue::Catalogue;
 use files::HomeLock;
 use index::Index;
-use leaves::Sled;
 use journal::Journal;
+use leaves::Sled;
 
 use super::{Batch, Entry, IndexOp, KeyId, Lsn, Seal, Store, StoreError, Stream};
 use crate::id::StreamId;
@@ -156,8 +156,7 @@ impl DiskStore {
 
 fn begin_anew(home: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, StoreError> {
     index::set_aside(home)?;
-    index::open(home, seal)?
-        .ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
+    index::open(home, seal)?.ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
