@@ -83,9 +83,9 @@ fn who_has_to_be_approved_waits_for_a_yes() -> Story {
     let two = Two::meet()?;
     let mut carol = Peer::new("carol")?;
     carol.serve(&[&two.alice])?;
-    let link = two.link(&["--approve", "--uses", "2"])?;
+    let link = two.link(&["--approve"])?;
     for guest in [&two.bob, &carol] {
-        assert_eq!(text(&guest.command(&["join", &link])?[0], "state"), "waiting for a member to say yes");
+        assert_eq!(text(&guest.command(&["join", &link])?[0], "state"), "waiting for an admin to say yes");
         refused(guest, &["send", &two.conversation, "may I?"], "not let in yet");
     }
     let waiting = two.alice.command(&["members", &two.conversation])?;
@@ -93,9 +93,14 @@ fn who_has_to_be_approved_waits_for_a_yes() -> Story {
     two.alice.command(&["admit", &two.conversation, "bob"])?;
     two.bob.enters(&two.conversation)?;
     two.bob.says(&two.conversation, "thank you")?;
+    // The link was for one; who cannot be let in by it stays a guest until a person says so.
+    refused(&two.alice, &["admit", &two.conversation, "carol"], "used up");
     two.alice.command(&["refuse", &two.conversation, "carol"])?;
-    carol.hears_of(&two.conversation, "a member said no")?;
+    carol.hears_of(&two.conversation, "an admin said no")?;
     assert_eq!(two.members(&two.alice)?.len(), 2);
+    // A no is about one link.
+    let another = two.link(&[])?;
+    assert_eq!(text(&carol.command(&["join", &another])?[0], "state"), "in");
     Ok(())
 }
 

@@ -173,6 +173,32 @@ fn roles_bound_what_one_may() {
     assert_eq!(world.sees(bob), world.sees(dave));
 }
 
+/// Whoever cannot let in does not hold up who knocks.
+#[test]
+fn only_who_may_let_in_answers_the_door() {
+    let mut world = meet(14, 3);
+    let [alice, bob, carol] = [0, 1, 2];
+    world.link_all(&[alice, bob, carol]);
+    role(&mut world, alice, "bob", "reader").expect("the owner may");
+    world.run(500);
+    world.part_all();
+    let dave = world.person("dave");
+    let link = world.invites[0].clone();
+    let joined = world.does(dave, Request::Join { link });
+    assert!(matches!(&joined, Ok(Reply::Joined { state, .. }) if state.starts_with("looking")), "{joined:?}");
+    world.link(bob, dave);
+    world.run(40_000);
+    assert_eq!(world.members(bob).len(), 3);
+    let Ok(Reply::Members { guests, .. }) = world.does(bob, Request::Members { conversation: world.conversation(0) })
+    else {
+        panic!("no members")
+    };
+    assert!(guests.is_empty(), "a reader is not asked");
+    world.link(carol, dave);
+    world.run(40_000);
+    assert_eq!(world.members(dave).len(), 4);
+}
+
 #[test]
 fn who_may_read_since_joining_reads_nothing_older() {
     let mut world = meet(4, 2);
@@ -196,6 +222,13 @@ fn who_may_read_since_joining_reads_nothing_older() {
     }
     assert_eq!(world.sees(carol), "alice: new words\ncarol: hello\n");
     assert_eq!(truth::places(&world.peers[carol].store, "old words"), [""; 0]);
+    let Ok(Reply::Log { rows, .. }) =
+        world.does(alice, Request::Log { conversation: world.conversation(0), limit: 9, before: None })
+    else {
+        panic!("no rows")
+    };
+    let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
+    assert_eq!(states, ["with all", "with 1 of 2", "received"], "carol is not waited for where she may not read");
     world.reacts(carol, &world.peers[alice].kept[1].0.to_string(), "👋");
     world.run(500);
     assert!(world.sees(alice).contains("👋 carol"));

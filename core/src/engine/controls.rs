@@ -32,8 +32,8 @@ pub(super) enum Then {
     Nothing,
     /// Answer who asked for them to be written.
     Reply(CallId, Box<Reply>),
-    /// Welcome whom they let in.
-    Welcome(PeerId),
+    /// Welcome whom they let in, and answer who said yes.
+    Welcome(PeerId, Option<CallId>),
 }
 
 impl Engine {
@@ -122,7 +122,10 @@ impl Engine {
         match then {
             Then::Nothing => {}
             Then::Reply(call, reply) => self.reply(call, Ok(*reply)),
-            Then::Welcome(peer) => self.welcome(now, peer, id),
+            Then::Welcome(peer, call) => {
+                self.welcome(now, peer, id);
+                call.into_iter().for_each(|call| self.reply(call, Ok(Reply::Done { done: true })));
+            }
         }
     }
 

@@ -232,7 +232,10 @@ impl Engine {
         let having =
             acks.filter(|(_, seq)| **seq >= row.seq).filter_map(|(device, _)| conversation.devices.get(device));
         let having: BTreeSet<&UserId> = having.filter(|user| **user != row.author).collect();
-        let others = conversation.users().filter(|user| **user != row.author).count();
+        // Who came later and may not read it is not waited for.
+        let ruling = conversation.authority.last_ruling();
+        let may_read = |user: &UserId| ruling.reads_from(user).is_some_and(|since| since <= row.segment);
+        let others = conversation.users().filter(|user| **user != row.author && may_read(user)).count();
         match (having.len(), others) {
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),

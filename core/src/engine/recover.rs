@@ -109,9 +109,9 @@ impl Engine {
                 Fact::Left { conversation } => {
                     self.conversations.get_mut(conversation).into_iter().for_each(|known| known.left = true);
                 }
-                Fact::Refused { conversation, user } => {
+                Fact::Refused { conversation, user, invite } => {
                     if let Some(known) = self.conversations.get_mut(conversation) {
-                        known.refused.insert(*user);
+                        known.refused.insert((*user, *invite));
                     }
                 }
                 Fact::Joined { conversation, secret, peers } => {
