@@ -4,6 +4,7 @@ mod admit;
 mod chat;
 mod conversations;
 mod delete;
+mod device;
 mod edit;
 mod hide;
 mod init;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Conversations(conversations::Conversations),
     Peers(peers::Peers),
     Status(status::Status),
+    Device(device::Command),
     Chat(chat::Chat),
 }
 
@@ -87,6 +89,7 @@ impl Command {
             Command::Conversations(command) => command.run(home, output).await,
             Command::Peers(command) => command.run(home, output).await,
             Command::Status(command) => command.run(home, output).await,
+            Command::Device(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,
         }
     }

@@ -10,7 +10,9 @@
 //!
 //! | file | what happens there |
 //! |---|---|
-//! | `birth` | a user's first device, from the recovery phrase |
+//! | `birth` | a device as it starts: from the recovery phrase, or let in by another |
+//! | `own` | our user's other devices, and what they agree on |
+//! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
 //! | `roles` | commands that change who may do what: begin, grant, remove, leave |
@@ -32,6 +34,7 @@ mod birth;
 mod controls;
 mod conversation;
 mod cuts;
+mod devices;
 mod durable;
 mod entrance;
 mod exchange;
@@ -43,6 +46,7 @@ mod io;
 mod keys;
 mod links;
 mod outbound;
+mod own;
 mod people;
 mod queries;
 mod recover;
@@ -51,12 +55,13 @@ mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-pub use birth::Newborn;
+pub use birth::{BadHandover, Newborn};
 pub use io::{CallId, Effect, Input, Notice, Ticket, View};
+pub use queries::usefulness;
 pub use recover::{Config, OpenError};
 
 use crate::authority::Authority;
@@ -64,7 +69,7 @@ use crate::conversation::SegmentId;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
 use crate::id::{Address, ConversationId, DeviceId, PeerId, StreamId, UserId};
-use crate::identity::Profile;
+use crate::identity::{Profile, RegisterKey, Registers};
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store::{Batch, Lsn, StoreError};
 use crate::sync::Waiting;
@@ -72,6 +77,7 @@ use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
 use conversation::Conversation;
+use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
 use facts::Fact;
 use links::Link;
@@ -84,6 +90,14 @@ pub struct Engine {
     key: DeviceKey,
     /// Our own user's log: an authority that no conversation belongs to.
     own: Authority,
+    /// What our user's devices agreed on.
+    registers: Registers,
+    /// What the other devices may not know yet.
+    unsaid: BTreeSet<RegisterKey>,
+    /// Our user came back by the phrase: others tell where the user was.
+    is_back: bool,
+    /// A device of our user's that is being let in.
+    guiding: Option<Guiding>,
     peer: PeerId,
     /// Goes into the names of our chains; another for each instance of a home.
     nonce: [u8; 16],

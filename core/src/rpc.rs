@@ -12,7 +12,9 @@ pub mod socket;
 mod things;
 pub mod wire;
 
-pub use things::{Behind, Conversation, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status};
+pub use things::{
+    Behind, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status, Words,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +89,27 @@ pub enum Request {
         /// The setting.
         #[serde(flatten)]
         setting: Setting,
+    },
+    /// Lists our user's devices. → [`Reply::Devices`]
+    Devices,
+    /// Begins to let a device in that shows an offer. Answers when it has answered, at the latest after half a minute.
+    /// → [`Reply::Digits`]
+    LinkDevice {
+        /// What the new device shows.
+        offer: String,
+    },
+    /// Says whether both devices show the same digits. Answers when the other one was told, too. → [`Reply::Done`]
+    ConfirmDevice {
+        /// Whether they do.
+        yes: bool,
+    },
+    /// Retires a device of our user's. → [`Reply::Done`]
+    RetireDevice {
+        /// The device: its id, or an unambiguous beginning of it.
+        device: String,
+        /// The 24 words, if the device is nearer to them than this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phrase: Option<Words>,
     },
     /// Hides another's message from all, or shows it again. → [`Reply::Done`]
     Hide {
@@ -206,6 +229,18 @@ pub enum Reply {
         members: Vec<Member>,
         /// Who waits to be let in, as far as this peer was asked.
         guests: Vec<Guest>,
+    },
+    /// To `devices`.
+    Devices {
+        /// One each.
+        devices: Vec<Device>,
+    },
+    /// To `link_device`.
+    Digits {
+        /// Six digits, in two groups.
+        digits: String,
+        /// The new device.
+        device: String,
     },
     /// To `join`.
     Joined {

@@ -5,6 +5,7 @@ mod authority;
 mod cli;
 mod convergence;
 mod crash;
+mod devices;
 mod epochs;
 mod erasing;
 mod gate;

@@ -92,6 +92,14 @@ impl World {
         copy
     }
 
+    /// Brings another device of a person's into the world, made by the recovery phrase: as one of several, or because all
+    /// others were lost.
+    pub fn device(&mut self, who: Who, is_back: bool) -> Who {
+        let dice = Dice::new(self.seed, 1000 + self.peers.len() as u64);
+        let device = self.peers[who].another_device(self.now, is_back, dice);
+        self.settle_in(device)
+    }
+
     fn settle_in(&mut self, peer: Peer) -> Who {
         let who = self.peers.len();
         self.peers.push(peer);

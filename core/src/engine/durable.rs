@@ -39,6 +39,12 @@ pub(super) enum Pending {
     Forked { id: SegmentId, fork: Fork, from: Option<PeerId> },
     /// Begin to take part in a conversation or to look for who lets us in, and answer who asked for it.
     Joined { call: CallId, id: ConversationId },
+    /// Answer who asked for it.
+    Reply(CallId, Box<Reply>),
+    /// Tell our user's other devices.
+    Own(Vec<Vec<u8>>),
+    /// Hand over to a new device of our user's, and answer who said yes.
+    Certified { call: CallId, peer: PeerId, message: Vec<u8> },
     /// Nothing more.
     Nothing,
 }
@@ -131,6 +137,9 @@ impl Engine {
             Pending::Bodies(id, payloads) => self.bodies_settled(id, payloads, view),
             Pending::Erased(id, _) => self.shelf.release(id, 1),
             Pending::Joined { call, id } => self.joined(now, call, id),
+            Pending::Reply(call, reply) => self.reply(call, Ok(*reply)),
+            Pending::Own(items) => self.own_settled(&items),
+            Pending::Certified { call, peer, message } => self.certified_now(call, peer, message),
             Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}
         }
     }

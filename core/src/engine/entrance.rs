@@ -18,6 +18,7 @@ use super::facts::Fact;
 use super::io::{CallId, Effect};
 use super::roles::not_allowed;
 use crate::authority::{Authority, Item, Role, Said, UserRecord, Via};
+use crate::conversation::EntryId;
 use crate::crypto;
 use crate::crypto::Signature;
 use crate::envelope::{Frame, Turned};
@@ -27,7 +28,7 @@ use crate::rpc::{ErrorCode, Event, Reply, RpcError};
 use crate::time::Timestamp;
 
 /// The most knocks on one link. Each costs a look at all invites.
-const MAX_KNOCKS: u32 = 64;
+pub(super) const MAX_KNOCKS: u32 = 64;
 
 /// The most records of a log that a newcomer may bring.
 const MAX_LOG: usize = 300;
@@ -157,7 +158,7 @@ impl Engine {
     ) {
         let via = Via { invite: via.0, proof: via.1 };
         let Some(device) = self.links.get(&peer).and_then(|link| link.device) else { return };
-        let Some((user, log)) = read_log(id, &device, log) else {
+        let Some((user, log)) = read_log(&device, log) else {
             return self.misbehaved(peer, "it wants to be let in with a log that is not its own");
         };
         let me = self.profile.user;
@@ -254,6 +255,11 @@ impl Engine {
 
     /// We are in, says whom we asked. It is true when the records that say so are here.
     pub(super) fn welcomed(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, secret: [u8; 32]) {
+        if self.links.get(&peer).is_some_and(|link| link.kin.knows_us) && !self.conversations.contains_key(&id) {
+            self.take_part(now, id, secret);
+            // What was written while the user was away is for them to look up, not to be told of.
+            return self.mark_read(id, EntryId::last_at(now));
+        }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let Some(joining) = conversation.joining.as_mut() else { return };
         if joining.asked.is_some_and(|(asked, _)| asked == peer) {
@@ -271,8 +277,6 @@ impl Engine {
         if let Some(joining) = conversation.joining.take_if(|joining| joining.is_welcome) {
             conversation.left = false;
             self.note(Fact::Joined { conversation: id, secret, peers: joining.link.peers });
-            let (conversation, state) = (id.to_string(), "in".to_owned());
-            self.effects.push(Effect::Emit(Event::Joining { conversation, state }));
         }
         self.answer_join(id);
     }
@@ -397,13 +401,13 @@ fn tag(invite: &[u8; 32], binding: &[u8; 32], teller: PeerId) -> [u8; 16] {
 }
 
 /// Reads the log of one user, of whom `device` is a device.
-fn read_log(id: ConversationId, device: &DeviceId, log: &[serde_bytes::ByteBuf]) -> Option<(UserId, Vec<UserRecord>)> {
+pub(super) fn read_log(device: &DeviceId, log: &[serde_bytes::ByteBuf]) -> Option<(UserId, Vec<UserRecord>)> {
     if log.len() > MAX_LOG {
         return None;
     }
     let log: Vec<UserRecord> = log.iter().map(|bytes| UserRecord::open(bytes)).collect::<Result<_, _>>().ok()?;
     let user = log.first()?.user();
-    let mut trial = Authority::new(id);
+    let mut trial = Authority::new(ConversationId([0; 32]));
     for record in &log {
         if record.user() != user {
             return None;

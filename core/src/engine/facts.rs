@@ -30,6 +30,8 @@ pub(super) enum Fact {
     Left { conversation: ConversationId },
     /// A person said no to someone who wants to be let in by an invite.
     Refused { conversation: ConversationId, user: UserId, invite: RecordHash },
+    /// What our user's devices agreed on.
+    Register(serde_bytes::ByteBuf),
 }
 
 /// Reads the facts from the image and the tail of the local stream; what cannot be read is skipped and counted.

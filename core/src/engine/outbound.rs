@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::conversation::Conversation;
 use super::durable::{Origin, Pending};
 use super::io::CallId;
-use super::roles::{done, not_allowed};
+use super::roles::{done, not_allowed, retired};
 use super::{Engine, View, people, stream};
 use crate::authority::{Item, MessageName, Role, Said};
 use crate::conversation::{
@@ -35,6 +35,11 @@ impl Engine {
             Request::Leave { conversation } => self.leave(now, call, &conversation, view),
             Request::Set { conversation, setting } => {
                 people::setting(setting).and_then(|setting| self.set(now, call, &conversation, setting))
+            }
+            Request::LinkDevice { offer } => self.link_device(now, call, &offer),
+            Request::ConfirmDevice { yes } => self.confirm_device(now, call, yes),
+            Request::RetireDevice { device, phrase } => {
+                self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
             }
             Request::Hide { message, off } => self.hide(now, call, &message, !off, view),
             Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
@@ -170,6 +175,9 @@ impl Engine {
 
     /// Returns the grant under which we write.
     fn writes_under(&self, id: ConversationId) -> Result<RecordHash, RpcError> {
+        if self.is_retired() {
+            return Err(retired());
+        }
         let conversation = self.conversations.get(&id);
         match conversation.and_then(|conversation| conversation.member(&self.profile.user)) {
             Some(member) if member.role >= Role::Member => Ok(member.grant),

@@ -31,6 +31,7 @@ impl Engine {
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
             Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
             Request::Conversations => self.list(view),
+            Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status()),
             _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
@@ -245,7 +246,7 @@ impl Engine {
 }
 
 /// Orders addresses by how likely they lead anywhere from another machine, because a link holds only a few of them.
-pub(super) fn usefulness(address: &Address) -> (bool, bool) {
+pub fn usefulness(address: &Address) -> (bool, bool) {
     let here_only = ["/ip4/127.", "/ip6/::1/", "/ip6/fe80"].iter().any(|start| address.0.starts_with(start));
     (here_only, !address.0.ends_with("/quic-v1"))
 }

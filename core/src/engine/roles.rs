@@ -14,6 +14,7 @@ use super::io::{CallId, View};
 use super::outbound::invalid;
 use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint};
 use crate::id::{ConversationId, RecordHash, StreamId, UserId};
+use crate::identity::RegisterKey;
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store;
 use crate::time::Timestamp;
@@ -40,9 +41,11 @@ impl Engine {
         let own = self.own.user_records(&self.profile.user).cloned().map(Item::User);
         let mut conversation = Conversation::new(id, number, secret);
         let items = conversation.add([Item::Record(genesis)].into_iter().chain(own).collect());
+        conversation.was_in = true;
         let mut batch = vec![store::Record { stream: StreamId::Local, bytes: facts::encode(&fact) }];
         batch.extend(items.iter().map(|item| store::Record { stream: StreamId::Control(id), bytes: item.to_bytes() }));
         self.facts.push(fact);
+        self.unsaid.insert(RegisterKey::Conversation(id));
         self.conversations.insert(id, conversation);
         self.persist(batch, vec![Pending::Joined { call, id }]);
         Ok(())
@@ -72,6 +75,9 @@ impl Engine {
         said: Said,
     ) -> Result<Record, RpcError> {
         let user = self.profile.user;
+        if self.is_retired() {
+            return Err(retired());
+        }
         let conversation = self.conversations.get_mut(&id).ok_or_else(not_in)?;
         let parents = conversation.authority.heads();
         let from = Standpoint { conversation: Some(id), user, auth: Some(auth), parents, at: now };
@@ -240,6 +246,13 @@ impl Engine {
     /// Has a fact about this home kept.
     pub(super) fn note(&mut self, fact: Fact) {
         let bytes = facts::encode(&fact);
+        self.unsaid.extend(match &fact {
+            Fact::Joined { conversation, .. } | Fact::Left { conversation } => {
+                Some(RegisterKey::Conversation(*conversation))
+            }
+            Fact::Read { conversation, .. } => Some(RegisterKey::Read(*conversation)),
+            _ => None,
+        });
         self.facts.push(fact);
         self.persist(vec![store::Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
     }
@@ -272,6 +285,12 @@ pub(super) fn done(call: CallId) -> Then {
 
 fn not_in() -> RpcError {
     not_allowed("you are not in this conversation".to_owned())
+}
+
+pub(super) fn retired() -> RpcError {
+    not_allowed(
+        "this device was retired by another of yours: what it has stays readable, and nothing new comes".to_owned(),
+    )
 }
 
 pub(super) fn not_allowed(message: String) -> RpcError {

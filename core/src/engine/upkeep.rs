@@ -88,6 +88,8 @@ impl Engine {
         }
         self.knock_again(now);
         self.answer_late_joins(now);
+        self.give_up_late_devices(now);
+        self.tell_own(now);
         self.erase_again(view);
         self.compact(view, now);
     }

@@ -22,6 +22,13 @@
 //!   Welcome   conversation and its secret
 //!   Wait      conversation: a person has to say yes first
 //!   Turned    conversation, why nobody is let in by this link
+//!
+//!   Return    tag of a user on this link: "a device of a user who is back: do you know the user?"
+//!   Known     the same user's tag the other way: "we are in a conversation together"
+//!   Mine      the log of the sender's user: "this device is the user's"
+//!   Own       8 bytes of the name of each record and register of the user that the sender has: "send the others"
+//!   Owned     records and registers of the user; as Own for the user's own devices only
+//!   Linking   a message of a linking, see `identity::linking`
 //! ```
 //!
 //! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
@@ -101,6 +108,21 @@ pub enum Frame {
     Wait { conversation: ConversationId },
     /// Who wants to enter cannot.
     Turned { conversation: ConversationId, why: Turned },
+    /// A device of a user who is back looks for who knows the user.
+    Return { tag: [u8; 16] },
+    /// The sender is in a conversation with the user.
+    Known { tag: [u8; 16] },
+    /// The sender's device is the user's whose log this is.
+    Mine { log: Vec<serde_bytes::ByteBuf> },
+    /// What the sender has of what the user's devices share; asks for the rest.
+    Own { names: Vec<[u8; 8]> },
+    /// Some of what the user's devices share.
+    Owned { items: Vec<serde_bytes::ByteBuf> },
+    /// A step on the way of a new device to its user.
+    Linking {
+        #[serde(with = "serde_bytes")]
+        message: Vec<u8>,
+    },
 }
 
 /// Why nobody is let in by a link.
@@ -154,7 +176,13 @@ impl Frame {
             | Frame::Enter { .. }
             | Frame::Welcome { .. }
             | Frame::Wait { .. }
-            | Frame::Turned { .. } => None,
+            | Frame::Turned { .. }
+            | Frame::Return { .. }
+            | Frame::Known { .. }
+            | Frame::Mine { .. }
+            | Frame::Own { .. }
+            | Frame::Owned { .. }
+            | Frame::Linking { .. } => None,
             Frame::Heads { conversation, .. }
             | Frame::Controls { conversation, .. }
             | Frame::Have { conversation, .. }

@@ -128,6 +128,45 @@ pub struct Invite {
     pub approve: bool,
 }
 
+/// One of our user's devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its id, in hexadecimal.
+    pub device: String,
+    /// Whether it is this one.
+    pub this: bool,
+    /// `"yours"`; `"suspended"`: it and another retired each other, and the recovery phrase must decide; `"retired"`;
+    /// `"surplus"`: there are too many before it; `"moved"`: our user is another root now.
+    pub state: String,
+    /// When it became one: milliseconds since the Unix epoch.
+    pub since: u64,
+    /// Whether there is a link to it.
+    pub linked: bool,
+}
+
+/// Words that nobody must see: they print as nothing, and are wiped when dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct Words(String);
+
+impl Words {
+    /// Takes them.
+    pub fn new(words: String) -> Self {
+        Words(words)
+    }
+
+    /// Returns them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Words(redacted)")
+    }
+}
+
 /// Someone who is in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
