@@ -3,9 +3,12 @@
 use std::io;
 
 use bayou_core::rpc::{ErrorCode, Reply, Request, RpcError};
+use bayou_tests::network::Weather;
 use bayou_tests::process::{Peer, Talk};
 use bayou_tests::truth;
 use bayou_tests::world::{Who, World};
+
+const SEEDS: u64 = 60;
 
 /// Alice and bob in one conversation, not linked; and a further device of alice's.
 fn meet(seed: u64, is_back: bool) -> (World, [Who; 3]) {
@@ -171,6 +174,97 @@ fn what_another_device_had_of_a_retired_one_is_kept() {
     for who in [alice, bob, third] {
         assert_eq!(world.sees(who), "alice: only the third has this\n");
     }
+}
+
+/// Returns those whose device is a member's, as the first of them knows it.
+fn who_is_in(world: &mut World) -> Vec<Who> {
+    let conversation = world.conversation(0);
+    let Ok(Reply::Members { members, .. }) = world.does(0, Request::Members { conversation }) else {
+        panic!("no members")
+    };
+    let devices: Vec<String> = members.into_iter().flat_map(|member| member.devices).collect();
+    (0..world.peers.len()).filter(|who| devices.contains(&world.peers[*who].device().to_string())).collect()
+}
+
+/// People with two devices each are apart more often than not, write, retire their own devices, are put out and go; in the
+/// end all devices that are in see the same, and an index that is built anew comes out the same.
+#[test]
+fn whatever_devices_do_all_that_are_in_agree() {
+    let only = std::env::var("BAYOU_SEED").ok().and_then(|seed| seed.parse().ok());
+    let (mut out, mut retired) = (0, 0);
+    for seed in only.map_or(0..SEEDS, |seed| seed..seed + 1) {
+        println!("BAYOU_SEED={seed}");
+        let mut world = World::new(seed);
+        let people: Vec<Who> = ["alice", "bob", "carol"].iter().map(|name| world.person(name)).collect();
+        world.begin("river", &people);
+        world.network.weather = Weather { delay: 10 + seed % 200, room: 64, rough: true };
+        for who in [1, 2] {
+            world.device(who, seed % 3 == 0);
+        }
+        let all: Vec<Who> = (0..world.peers.len()).collect();
+        world.link_all(&all);
+        world.run(5_000);
+        for _ in 0..30 {
+            retired += u32::from(step(&mut world, &all));
+        }
+        world.make_peace_among(&|world| who_is_in(world));
+        let who = who_is_in(&mut world);
+        out += all.len() - who.len();
+        for one in who {
+            let mut anew = world.peers[one].without_index();
+            anew.start(0);
+            let (ours, theirs) = (truth::index(&world.peers[one].store), truth::index(&anew.store));
+            assert_eq!(truth::difference(&ours, &theirs), None, "the index of {one}, built anew");
+        }
+    }
+    println!("{retired} devices were retired, {out} were out in the end");
+    assert!(only.is_some() || (out > 20 && retired > 20), "{retired} {out}");
+}
+
+/// Lets somebody do something; tells whether a device was retired.
+fn step(world: &mut World, all: &[Who]) -> bool {
+    let who = usize::try_from(world.dice.below(all.len() as u64)).unwrap();
+    let other = usize::try_from(world.dice.below(all.len() as u64)).unwrap();
+    let conversation = world.conversation(0);
+    if !world.peers[who].is_up() {
+        world.run(500);
+        return false;
+    }
+    match world.dice.below(20) {
+        0..9 => {
+            let text = format!("words {}", world.dice.number());
+            world.does(who, Request::Send { conversation, text }).ok();
+        }
+        9 | 10 if who != other && world.peers[who].user() == world.peers[other].user() => {
+            return retires(world, who, other).is_ok();
+        }
+        11 => {
+            let member = world.peers[other].name.clone();
+            world.does(who, Request::Remove { conversation, member }).ok();
+        }
+        12 if who != 0 && world.dice.below(3) == 0 => {
+            world.does(who, Request::Leave { conversation }).ok();
+        }
+        13 => {
+            let member = world.peers[other].name.clone();
+            world.does(who, Request::Role { conversation, member, role: "admin".into() }).ok();
+        }
+        14 | 15 => {
+            world.partition(&[who, other]);
+            world.link_all(&[who, other]);
+        }
+        16 => {
+            let ms = world.dice.below(3_000);
+            world.crash(who, ms);
+        }
+        _ => {
+            world.reunite();
+            world.link_all(all);
+            let ms = world.dice.below(4_000);
+            world.run(ms);
+        }
+    }
+    false
 }
 
 /// Brings alice's laptop and a machine without a home to the point where both show digits.

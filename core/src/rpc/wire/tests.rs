@@ -2,7 +2,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::rpc::{Behind, Conversation, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status};
+use crate::rpc::{
+    Behind, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status, Words,
+};
 
 fn row(id: &str, text: &str) -> Row {
     Row {
@@ -34,6 +36,10 @@ fn requests() -> Vec<Request> {
         Request::Leave { conversation: conversation.clone() },
         Request::Set { conversation: conversation.clone(), setting: Setting::Title("Ships".into()) },
         Request::Hide { message: message.clone(), off: false },
+        Request::Devices,
+        Request::LinkDevice { offer: "bayou://link/x".into() },
+        Request::ConfirmDevice { yes: true },
+        Request::RetireDevice { device: "dd".into(), phrase: Some(Words::new("abandon ability".into())) },
         Request::Join { link: "bayou://j/#x".into() },
         Request::Send { conversation: conversation.clone(), text: "line\none \"quoted\" \u{1f600}".into() },
         Request::Edit { message: message.clone(), text: "two".into() },
@@ -84,6 +90,8 @@ fn replies() -> Vec<Reply> {
     let (user, name) = ("ee".repeat(32), String::from("bob"));
     let guest = Guest { user: user.clone(), name: name.clone() };
     let member = Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false };
+    let device =
+        Device { device: "dd".repeat(32), this: true, state: "yours".into(), since: 1_780_000_000_000, linked: false };
     vec![
         Reply::Log { conversation: "3f".repeat(32), rows: vec![row("77", "hello")] },
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
@@ -97,6 +105,8 @@ fn replies() -> Vec<Reply> {
         Reply::New { conversation: "3f".repeat(32) },
         Reply::Sent { id: "77".repeat(16) },
         Reply::Done { done: true },
+        Reply::Devices { devices: vec![device] },
+        Reply::Digits { digits: "054 550".into(), device: "dd".repeat(32) },
     ]
 }
 
