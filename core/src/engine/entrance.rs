@@ -180,8 +180,9 @@ impl Engine {
         let guest = Guest { peer, name: name_in(&log).unwrap_or_else(|| user.fmt_short()), via, log };
         if !invite.auto {
             self.wait(id, user, guest);
-        } else if let Err(error) = self.let_in(now, id, user, (guest, None)) {
-            tracing::debug!(%error, "nobody was let in");
+        } else {
+            // If it would not count (the conversation is full), they go on asking.
+            drop(self.let_in(now, id, user, (guest, None)));
         }
     }
 
