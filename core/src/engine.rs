@@ -23,6 +23,7 @@
 //! | `cuts` | how far the chains of who was removed count |
 //! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
+//! | `epochs` | group keys: opened, handed on, forgotten |
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
@@ -37,6 +38,7 @@ mod cuts;
 mod devices;
 mod durable;
 mod entrance;
+mod epochs;
 mod exchange;
 mod facts;
 mod forks;
@@ -79,6 +81,7 @@ use address_book::AddressBook;
 use conversation::Conversation;
 use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
+use epochs::Group;
 use facts::Fact;
 use links::Link;
 use shelf::Shelf;
@@ -98,6 +101,8 @@ pub struct Engine {
     is_back: bool,
     /// A device of our user's that is being let in.
     guiding: Option<Guiding>,
+    /// The group keys of each conversation.
+    groups: BTreeMap<ConversationId, Group>,
     peer: PeerId,
     /// Goes into the names of our chains; another for each instance of a home.
     nonce: [u8; 16],

@@ -10,6 +10,7 @@ mod epochs;
 mod erasing;
 mod gate;
 mod gate_fuzz;
+mod group_keys;
 mod harm;
 mod identity;
 mod lab;

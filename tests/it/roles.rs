@@ -6,6 +6,8 @@ use bayou_tests::network::Weather;
 use bayou_tests::truth;
 use bayou_tests::world::{Who, World};
 
+use crate::group_keys::key;
+
 const SEEDS: u64 = 150;
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
@@ -255,6 +257,10 @@ fn whatever_is_done_to_each_other_all_who_are_in_agree() {
         world.make_peace_among(&|world| who_is_in(world));
         let who = who_is_in(&mut world);
         out += NAMES.len() - who.len();
+        let keys: Vec<Option<String>> = (0..NAMES.len()).map(|one| key(&mut world, one)).collect();
+        for one in 0..NAMES.len() {
+            assert_eq!(keys[one] == keys[0], who.contains(&one), "{} of those who are in: {keys:?}", NAMES[one]);
+        }
         for one in who {
             let mut anew = world.peers[one].without_index();
             anew.start(0);

@@ -128,6 +128,8 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Own", Frame::Own { names: vec![[0x6e; 8]] }),
         ("Owned", Frame::Owned { items: vec![item.clone().into()] }),
         ("Linking", Frame::Linking { message: item.clone() }),
+        ("Ask", Frame::Ask { conversation, epochs: vec![invite] }),
+        ("Boxes", Frame::Boxes { conversation, boxes: vec![item.clone().into()] }),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {
         let bytes = frame.encode();

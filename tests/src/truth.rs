@@ -80,7 +80,7 @@ pub fn segments(store: &MemoryStore) -> Vec<Segment> {
             let id = SegmentId { conversation, number };
             Some(Segment::open(id, kept.image.as_deref(), &kept.tail).expect("what was kept opens"))
         }
-        StreamId::Local | StreamId::Control(_) => None,
+        StreamId::Local | StreamId::Control(_) | StreamId::Secrets => None,
     };
     store.streams().into_iter().filter_map(open).collect()
 }

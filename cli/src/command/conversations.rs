@@ -62,6 +62,7 @@ mod tests {
             last_at: Some(1_795_478_280_000),
             last_text: "Good,\nat eight".into(),
             unread: 2,
+            epoch: None,
         };
         let expected = "\
 3f9a3f9a  Boats  (2 unread)  with alice, bob

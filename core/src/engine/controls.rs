@@ -146,6 +146,7 @@ impl Engine {
     /// Does what follows from a new ruling: who is met, which chains count how far, what need no longer wait.
     pub(super) fn carry_out(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         self.extend_cuts(now, id, view);
+        self.announce_epochs(now, id);
         self.regard_all(now, id);
         self.enter(id);
         self.notice_change(id);

@@ -75,6 +75,8 @@ impl Engine {
             Frame::Welcome { conversation, secret } => self.welcomed(now, peer, conversation, secret),
             Frame::Wait { conversation } => self.told(peer, conversation, entrance::Told::Wait),
             Frame::Turned { conversation, why } => self.told(peer, conversation, entrance::Told::Turned(why)),
+            Frame::Ask { conversation, epochs } => self.asked_for_epochs(peer, conversation, &epochs),
+            Frame::Boxes { conversation, boxes } => self.boxes(now, peer, conversation, &boxes),
             Frame::Return { tag } => self.returned(peer, tag),
             Frame::Known { tag } => self.known_here(peer, tag),
             Frame::Mine { log } => self.shown(now, peer, &log),

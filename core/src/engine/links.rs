@@ -173,6 +173,7 @@ impl Engine {
             if link.shared.insert(id) {
                 let early = link.early.remove(&id).unwrap_or_default();
                 self.want(peer, id, &early);
+                self.look_soon(id, now);
                 self.tell_heads(now, peer, id);
             }
         } else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::conversation::Conversation;
+use super::epochs::Group;
 use super::io::{Effect, View};
 use super::{Engine, keys, people, rows};
 use crate::conversation::EntryId;
@@ -132,6 +133,7 @@ impl Engine {
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
                 last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
+                epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
             });
         }
         list.sort_by_key(|c| std::cmp::Reverse(c.last_at));

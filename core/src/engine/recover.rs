@@ -56,6 +56,7 @@ impl Engine {
             unsaid: BTreeSet::new(),
             is_back: config.is_back,
             guiding: None,
+            groups: BTreeMap::new(),
             peer: config.peer,
             nonce: [0; 16],
             rng: Entropy::from_seed(config.seed),
@@ -83,6 +84,7 @@ impl Engine {
         engine.recall(facts, config.instance);
         engine.read_own_log(&config.log);
         engine.read_conversations(now, view)?;
+        engine.read_secrets(now, view)?;
         for stream in view.streams() {
             engine.tails.found(stream, view.backlog(stream));
         }

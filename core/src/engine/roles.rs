@@ -141,7 +141,7 @@ impl Engine {
         let grant = self.control(now, id, Said::Grant { to: user, role, since, via: None })?;
         let mut items = vec![Item::Record(grant)];
         if role < present {
-            items.extend(self.ending(now, id, user, |held| held > role, view)?);
+            items.extend(self.ending(now, id, user, |held| held > role, None, view)?);
         }
         self.take_items(id, items, vec![], None, done(call));
         Ok(())
@@ -160,25 +160,36 @@ impl Engine {
         if user == self.profile.user {
             return Err(invalid("to go yourself, use `bayou leave`".into()));
         }
-        let items = self.ending(now, id, user, |_| true, view)?;
+        let (secret, commitment) = self.new_epoch();
+        let items = self.ending(now, id, user, |_| true, Some(commitment), view)?;
+        let last = items.iter().rev().find_map(|item| match item {
+            Item::Record(record) => Some(record.hash()),
+            _ => None,
+        });
         self.take_items(id, items, vec![], None, done(call));
+        // Those who stay get the new group key with the removal.
+        last.into_iter().for_each(|removal| self.hold_epoch(now, id, removal, secret.clone()));
         Ok(())
     }
 
-    /// Returns the records that end a member's grants of some roles, with the cut that they name.
+    /// Returns the records that end a member's grants of some roles, with the cut that they name; the last of them brings a
+    /// new group key, if there is to be one.
     fn ending(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         user: UserId,
         ends: impl Fn(Role) -> bool,
+        rekey: Option<[u8; 32]>,
         view: &dyn View,
     ) -> Result<Vec<Item>, RpcError> {
         let grants = self.conversations.get(&id).map(|c| c.grants_of(&user, ends)).unwrap_or_default();
         let cut = self.cut_of(id, &grants, view)?;
         let mut items = vec![Item::Cut(cut.clone())];
+        let last = grants.last().copied();
         for grant in grants {
-            let said = Said::Remove { grant, cut: cut.hash(), rekey: None };
+            let rekey = rekey.filter(|_| last == Some(grant));
+            let said = Said::Remove { grant, cut: cut.hash(), rekey };
             items.push(Item::Record(self.control(now, id, said)?));
         }
         Ok(items)

@@ -15,6 +15,8 @@
 //!   Want      conversation, segment, payload ids
 //!   Payloads  conversation, segment, payloads with their authors: the answer to Want
 //!   Forks     conversation, segment, proofs that chains were written twice
+//!   Ask       conversation, epochs that the sender lacks
+//!   Boxes     conversation, boxes with epochs for the receiver: the answer to Ask, and unasked for a new epoch
 //!
 //!   Knock     tag of an invite on this link: "are you of the conversation that I was invited to?"
 //!   Door      the same invite's tag the other way, and the record that made it: "I am"
@@ -123,6 +125,10 @@ pub enum Frame {
         #[serde(with = "serde_bytes")]
         message: Vec<u8>,
     },
+    /// The sender lacks these group keys.
+    Ask { conversation: ConversationId, epochs: Vec<RecordHash> },
+    /// Group keys, each in a box for the receiver.
+    Boxes { conversation: ConversationId, boxes: Vec<serde_bytes::ByteBuf> },
 }
 
 /// Why nobody is let in by a link.
@@ -192,7 +198,9 @@ impl Frame {
             | Frame::Want { conversation, .. }
             | Frame::Payloads { conversation, .. }
             | Frame::Forks { conversation, .. }
-            | Frame::Names { conversation, .. } => Some(*conversation),
+            | Frame::Names { conversation, .. }
+            | Frame::Ask { conversation, .. }
+            | Frame::Boxes { conversation, .. } => Some(*conversation),
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Conversation {
     pub last_text: String,
     /// Messages of others that were not read yet; at most 1000 are counted.
     pub unread: u32,
+    /// The record that opened the group key in use, which none who is out has; absent until this device has one.
+    pub epoch: Option<String>,
 }
 
 /// What an invite is good for.

@@ -64,6 +64,7 @@ fn replies() -> Vec<Reply> {
         last_at: Some(1),
         last_text: "hello".into(),
         unread: 3,
+        epoch: Some("e0".repeat(32)),
     };
     let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
     let status = Status {
