@@ -484,7 +484,7 @@ impl World {
         }
     }
 
-    /// Says in what two peers differ, as far as their indexes tell.
+    /// Says in what two peers differ, as far as their indexes and the records of authority tell.
     pub fn disagreement(&self) -> Option<String> {
         self.disagreement_among(&(0..self.peers.len()).collect::<Vec<Who>>())
     }
@@ -493,9 +493,11 @@ impl World {
     pub fn disagreement_among(&self, who: &[Who]) -> Option<String> {
         let (first, others) = who.split_first()?;
         let first = &self.peers[*first];
-        let ours = truth::index(&first.store);
+        let (ours, items) = (truth::index(&first.store), truth::items(&first.store));
         others.iter().map(|other| &self.peers[*other]).find_map(|other| {
-            let what = truth::difference(&ours, &truth::index(&other.store))?;
+            let what = truth::difference(&ours, &truth::index(&other.store)).or_else(|| {
+                (items != truth::items(&other.store)).then(|| "who may do what, or the group keys".to_owned())
+            })?;
             Some(format!("{} and {}: {what}", first.name, other.name))
         })
     }
