@@ -2,6 +2,7 @@
 
 mod admit;
 mod chat;
+mod contact;
 mod conversations;
 mod delete;
 mod device;
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     Peers(peers::Peers),
     Status(status::Status),
     Device(device::Command),
+    Contact(contact::Command),
     Chat(chat::Chat),
 }
 
@@ -90,6 +92,7 @@ impl Command {
             Command::Peers(command) => command.run(home, output).await,
             Command::Status(command) => command.run(home, output).await,
             Command::Device(command) => command.run(home, output).await,
+            Command::Contact(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,
         }
     }

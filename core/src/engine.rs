@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `birth` | a device as it starts: from the recovery phrase, or let in by another |
 //! | `own` | our user's other devices, and what they agree on |
+//! | `contacts` | names of our own for others, and whether we compared keys |
 //! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
@@ -32,6 +33,7 @@
 
 mod address_book;
 mod birth;
+mod contacts;
 mod controls;
 mod conversation;
 mod cuts;

@@ -172,3 +172,29 @@ fn the_phrase_brings_a_user_back_on_another_machine() -> Story {
     assert!(!error.to_string().contains(phrase.split(' ').nth(5).unwrap()), "{error}");
     Ok(())
 }
+
+#[test]
+fn people_make_sure_of_each_other_and_give_each_other_names() -> Story {
+    let two = Two::together()?;
+    let show = |peer: &Peer, other: &str| peer.command(&["contact", "show", other]).map(|mut shown| shown.remove(0));
+    let (alices, bobs) = (show(&two.alice, "bob")?, show(&two.bob, "alice")?);
+    let number = text(&alices, "number");
+    assert_eq!(number.split(' ').collect::<String>().len(), 60);
+    assert_eq!(number, text(&bobs, "number"));
+    // A look at one's own screen proves nothing, nor does the code of another pair.
+    let error = two.alice.command(&["contact", "verify", &text(&alices, "code")]).unwrap_err().to_string();
+    assert!(error.contains("exit status: 2") && error.contains("this very screen"), "{error}");
+    let stranger = Peer::new("stranger")?;
+    refused(&stranger, &["contact", "verify", &text(&bobs, "code")], "not verified");
+    two.alice.command(&["contact", "verify", &text(&bobs, "code")])?;
+    two.alice.command(&["contact", "note", "bob", "--name", "Bobby"])?;
+    let listed = two.alice.command(&["contact", "list"])?;
+    let bob = &listed[0]["contacts"][0];
+    assert_eq!((&bob["verified"], &bob["name"], &bob["petname"]), (&true.into(), &"bob".into(), &"Bobby".into()));
+    assert!(two.members(&two.alice)?.contains(&("Bobby".into(), "member".into())));
+    assert!(two.members(&two.bob)?.contains(&("bob".into(), "member".into())), "a name of one's own is told to nobody");
+    let words = |peer: &Peer| peer.command(&["contact", "words", &two.conversation]);
+    assert_eq!(words(&two.alice)?, words(&two.bob)?);
+    assert_eq!(words(&two.alice)?[0]["words"].as_array().unwrap().len(), 8);
+    Ok(())
+}

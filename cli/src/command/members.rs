@@ -26,7 +26,11 @@ fn member(member: &Member) -> String {
         1 => "1 device".into(),
         some => format!("{some} devices"),
     };
-    let you = if member.you { "  (you)" } else { "" };
+    let you = match (member.you, member.verified) {
+        (true, _) => "  (you)",
+        (false, true) => ", verified",
+        (false, false) => "",
+    };
     format!("{}  {:<7} {}, {devices}{you}", short(&member.user), member.role, clean_line(&member.name))
 }
 

@@ -36,6 +36,10 @@ impl Engine {
             Request::Set { conversation, setting } => {
                 people::setting(setting).and_then(|setting| self.set(now, call, &conversation, setting))
             }
+            Request::NoteContact { user, petname, verified } => {
+                self.note_contact(now, call, &user, petname.as_deref(), verified)
+            }
+            Request::VerifyContact { code } => self.verify_contact(now, call, &code),
             Request::LinkDevice { offer } => self.link_device(now, call, &offer),
             Request::ConfirmDevice { yes } => self.confirm_device(now, call, yes),
             Request::RetireDevice { device, phrase } => {

@@ -20,13 +20,15 @@ use std::collections::BTreeSet;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::facts::{self, Fact};
-use super::{Engine, controls, entrance};
+use super::roles::retired;
+use super::{Engine, controls, entrance, machine};
 use crate::authority::{Authority, DeviceStatus, Item, UserRecord, UserSaid};
 use crate::conversation::EntryId;
 use crate::crypto;
 use crate::envelope::Frame;
 use crate::id::{ConversationId, DeviceId, PeerId, StreamId, UserId};
 use crate::identity::{Register, RegisterKey};
+use crate::rpc::RpcError;
 use crate::store::Record;
 use crate::time::Timestamp;
 
@@ -339,12 +341,21 @@ impl Engine {
             if self.registers.get(&key).is_some_and(|held| held.value() == value) {
                 continue;
             }
-            let at = self.registers.next_stamp(&key, now);
-            match Register::write(self.profile.user, key, value, at, &self.key) {
-                Ok(register) => self.merge(now, vec![register]),
-                Err(error) => self.problem(error.to_string()),
+            if let Err(error) = self.set_register(now, key, value) {
+                self.problem(error.message);
             }
         }
+    }
+
+    /// Writes a register. It holds from now on.
+    pub(super) fn set_register(&mut self, now: Timestamp, key: RegisterKey, value: Vec<u8>) -> Result<(), RpcError> {
+        if self.is_retired() {
+            return Err(retired());
+        }
+        let at = self.registers.next_stamp(&key, now);
+        let register = Register::write(self.profile.user, key, value, at, &self.key).map_err(machine)?;
+        self.merge(now, vec![register]);
+        Ok(())
     }
 
     /// Returns what a register should hold by what is known here.

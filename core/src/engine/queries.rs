@@ -32,6 +32,9 @@ impl Engine {
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
             Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
             Request::Conversations => self.list(view),
+            Request::Contacts => Ok(self.contacts()),
+            Request::Contact { user } => self.contact(&user),
+            Request::Words { conversation } => self.words(&conversation),
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status()),
@@ -127,7 +130,7 @@ impl Engine {
             list.push(rpc::Conversation {
                 conversation: id.to_string(),
                 title: conversation.title().to_owned(),
-                members: conversation.users().map(|user| conversation.name(user)).collect(),
+                members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
                 role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
                 joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
@@ -201,7 +204,7 @@ impl Engine {
     }
 
     fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
-        let name = |user: &UserId| conversation.name(user);
+        let name = |user: &UserId| self.name_of(conversation, user);
         let hidden = conversation.hides(row.segment, message);
         let mut reactions: Vec<Reaction> =
             row.reactions().map(|(emoji, user)| Reaction { emoji: emoji.to_owned(), by: name(&user) }).collect();

@@ -244,7 +244,7 @@ impl Engine {
     pub(super) fn find_member(&self, id: ConversationId, text: &str) -> Result<UserId, RpcError> {
         let conversation = self.conversations.get(&id).ok_or_else(not_in)?;
         let begins = |user: &UserId| text.len() >= MIN_ABBREVIATION && user.to_string().starts_with(text);
-        let mut found = conversation.users().filter(|user| begins(user) || conversation.name(user) == text);
+        let mut found = conversation.users().filter(|user| begins(user) || self.name_of(conversation, user) == text);
         match (found.next(), found.next()) {
             (Some(user), None) => Ok(*user),
             (Some(_), Some(_)) => {

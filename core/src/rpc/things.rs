@@ -182,6 +182,23 @@ pub struct Member {
     pub devices: Vec<String>,
     /// Whether it is we.
     pub you: bool,
+    /// Whether we compared keys with them.
+    pub verified: bool,
+}
+
+/// Somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What we call them.
+    pub petname: Option<String>,
+    /// Whether we compared keys with them.
+    pub verified: bool,
+    /// In how many conversations they are with us.
+    pub shared: u32,
 }
 
 /// Someone who waits to be let in.

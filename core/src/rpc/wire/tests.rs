@@ -3,7 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Behind, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status, Words,
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status,
+    Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -36,6 +37,11 @@ fn requests() -> Vec<Request> {
         Request::Leave { conversation: conversation.clone() },
         Request::Set { conversation: conversation.clone(), setting: Setting::Title("Ships".into()) },
         Request::Hide { message: message.clone(), off: false },
+        Request::Contacts,
+        Request::Contact { user: "bob".into() },
+        Request::NoteContact { user: "bob".into(), petname: Some("Bobby".into()), verified: Some(true) },
+        Request::VerifyContact { code: "bayou://v/#x".into() },
+        Request::Words { conversation: conversation.clone() },
         Request::Devices,
         Request::LinkDevice { offer: "bayou://link/x".into() },
         Request::ConfirmDevice { yes: true },
@@ -90,7 +96,10 @@ fn replies() -> Vec<Reply> {
     };
     let (user, name) = ("ee".repeat(32), String::from("bob"));
     let guest = Guest { user: user.clone(), name: name.clone() };
-    let member = Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false };
+    let member =
+        Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false, verified: true };
+    let contact =
+        Contact { user: "ee".repeat(32), name: "bob".into(), petname: Some("Bobby".into()), verified: true, shared: 2 };
     let device =
         Device { device: "dd".repeat(32), this: true, state: "yours".into(), since: 1_780_000_000_000, linked: false };
     vec![
@@ -107,6 +116,9 @@ fn replies() -> Vec<Reply> {
         Reply::Sent { id: "77".repeat(16) },
         Reply::Done { done: true },
         Reply::Devices { devices: vec![device] },
+        Reply::Contacts { contacts: vec![contact.clone()] },
+        Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
+        Reply::Words { words: vec!["abandon".into(), "ability".into()] },
         Reply::Digits { digits: "054 550".into(), device: "dd".repeat(32) },
     ]
 }
