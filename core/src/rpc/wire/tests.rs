@@ -98,8 +98,6 @@ fn replies() -> Vec<Reply> {
     let guest = Guest { user: user.clone(), name: name.clone() };
     let member =
         Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false, verified: true };
-    let contact =
-        Contact { user: "ee".repeat(32), name: "bob".into(), petname: Some("Bobby".into()), verified: true, shared: 2 };
     let device =
         Device { device: "dd".repeat(32), this: true, state: "yours".into(), since: 1_780_000_000_000, linked: false };
     vec![
@@ -116,10 +114,17 @@ fn replies() -> Vec<Reply> {
         Reply::Sent { id: "77".repeat(16) },
         Reply::Done { done: true },
         Reply::Devices { devices: vec![device] },
+        Reply::Digits { digits: "054 550".into(), device: "dd".repeat(32) },
+    ]
+}
+
+fn replies_about_people() -> Vec<Reply> {
+    let contact =
+        Contact { user: "ee".repeat(32), name: "bob".into(), petname: Some("Bobby".into()), verified: true, shared: 2 };
+    vec![
         Reply::Contacts { contacts: vec![contact.clone()] },
         Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
         Reply::Words { words: vec!["abandon".into(), "ability".into()] },
-        Reply::Digits { digits: "054 550".into(), device: "dd".repeat(32) },
     ]
 }
 
@@ -138,7 +143,7 @@ fn every_request_reply_and_event_survives_its_way() {
         assert_eq!(read_call(&bytes), Ok((CallId::Number(id as u64), request)));
     }
     let failed = Err(RpcError::new(ErrorCode::NotFound, "no such message"));
-    for outcome in replies().into_iter().map(Ok).chain([failed]) {
+    for outcome in replies().into_iter().chain(replies_about_people()).map(Ok).chain([failed]) {
         let id = CallId::Text("a".into());
         let bytes = line(|out| write_answer(&id, outcome.clone(), out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Answer(Some(id), outcome));
