@@ -244,6 +244,8 @@ pub enum Reply {
         invite: String,
         /// Until when it is good: milliseconds since the Unix epoch.
         expires: u64,
+        /// How many addresses it leads to; 0: whoever has it must find us on the same network.
+        addresses: u32,
     },
     /// To `invites`.
     Invites {

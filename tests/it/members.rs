@@ -70,9 +70,11 @@ fn a_link_lets_in_as_many_as_it_says_and_can_be_withdrawn() -> Story {
     let invites = listed[0]["invites"].as_array().unwrap();
     assert_eq!((invites.len(), &invites[0]["left"], &invites[0]["role"]), (1, &3.into(), &"reader".into()));
     let id = text(&invites[0], "invite");
+    let error = two.alice.command(&["invite", "revoke", &two.conversation, ""]).unwrap_err().to_string();
+    assert!(error.contains("exit status: 3") && error.contains("bayou invite list"), "{error}");
     two.alice.command(&["invite", "revoke", &two.conversation, &id[..8]])?;
     refused(&carol, &["join", &withdrawn], "withdrawn");
-    refused(&two.bob, &["invite", &two.conversation], "would not count");
+    refused(&two.bob, &["invite", &two.conversation], "your role");
     let members = [("alice".into(), "owner".into()), ("bob".into(), "member".into())];
     assert_eq!(two.members(&two.bob)?, members);
     Ok(())
@@ -117,6 +119,8 @@ fn roles_are_given_and_taken() -> Story {
     two.bob.sees(&conversation, "now speak")?;
     let said = two.bob.says(&conversation, "I say nothing")?;
     two.bob.command(&["set", &conversation, "title", "Ships"])?;
+    two.bob.command(&["set", &conversation, "topic", "who rows"])?;
+    assert_eq!(text(&two.bob.command(&["conversations"])?[0]["conversations"][0], "topic"), "who rows");
     two.alice.sees(&conversation, "I say nothing")?;
     two.alice.command(&["hide", &said])?;
     assert!(two.alice.timeline(&conversation)?.iter().any(|row| row["hidden"] == true && row["text"] == ""));
@@ -124,6 +128,7 @@ fn roles_are_given_and_taken() -> Story {
     two.alice.command(&["role", &conversation, "bob", "owner"])?;
     two.alice.command(&["leave", &conversation])?;
     refused(&two.alice, &["send", &conversation, "bye"], "not in this conversation any more");
+    refused(&two.alice, &["leave", &conversation], "already");
     Ok(())
 }
 

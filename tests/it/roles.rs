@@ -146,14 +146,14 @@ fn roles_bound_what_one_may() {
     let mut world = meet(3, 4);
     let [alice, bob, carol, dave] = [0, 1, 2, 3];
     world.link_all(&[alice, bob, carol, dave]);
-    refused(removes(&mut world, bob, "carol"), "would not count");
-    refused(role(&mut world, bob, "bob", "admin"), "would not count");
+    refused(removes(&mut world, bob, "carol"), "your role");
+    refused(role(&mut world, bob, "bob", "admin"), "your role");
     role(&mut world, alice, "bob", "admin").expect("the owner may");
     world.run(500);
     removes(&mut world, bob, "carol").expect("an admin may");
     world.run(500);
     refused(sends(&mut world, carol, "still?"), "not in this conversation any more");
-    refused(removes(&mut world, bob, "alice"), "would not count");
+    refused(removes(&mut world, bob, "alice"), "rank below you");
     role(&mut world, bob, "dave", "reader").expect("an admin may");
     world.run(500);
     refused(sends(&mut world, dave, "may I?"), "only read");
@@ -162,7 +162,7 @@ fn roles_bound_what_one_may() {
     assert!(world.sees(dave).contains("dave reads this"));
     role(&mut world, alice, "bob", "owner").expect("handed over");
     world.run(500);
-    refused(role(&mut world, alice, "dave", "member"), "would not count");
+    refused(role(&mut world, alice, "dave", "member"), "handed");
     role(&mut world, bob, "dave", "member").expect("the new owner may");
     world.run(500);
     world.says(dave, "thank you");

@@ -51,7 +51,7 @@ impl Engine {
             Request::Delete { message } => self.delete(now, call, &message, view),
             Request::React { message, emoji, off } => self.react(now, call, &message, emoji, !off, view),
             query => {
-                let reply = self.query(query, view);
+                let reply = self.query(now, query, view);
                 return self.reply(call, reply);
             }
         };

@@ -39,6 +39,14 @@ pub(super) fn role_name(role: Role) -> &'static str {
     }
 }
 
+/// Names what newcomers may read.
+pub(super) fn history(history: History) -> &'static str {
+    match history {
+        History::All => "all",
+        History::SinceJoin => "since_join",
+    }
+}
+
 /// Finds the role of a name.
 pub(super) fn role(name: &str) -> Result<Role, RpcError> {
     let roles = [Role::Owner, Role::Admin, Role::Member, Role::Reader];

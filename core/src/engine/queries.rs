@@ -9,6 +9,7 @@ use super::{Engine, keys, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
+use crate::time::Timestamp;
 use crate::timeline::{Row, Text};
 
 /// The fewest characters of an abbreviation.
@@ -24,9 +25,9 @@ const MAX_ROWS: u32 = 1000;
 const MAX_UNREAD: usize = 1000;
 
 impl Engine {
-    pub(super) fn query(&mut self, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
+    pub(super) fn query(&mut self, now: Timestamp, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
         match request {
-            Request::Invites { conversation } => self.invites(&conversation),
+            Request::Invites { conversation } => self.invites(now, &conversation),
             Request::Members { conversation } => self.members(&conversation),
             Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
@@ -136,6 +137,8 @@ impl Engine {
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
                 last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
+                topic: conversation.authority.last_ruling().settings().topic.clone(),
+                history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
                 epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
             });
         }

@@ -12,7 +12,7 @@ use super::durable::Pending;
 use super::facts::{self, Fact};
 use super::io::{CallId, View};
 use super::outbound::invalid;
-use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint};
+use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint, Void};
 use crate::id::{ConversationId, RecordHash, StreamId, UserId};
 use crate::identity::RegisterKey;
 use crate::rpc::{ErrorCode, Reply, RpcError};
@@ -85,7 +85,7 @@ impl Engine {
         let mut trial = conversation.authority.clone();
         trial.insert(record.clone());
         match trial.ruling().void().get(&record.hash()) {
-            Some(void) => Err(not_allowed(format!("this would not count: {void}"))),
+            Some(void) => Err(not_allowed(in_words(*void))),
             None => Ok(record),
         }
     }
@@ -205,6 +205,9 @@ impl Engine {
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
         let user = self.profile.user;
+        if self.conversations.get(&id).is_some_and(|c| c.role(&user).is_none() && c.joining.is_none()) {
+            return Err(not_allowed("you are out of this conversation already".to_owned()));
+        }
         if self.conversations.get(&id).and_then(|c| c.role(&user)) == Some(Role::Owner) {
             let why = "the owner cannot leave: hand the conversation over first, `bayou role CONV MEMBER owner`";
             return Err(not_allowed(why.to_owned()));
@@ -296,6 +299,20 @@ pub(super) fn done(call: CallId) -> Then {
 
 fn not_in() -> RpcError {
     not_allowed("you are not in this conversation".to_owned())
+}
+
+/// Says why what a command asked for would not count.
+fn in_words(void: Void) -> String {
+    match void {
+        Void::BeyondRole => {
+            "your role in this conversation does not allow it: `bayou members` shows who may".to_owned()
+        }
+        Void::NotJunior => "they do not rank below you in this conversation".to_owned(),
+        Void::HandedOver => "you handed this conversation over: the new owner may".to_owned(),
+        Void::InviteUsedUp => "the link that they came with is used up: send them another".to_owned(),
+        Void::InviteRevoked => "the link that they came with was withdrawn: send them another".to_owned(),
+        other => format!("this would not count: {other}"),
+    }
 }
 
 pub(super) fn retired() -> RpcError {

@@ -49,6 +49,10 @@ pub struct Conversation {
     pub conversation: String,
     /// Its title; empty while it has not arrived yet.
     pub title: String,
+    /// What it is about; empty: nobody said.
+    pub topic: String,
+    /// What newcomers may read: `"all"` or `"since_join"`.
+    pub history: String,
     /// The members' names.
     pub members: Vec<String>,
     /// What we may do: `"owner"`, `"admin"`, `"member"`, `"reader"`; absent when we are not in (any more).

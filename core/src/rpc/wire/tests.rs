@@ -64,6 +64,8 @@ fn replies() -> Vec<Reply> {
     let conversation = Conversation {
         conversation: "3f".repeat(32),
         title: "Boats".into(),
+        topic: "who rows".into(),
+        history: "all".into(),
         members: vec!["alice".into(), "bob".into()],
         role: Some("admin".into()),
         joining: None,
@@ -106,7 +108,7 @@ fn replies() -> Vec<Reply> {
         Reply::Conversations { conversations: vec![conversation] },
         Reply::Peers { peers: vec![peer] },
         Reply::Status(Box::new(status)),
-        Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1 },
+        Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
         Reply::Invites { invites: vec![invite] },
         Reply::Members { conversation: "3f".repeat(32), members: vec![member], guests: vec![guest] },
         Reply::Joined { conversation: "3f".repeat(32), state: "in".into() },
