@@ -2,8 +2,10 @@
 
 mod admit;
 mod chat;
+mod contact;
 mod conversations;
 mod delete;
+mod device;
 mod edit;
 mod hide;
 mod init;
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Conversations(conversations::Conversations),
     Peers(peers::Peers),
     Status(status::Status),
+    Device(device::Command),
+    Contact(contact::Command),
     Chat(chat::Chat),
 }
 
@@ -87,6 +91,8 @@ impl Command {
             Command::Conversations(command) => command.run(home, output).await,
             Command::Peers(command) => command.run(home, output).await,
             Command::Status(command) => command.run(home, output).await,
+            Command::Device(command) => command.run(home, output).await,
+            Command::Contact(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,
         }
     }

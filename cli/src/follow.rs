@@ -5,7 +5,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, clean_line, short};
 use crate::peer::Peer;
 use crate::row::{News, Page, Shown};
 
@@ -55,6 +55,20 @@ impl<'a> Followed<'a> {
     pub(crate) async fn show(&mut self, event: Result<Event, RecvError>) -> Result<(), Failure> {
         match event {
             Ok(Event::Row { conversation, row }) if conversation == self.conversation => self.show_row(&row),
+            Ok(Event::Joining { conversation, state }) if conversation == self.conversation => {
+                self.output.remark(&match state.as_str() {
+                    "in" => "you are in now".to_owned(),
+                    "out" => "you are not in this conversation any more".to_owned(),
+                    state => clean_line(state),
+                });
+                Ok(())
+            }
+            Ok(Event::Guest { conversation, user, name }) if conversation == self.conversation => {
+                let (user, name) = (short(&user), clean_line(&name));
+                self.output
+                    .remark(&format!("{name} ({user}) asks to come in: bayou admit {} {user}", short(&conversation)));
+                Ok(())
+            }
             Ok(Event::Row { .. } | Event::Gone { .. } | Event::Guest { .. } | Event::Joining { .. }) => Ok(()),
             Ok(Event::Lagged) | Err(RecvError::Lagged(_)) => self.catch_up().await,
             Err(RecvError::Closed) => {

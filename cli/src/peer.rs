@@ -43,7 +43,7 @@ pub(crate) struct NetworkArguments {
 }
 
 impl NetworkArguments {
-    fn network(&self) -> Network {
+    pub(crate) fn network(&self) -> Network {
         let addresses = |texts: &[String]| texts.iter().cloned().map(Address).collect();
         Network { listen: addresses(&self.listen), mdns: !self.no_mdns, peers: addresses(&self.peer) }
     }

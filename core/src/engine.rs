@@ -10,7 +10,10 @@
 //!
 //! | file | what happens there |
 //! |---|---|
-//! | `birth` | a user's first device, from the recovery phrase |
+//! | `birth` | a device as it starts: from the recovery phrase, or let in by another |
+//! | `own` | our user's other devices, and what they agree on |
+//! | `contacts` | names of our own for others, and whether we compared keys |
+//! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
 //! | `roles` | commands that change who may do what: begin, grant, remove, leave |
@@ -21,6 +24,7 @@
 //! | `cuts` | how far the chains of who was removed count |
 //! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
+//! | `epochs` | group keys: opened, handed on, forgotten |
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
@@ -30,11 +34,14 @@
 
 mod address_book;
 mod birth;
+mod contacts;
 mod controls;
 mod conversation;
 mod cuts;
+mod devices;
 mod durable;
 mod entrance;
+mod epochs;
 mod exchange;
 mod expiry;
 mod facts;
@@ -45,6 +52,7 @@ mod io;
 mod keys;
 mod links;
 mod outbound;
+mod own;
 mod people;
 mod queries;
 mod recover;
@@ -53,12 +61,13 @@ mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-pub use birth::Newborn;
+pub use birth::{BadHandover, Newborn};
 pub use io::{CallId, Effect, Input, Notice, Ticket, View};
+pub use queries::usefulness;
 pub use recover::{Config, OpenError};
 
 use crate::authority::Authority;
@@ -66,7 +75,7 @@ use crate::conversation::SegmentId;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
 use crate::id::{Address, ConversationId, DeviceId, PeerId, StreamId, UserId};
-use crate::identity::Profile;
+use crate::identity::{Profile, RegisterKey, Registers};
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store::{Batch, Lsn, StoreError};
 use crate::sync::Waiting;
@@ -74,7 +83,9 @@ use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
 use conversation::Conversation;
+use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
+use epochs::Group;
 use facts::Fact;
 use links::Link;
 use shelf::Shelf;
@@ -86,6 +97,16 @@ pub struct Engine {
     key: DeviceKey,
     /// Our own user's log: an authority that no conversation belongs to.
     own: Authority,
+    /// What our user's devices agreed on.
+    registers: Registers,
+    /// What the other devices may not know yet.
+    unsaid: BTreeSet<RegisterKey>,
+    /// Our user came back by the phrase: others tell where the user was.
+    is_back: bool,
+    /// A device of our user's that is being let in.
+    guiding: Option<Guiding>,
+    /// The group keys of each conversation.
+    groups: BTreeMap<ConversationId, Group>,
     peer: PeerId,
     /// Goes into the names of our chains; another for each instance of a home.
     nonce: [u8; 16],

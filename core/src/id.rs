@@ -152,13 +152,15 @@ pub enum StreamId {
     Control(ConversationId),
     /// One segment of one conversation: changes with their signatures and payloads.
     Segment(ConversationId, u32),
+    /// Group keys and prekeys: what has to be erasable, and is in no conversation's documents.
+    Secrets,
 }
 
 impl StreamId {
     /// Returns the conversation that the stream belongs to, if it belongs to one.
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
-            StreamId::Local => None,
+            StreamId::Local | StreamId::Secrets => None,
             StreamId::Control(conversation) | StreamId::Segment(conversation, _) => Some(*conversation),
         }
     }

@@ -9,6 +9,7 @@
 //! | `phrase` | 24 words on paper, from which the root key and the backup key come |
 //! | `user` | the root key, and a user's fingerprint |
 //! | `profile`, `prekey` | what a home keeps of its user and its device |
+//! | `register` | what a user's devices agree on among themselves |
 //! | `linking` | how a new device becomes one of a user's |
 //! | `join_link`, `contact_link`, `invite_key` | links that invite, and what one proves and opens with them |
 //! | `safety_number`, `words` | how people verify each other and their group |
@@ -24,6 +25,7 @@ pub mod linking;
 mod phrase;
 mod prekey;
 mod profile;
+mod register;
 mod safety_number;
 mod user;
 mod words;
@@ -35,6 +37,9 @@ pub use link::{BadHost, BadLink, LinkPeers, MAX_LINK, MAX_LINK_ADDRESS, MAX_LINK
 pub use phrase::{BadPhrase, MAX_PHRASE_TEXT, PHRASE_WORDS, Phrase};
 pub use prekey::{MAX_PREKEYS, PREKEY_KEPT_MS, PREKEY_TURN_MS, PrekeyTurn, Prekeys};
 pub use profile::{BadProfile, MAX_PROFILE, Profile};
+pub use register::{
+    BadRegister, MAX_REGISTER_VALUE, MAX_REGISTERS, MAX_SETTING_NAME, Register, RegisterKey, Registers,
+};
 pub use safety_number::{SafetyNumber, Scanned, VerifyCode};
 pub use user::{RootKey, fingerprint};
 pub use words::{GROUP_WORDS, group_words};

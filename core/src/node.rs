@@ -14,7 +14,7 @@ mod compactor;
 mod home;
 mod key;
 mod keys;
-
+mod linking;
 mod run;
 mod system_keys;
 mod vault;
@@ -28,6 +28,7 @@ pub use crate::identity::{BadPhrase, Phrase};
 pub use home::{Identified, Made, identity, init, restore};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
+pub use linking::{LetIn, Linking};
 pub use vault::Vault;
 
 use crate::id::{Address, DeviceId, PeerId};
@@ -127,6 +128,15 @@ pub enum NodeError {
     /// The identity file is not what was written.
     #[error("the identity in {0} cannot be read: restore this file and the file `key` beside it from one backup")]
     BadIdentity(PathBuf),
+    /// A device was not linked.
+    #[error("{0}")]
+    Linking(crate::identity::linking::LinkingError),
+    /// The device that was to let this one in is gone.
+    #[error("the other device hung up: were the digits the same there? Begin again with a new code")]
+    OldDeviceGone,
+    /// The device that let this one in handed over what does not fit.
+    #[error("{0}")]
+    Handover(#[from] crate::engine::BadHandover),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),

@@ -12,7 +12,10 @@ pub mod socket;
 mod things;
 pub mod wire;
 
-pub use things::{Behind, Conversation, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status};
+pub use things::{
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status,
+    Words,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +90,55 @@ pub enum Request {
         /// The setting.
         #[serde(flatten)]
         setting: Setting,
+    },
+    /// Lists everyone else who is in a conversation with us, or of whom we noted something. → [`Reply::Contacts`]
+    Contacts,
+    /// Shows what is to be compared with somebody. → [`Reply::Contact`]
+    Contact {
+        /// Who: their id, an unambiguous beginning of it, or their name.
+        user: String,
+    },
+    /// Notes something of somebody, for all devices of our user's. → [`Reply::Done`]
+    NoteContact {
+        /// Who, as in [`Request::Contact`].
+        user: String,
+        /// What we call them; empty: nothing any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        petname: Option<String>,
+        /// Whether we compared keys with them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verified: Option<bool>,
+    },
+    /// Compares a code that was scanned off another's screen, and notes that they are verified. → [`Reply::Done`]
+    VerifyContact {
+        /// The code, as [`Reply::Contact`] gives it on their side.
+        code: String,
+    },
+    /// Gives eight words that are the same for all who see the same members and rules. → [`Reply::Words`]
+    Words {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+    },
+    /// Lists our user's devices. → [`Reply::Devices`]
+    Devices,
+    /// Begins to let a device in that shows an offer. Answers when it has answered, at the latest after half a minute.
+    /// → [`Reply::Digits`]
+    LinkDevice {
+        /// What the new device shows.
+        offer: String,
+    },
+    /// Says whether both devices show the same digits. Answers when the other one was told, too. → [`Reply::Done`]
+    ConfirmDevice {
+        /// Whether they do.
+        yes: bool,
+    },
+    /// Retires a device of our user's. → [`Reply::Done`]
+    RetireDevice {
+        /// The device: its id, or an unambiguous beginning of it.
+        device: String,
+        /// The 24 words, if the device is nearer to them than this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phrase: Option<Words>,
     },
     /// Hides another's message from all, or shows it again. → [`Reply::Done`]
     Hide {
@@ -192,6 +244,8 @@ pub enum Reply {
         invite: String,
         /// Until when it is good: milliseconds since the Unix epoch.
         expires: u64,
+        /// How many addresses it leads to; 0: whoever has it must find us on the same network.
+        addresses: u32,
     },
     /// To `invites`.
     Invites {
@@ -206,6 +260,37 @@ pub enum Reply {
         members: Vec<Member>,
         /// Who waits to be let in, as far as this peer was asked.
         guests: Vec<Guest>,
+    },
+    /// To `contacts`.
+    Contacts {
+        /// One each, by name.
+        contacts: Vec<Contact>,
+    },
+    /// To `contact`.
+    Contact {
+        /// Who it is.
+        contact: Contact,
+        /// 60 digits, in twelve groups: the same on both sides, or nobody is who they seem.
+        number: String,
+        /// The same to be scanned: the content of a QR code.
+        code: String,
+    },
+    /// To `words`.
+    Words {
+        /// Eight words.
+        words: Vec<String>,
+    },
+    /// To `devices`.
+    Devices {
+        /// One each.
+        devices: Vec<Device>,
+    },
+    /// To `link_device`.
+    Digits {
+        /// Six digits, in two groups.
+        digits: String,
+        /// The new device.
+        device: String,
     },
     /// To `join`.
     Joined {

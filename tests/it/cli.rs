@@ -182,10 +182,10 @@ fn two_homes_know_nothing_of_each_other_until_they_join() {
     assert!(link.starts_with("bayou://j/#"), "{link}");
     let joined = bob.json(&["join", &link]);
     assert_eq!(joined["conversation"], boats.as_str());
-    assert_eq!(joined["state"], "looking for a member");
+    assert_eq!(joined["state"], "looking for a member who may let you in");
     assert_eq!(bob.texts(&boats), Vec::<String>::new(), "nothing came without a network");
     assert_eq!(bob.fails(&["send", &boats, "may I?"]), (4, -32002));
-    assert!(bob.words(&["conversations"]).contains("(looking for a member)"));
+    assert!(bob.words(&["conversations"]).contains("(looking for a member who may let you in)"));
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn damaged_phrases_are_refused_by_place() {
 
 fn profile(prekeys: Prekeys) -> Profile {
     let [device, transport] = [1, 2].map(|seed| Secret::new([seed; 32]));
-    Profile::new(UserId([4; 32]), "alice".into(), device, transport, true, prekeys)
+    Profile::new(UserId([4; 32]), "alice".into(), (device, transport), Secret::new([5; 32]), prekeys)
 }
 
 #[test]

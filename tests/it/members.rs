@@ -70,9 +70,11 @@ fn a_link_lets_in_as_many_as_it_says_and_can_be_withdrawn() -> Story {
     let invites = listed[0]["invites"].as_array().unwrap();
     assert_eq!((invites.len(), &invites[0]["left"], &invites[0]["role"]), (1, &3.into(), &"reader".into()));
     let id = text(&invites[0], "invite");
+    let error = two.alice.command(&["invite", "revoke", &two.conversation, ""]).unwrap_err().to_string();
+    assert!(error.contains("exit status: 3") && error.contains("bayou invite list"), "{error}");
     two.alice.command(&["invite", "revoke", &two.conversation, &id[..8]])?;
     refused(&carol, &["join", &withdrawn], "withdrawn");
-    refused(&two.bob, &["invite", &two.conversation], "would not count");
+    refused(&two.bob, &["invite", &two.conversation], "your role");
     let members = [("alice".into(), "owner".into()), ("bob".into(), "member".into())];
     assert_eq!(two.members(&two.bob)?, members);
     Ok(())
@@ -83,9 +85,9 @@ fn who_has_to_be_approved_waits_for_a_yes() -> Story {
     let two = Two::meet()?;
     let mut carol = Peer::new("carol")?;
     carol.serve(&[&two.alice])?;
-    let link = two.link(&["--approve", "--uses", "2"])?;
+    let link = two.link(&["--approve"])?;
     for guest in [&two.bob, &carol] {
-        assert_eq!(text(&guest.command(&["join", &link])?[0], "state"), "waiting for a member to say yes");
+        assert_eq!(text(&guest.command(&["join", &link])?[0], "state"), "waiting for an admin to say yes");
         refused(guest, &["send", &two.conversation, "may I?"], "not let in yet");
     }
     let waiting = two.alice.command(&["members", &two.conversation])?;
@@ -93,9 +95,14 @@ fn who_has_to_be_approved_waits_for_a_yes() -> Story {
     two.alice.command(&["admit", &two.conversation, "bob"])?;
     two.bob.enters(&two.conversation)?;
     two.bob.says(&two.conversation, "thank you")?;
+    // The link was for one; who cannot be let in by it stays a guest until a person says so.
+    refused(&two.alice, &["admit", &two.conversation, "carol"], "used up");
     two.alice.command(&["refuse", &two.conversation, "carol"])?;
-    carol.hears_of(&two.conversation, "a member said no")?;
+    carol.hears_of(&two.conversation, "an admin said no")?;
     assert_eq!(two.members(&two.alice)?.len(), 2);
+    // A no is about one link.
+    let another = two.link(&[])?;
+    assert_eq!(text(&carol.command(&["join", &another])?[0], "state"), "in");
     Ok(())
 }
 
@@ -112,6 +119,8 @@ fn roles_are_given_and_taken() -> Story {
     two.bob.sees(&conversation, "now speak")?;
     let said = two.bob.says(&conversation, "I say nothing")?;
     two.bob.command(&["set", &conversation, "title", "Ships"])?;
+    two.bob.command(&["set", &conversation, "topic", "who rows"])?;
+    assert_eq!(text(&two.bob.command(&["conversations"])?[0]["conversations"][0], "topic"), "who rows");
     two.alice.sees(&conversation, "I say nothing")?;
     two.alice.command(&["hide", &said])?;
     assert!(two.alice.timeline(&conversation)?.iter().any(|row| row["hidden"] == true && row["text"] == ""));
@@ -119,6 +128,7 @@ fn roles_are_given_and_taken() -> Story {
     two.alice.command(&["role", &conversation, "bob", "owner"])?;
     two.alice.command(&["leave", &conversation])?;
     refused(&two.alice, &["send", &conversation, "bye"], "not in this conversation any more");
+    refused(&two.alice, &["leave", &conversation], "already");
     Ok(())
 }
 
@@ -165,5 +175,31 @@ fn the_phrase_brings_a_user_back_on_another_machine() -> Story {
     let error = run("third", &["restore", "--name", "alice"], &mistyped)?;
     assert_eq!(error["error"]["code"], -32602, "{error}");
     assert!(!error.to_string().contains(phrase.split(' ').nth(5).unwrap()), "{error}");
+    Ok(())
+}
+
+#[test]
+fn people_make_sure_of_each_other_and_give_each_other_names() -> Story {
+    let two = Two::together()?;
+    let show = |peer: &Peer, other: &str| peer.command(&["contact", "show", other]).map(|mut shown| shown.remove(0));
+    let (alices, bobs) = (show(&two.alice, "bob")?, show(&two.bob, "alice")?);
+    let number = text(&alices, "number");
+    assert_eq!(number.split(' ').collect::<String>().len(), 60);
+    assert_eq!(number, text(&bobs, "number"));
+    // A look at one's own screen proves nothing, nor does the code of another pair.
+    let error = two.alice.command(&["contact", "verify", &text(&alices, "code")]).unwrap_err().to_string();
+    assert!(error.contains("exit status: 2") && error.contains("this very screen"), "{error}");
+    let stranger = Peer::new("stranger")?;
+    refused(&stranger, &["contact", "verify", &text(&bobs, "code")], "not verified");
+    two.alice.command(&["contact", "verify", &text(&bobs, "code")])?;
+    two.alice.command(&["contact", "note", "bob", "--name", "Bobby"])?;
+    let listed = two.alice.command(&["contact", "list"])?;
+    let bob = &listed[0]["contacts"][0];
+    assert_eq!((&bob["verified"], &bob["name"], &bob["petname"]), (&true.into(), &"bob".into(), &"Bobby".into()));
+    assert!(two.members(&two.alice)?.contains(&("Bobby".into(), "member".into())));
+    assert!(two.members(&two.bob)?.contains(&("bob".into(), "member".into())), "a name of one's own is told to nobody");
+    let words = |peer: &Peer| peer.command(&["contact", "words", &two.conversation]);
+    assert_eq!(words(&two.alice)?, words(&two.bob)?);
+    assert_eq!(words(&two.alice)?[0]["words"].as_array().unwrap().len(), 8);
     Ok(())
 }

@@ -234,7 +234,8 @@ async fn a_wedged_peer_holds_up_nobody_and_is_given_up() {
     assert!(slowest < Duration::from_millis(500), "a frame to bob took {slowest:?}");
 
     assert_eq!(alice.next().await, NetEvent::LinkDown(wedged.peer), "congestion is said once, then the end");
-    assert!(start.elapsed() > Duration::from_secs(15), "given up too early: {:?}", start.elapsed());
+    // After 20 s of standing still; sooner only if pings, too, find no way past the heap of frames.
+    assert!(start.elapsed() > Duration::from_secs(10), "given up too early: {:?}", start.elapsed());
 }
 
 #[tokio::test]

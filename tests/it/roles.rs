@@ -6,6 +6,8 @@ use bayou_tests::network::Weather;
 use bayou_tests::truth;
 use bayou_tests::world::{Who, World};
 
+use crate::group_keys::key;
+
 const SEEDS: u64 = 150;
 const NAMES: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
@@ -144,14 +146,14 @@ fn roles_bound_what_one_may() {
     let mut world = meet(3, 4);
     let [alice, bob, carol, dave] = [0, 1, 2, 3];
     world.link_all(&[alice, bob, carol, dave]);
-    refused(removes(&mut world, bob, "carol"), "would not count");
-    refused(role(&mut world, bob, "bob", "admin"), "would not count");
+    refused(removes(&mut world, bob, "carol"), "your role");
+    refused(role(&mut world, bob, "bob", "admin"), "your role");
     role(&mut world, alice, "bob", "admin").expect("the owner may");
     world.run(500);
     removes(&mut world, bob, "carol").expect("an admin may");
     world.run(500);
     refused(sends(&mut world, carol, "still?"), "not in this conversation any more");
-    refused(removes(&mut world, bob, "alice"), "would not count");
+    refused(removes(&mut world, bob, "alice"), "rank below you");
     role(&mut world, bob, "dave", "reader").expect("an admin may");
     world.run(500);
     refused(sends(&mut world, dave, "may I?"), "only read");
@@ -160,7 +162,7 @@ fn roles_bound_what_one_may() {
     assert!(world.sees(dave).contains("dave reads this"));
     role(&mut world, alice, "bob", "owner").expect("handed over");
     world.run(500);
-    refused(role(&mut world, alice, "dave", "member"), "would not count");
+    refused(role(&mut world, alice, "dave", "member"), "handed");
     role(&mut world, bob, "dave", "member").expect("the new owner may");
     world.run(500);
     world.says(dave, "thank you");
@@ -171,6 +173,32 @@ fn roles_bound_what_one_may() {
     let members = world.members(bob);
     assert_eq!(members, [("bob".into(), "owner".into()), ("dave".into(), "member".into())]);
     assert_eq!(world.sees(bob), world.sees(dave));
+}
+
+/// Whoever cannot let in does not hold up who knocks.
+#[test]
+fn only_who_may_let_in_answers_the_door() {
+    let mut world = meet(14, 3);
+    let [alice, bob, carol] = [0, 1, 2];
+    world.link_all(&[alice, bob, carol]);
+    role(&mut world, alice, "bob", "reader").expect("the owner may");
+    world.run(500);
+    world.part_all();
+    let dave = world.person("dave");
+    let link = world.invites[0].clone();
+    let joined = world.does(dave, Request::Join { link });
+    assert!(matches!(&joined, Ok(Reply::Joined { state, .. }) if state.starts_with("looking")), "{joined:?}");
+    world.link(bob, dave);
+    world.run(40_000);
+    assert_eq!(world.members(bob).len(), 3);
+    let Ok(Reply::Members { guests, .. }) = world.does(bob, Request::Members { conversation: world.conversation(0) })
+    else {
+        panic!("no members")
+    };
+    assert!(guests.is_empty(), "a reader is not asked");
+    world.link(carol, dave);
+    world.run(40_000);
+    assert_eq!(world.members(dave).len(), 4);
 }
 
 #[test]
@@ -196,6 +224,13 @@ fn who_may_read_since_joining_reads_nothing_older() {
     }
     assert_eq!(world.sees(carol), "alice: new words\ncarol: hello\n");
     assert_eq!(truth::places(&world.peers[carol].store, "old words"), [""; 0]);
+    let Ok(Reply::Log { rows, .. }) =
+        world.does(alice, Request::Log { conversation: world.conversation(0), limit: 9, before: None })
+    else {
+        panic!("no rows")
+    };
+    let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
+    assert_eq!(states, ["with all", "with 1 of 2", "received"], "carol is not waited for where she may not read");
     world.reacts(carol, &world.peers[alice].kept[1].0.to_string(), "👋");
     world.run(500);
     assert!(world.sees(alice).contains("👋 carol"));
@@ -222,6 +257,10 @@ fn whatever_is_done_to_each_other_all_who_are_in_agree() {
         world.make_peace_among(&|world| who_is_in(world));
         let who = who_is_in(&mut world);
         out += NAMES.len() - who.len();
+        let keys: Vec<Option<String>> = (0..NAMES.len()).map(|one| key(&mut world, one)).collect();
+        for one in 0..NAMES.len() {
+            assert_eq!(keys[one] == keys[0], who.contains(&one), "{} of those who are in: {keys:?}", NAMES[one]);
+        }
         for one in who {
             let mut anew = world.peers[one].without_index();
             anew.start(0);

@@ -48,7 +48,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["id"]),
     ("net", &["crypto", "id"]),
     // Of authority only the limit of a name, which `init` checks.
-    ("node", &["engine", "store", "net", "rpc", "identity", "authority", "crypto", "id", "time"]),
+    (
+        "node",
+        // Of envelope only the frame in which a new device answers, before there is an engine.
+        &["engine", "store", "net", "rpc", "envelope", "identity", "authority", "crypto", "id", "time"],
+    ),
     // Front ends hold a node and nothing else.
     ("cli", &["node", "rpc", "id", "time"]),
     ("desktop", &["node", "rpc", "id", "time"]),

@@ -122,6 +122,14 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Welcome", Frame::Welcome { conversation, secret: [0x5e; 32] }),
         ("Wait", Frame::Wait { conversation }),
         ("Turned", Frame::Turned { conversation, why: Turned::UsedUp }),
+        ("Return", Frame::Return { tag }),
+        ("Known", Frame::Known { tag }),
+        ("Mine", Frame::Mine { log: vec![item.clone().into()] }),
+        ("Own", Frame::Own { names: vec![[0x6e; 8]] }),
+        ("Owned", Frame::Owned { items: vec![item.clone().into()] }),
+        ("Linking", Frame::Linking { message: item.clone() }),
+        ("Ask", Frame::Ask { conversation, epochs: vec![invite] }),
+        ("Boxes", Frame::Boxes { conversation, boxes: vec![item.clone().into()] }),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {
         let bytes = frame.encode();

@@ -82,6 +82,8 @@ pub struct Peer {
     pub(crate) back_at: Option<u64>,
     /// Whether its machine is connected at all. Of two copies of a home, one is.
     pub(crate) online: bool,
+    /// The words that bring its user back.
+    words: [u8; 32],
     born: Newborn,
     instance: [u8; 32],
     dice: Dice,
@@ -99,11 +101,21 @@ pub struct Peer {
 impl Peer {
     /// Makes a peer with a new home; it is down.
     pub fn new(name: &str, mut dice: Dice) -> Self {
-        let phrase = Phrase::new(Secret::new(dice.bytes()));
+        let words = dice.bytes();
+        Peer::of_words(name, words, false, Timestamp(BEGINNING), dice)
+    }
+
+    /// Makes a peer for another device of this one's user, as the recovery phrase makes it; it is down.
+    pub fn another_device(&self, now: u64, is_back: bool, dice: Dice) -> Self {
+        Peer::of_words(&self.name, self.words, is_back, Timestamp(BEGINNING + now), dice)
+    }
+
+    fn of_words(name: &str, words: [u8; 32], is_back: bool, now: Timestamp, mut dice: Dice) -> Self {
+        let phrase = Phrase::new(Secret::new(words));
         let mut entropy = Entropy::from_seed(dice.bytes());
-        let born = Newborn::of_phrase(&phrase, name, Timestamp(BEGINNING), &mut entropy);
+        let born = Newborn::of_phrase(&phrase, name, is_back, now, &mut entropy);
         let id = DeviceKey::from_seed(born.profile.transport_seed().expose()).device();
-        Peer::at_home(name, born, PeerId(id.0), MemoryStore::default(), dice)
+        Peer { words, ..Peer::at_home(name, born, PeerId(id.0), MemoryStore::default(), dice) }
     }
 
     /// Makes a peer of a copy of this one's home, as on another machine; it is down.
@@ -135,6 +147,7 @@ impl Peer {
             disk_at: None,
             back_at: None,
             online: true,
+            words: [0; 32],
             born,
             instance: dice.bytes(),
             dice,
@@ -182,6 +195,7 @@ impl Peer {
         let config = Config {
             profile: self.born.profile.clone(),
             log: self.born.log.clone(),
+            is_back: self.born.is_back,
             peer: self.id,
             instance: self.instance,
             seed: self.dice.bytes(),

@@ -56,6 +56,15 @@ impl Peer {
         Ok(peer)
     }
 
+    /// Makes a peer that has no home yet.
+    ///
+    /// # Errors
+    /// When there is no folder for it.
+    pub fn unborn(name: &str) -> io::Result<Peer> {
+        let folder = tempfile::Builder::new().prefix("bayou-").tempdir()?;
+        Ok(Peer { name: name.into(), folder, host: None, serving: None, followed: BTreeMap::new() })
+    }
+
     /// Makes a home for `name` and serves on loopback, without mDNS.
     ///
     /// # Errors
@@ -364,6 +373,18 @@ impl Peer {
         }
     }
 
+    /// Runs one command with `--json` that asks and is answered.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn talks(&self, arguments: &[&str]) -> io::Result<Talk> {
+        let mut command = Command::new(bayou()?);
+        command.env("BAYOU_HOME", self.home()).args(arguments).arg("--json").stdin(Stdio::piped());
+        let mut running = Running::start_as_is(command.stderr(Stdio::piped()))?;
+        let complaints = running.child.stderr.take().ok_or_else(|| io::Error::other("no stderr"))?;
+        Ok(Talk { running, complaints: Lines::read(complaints) })
+    }
+
     fn answer(&self, arguments: &[&str]) -> io::Result<Value> {
         let mut objects = self.command(arguments)?;
         objects.pop().ok_or_else(|| io::Error::other(format!("bayou {arguments:?} printed nothing")))
@@ -396,7 +417,11 @@ impl Peer {
 
 impl Running {
     fn start(command: &mut Command) -> io::Result<Running> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        Running::start_as_is(command.stdin(Stdio::null()))
+    }
+
+    fn start_as_is(command: &mut Command) -> io::Result<Running> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
         Ok(Running { child, lines: Lines::read(stdout) })
     }
@@ -415,6 +440,41 @@ impl Drop for Running {
         // Both fail only when it has ended already.
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// A command that asks and is answered.
+pub struct Talk {
+    running: Running,
+    complaints: Lines,
+}
+
+impl Talk {
+    /// Waits for an object with this field, and returns the field.
+    ///
+    /// # Errors
+    /// When none came before the deadline.
+    pub fn hears(&self, field: &str) -> io::Result<String> {
+        text(&self.running.event(field, |line| line.get(field).is_some())?, field)
+    }
+
+    /// Answers a line.
+    ///
+    /// # Errors
+    /// When it does not listen any more.
+    pub fn says(&mut self, line: &str) -> io::Result<()> {
+        let stdin = self.running.child.stdin.as_mut().ok_or_else(|| io::Error::other("no stdin"))?;
+        io::Write::write_all(stdin, format!("{line}\n").as_bytes())
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it ended with an error; the message holds what it complained about.
+    pub fn ends(mut self) -> io::Result<()> {
+        let status = self.running.child.wait()?;
+        let complaint = self.complaints.wait("it closes stderr", |lines| Some(format!("{lines:?}")))?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{status}: {complaint}"))) }
     }
 }
 

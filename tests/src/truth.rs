@@ -1,6 +1,6 @@
 //! What became of a story, read from the stores themselves and not from the engines that wrote them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bayou_core::authority::{Authority, Item};
 use bayou_core::conversation::{EntryId, Segment, SegmentId};
@@ -82,7 +82,7 @@ pub fn segments(store: &MemoryStore) -> Vec<Segment> {
             let id = SegmentId { conversation, number };
             Some(Segment::open(id, kept.image.as_deref(), &kept.tail).expect("what was kept opens"))
         }
-        StreamId::Local | StreamId::Control(_) => None,
+        StreamId::Local | StreamId::Control(_) | StreamId::Secrets => None,
     };
     store.streams().into_iter().filter_map(open).collect()
 }
@@ -102,6 +102,18 @@ pub fn heads(store: &MemoryStore) -> (BTreeMap<SegmentId, SegmentHeads>, BTreeMa
         controls.insert(conversation, authority.digest());
     }
     (segments, controls)
+}
+
+/// Returns the items of authority that a store keeps.
+pub fn items(store: &MemoryStore) -> BTreeSet<(ConversationId, Vec<u8>)> {
+    let mut items = BTreeSet::new();
+    for stream in store.streams() {
+        let StreamId::Control(conversation) = stream else { continue };
+        let kept = store.read(stream).expect("memory");
+        let image: Vec<Vec<u8>> = kept.image.map_or(Vec::new(), |image| postcard::from_bytes(&image).expect("records"));
+        items.extend(image.into_iter().chain(kept.tail).map(|item| (conversation, item)));
+    }
+    items
 }
 
 /// Returns what is left of a store when its index was thrown away.

@@ -92,6 +92,14 @@ impl World {
         copy
     }
 
+    /// Brings another device of a person's into the world, made by the recovery phrase: as one of several, or because all
+    /// others were lost.
+    pub fn device(&mut self, who: Who, is_back: bool) -> Who {
+        let dice = Dice::new(self.seed, 1000 + self.peers.len() as u64);
+        let device = self.peers[who].another_device(self.now, is_back, dice);
+        self.settle_in(device)
+    }
+
     fn settle_in(&mut self, peer: Peer) -> Who {
         let who = self.peers.len();
         self.peers.push(peer);
@@ -476,7 +484,7 @@ impl World {
         }
     }
 
-    /// Says in what two peers differ, as far as their indexes tell.
+    /// Says in what two peers differ, as far as their indexes and the records of authority tell.
     pub fn disagreement(&self) -> Option<String> {
         self.disagreement_among(&(0..self.peers.len()).collect::<Vec<Who>>())
     }
@@ -485,9 +493,11 @@ impl World {
     pub fn disagreement_among(&self, who: &[Who]) -> Option<String> {
         let (first, others) = who.split_first()?;
         let first = &self.peers[*first];
-        let ours = truth::index(&first.store);
+        let (ours, items) = (truth::index(&first.store), truth::items(&first.store));
         others.iter().map(|other| &self.peers[*other]).find_map(|other| {
-            let what = truth::difference(&ours, &truth::index(&other.store))?;
+            let what = truth::difference(&ours, &truth::index(&other.store)).or_else(|| {
+                (items != truth::items(&other.store)).then(|| "who may do what, or the group keys".to_owned())
+            })?;
             Some(format!("{} and {}: {what}", first.name, other.name))
         })
     }

@@ -34,6 +34,11 @@ fn lines(conversation: &Conversation, zone: &TimeZone) -> String {
         1000.. => "  (1000+ unread)".into(),
         some => format!("  ({some} unread)"),
     };
+    let topic = match clean_line(&conversation.topic) {
+        topic if topic.is_empty() => String::new(),
+        topic => format!(": {topic}"),
+    };
+    let history = if conversation.history == "since_join" { ", newcomers read nothing older" } else { "" };
     let members: Vec<_> = conversation.members.iter().map(|name| clean_line(name)).collect();
     let last = conversation.last_at.map_or_else(String::new, |at| {
         format!("\n          {}  {}", date_and_time(at, zone), clean_line(&conversation.last_text))
@@ -44,7 +49,7 @@ fn lines(conversation: &Conversation, zone: &TimeZone) -> String {
         (None, Some("reader")) => "  (you read only)".into(),
         (None, Some(_)) => String::new(),
     };
-    format!("{id}  {title}{unread}{standing}  with {}{last}", members.join(", "))
+    format!("{id}  {title}{topic}{unread}{standing}  with {}{history}{last}", members.join(", "))
 }
 
 #[cfg(test)]
@@ -56,6 +61,8 @@ mod tests {
         let mut conversation = Conversation {
             conversation: "3f9a".repeat(16),
             title: "Boats".into(),
+            topic: "who rows".into(),
+            history: "since_join".into(),
             members: vec!["alice".into(), "bob".into()],
             role: Some("admin".into()),
             joining: None,
@@ -63,12 +70,15 @@ mod tests {
             last_at: Some(1_795_478_280_000),
             last_text: "Good,\nat eight".into(),
             unread: 2,
+            epoch: None,
         };
         let expected = "\
-3f9a3f9a  Boats  (2 unread)  with alice, bob
+3f9a3f9a  Boats: who rows  (2 unread)  with alice, bob, newcomers read nothing older
           23 Nov 2026 23:58  Good, at eight";
         assert_eq!(lines(&conversation, &TimeZone::UTC), expected);
         conversation.title.clear();
+        conversation.topic.clear();
+        conversation.history = "all".into();
         conversation.unread = 1000;
         conversation.last_at = None;
         assert_eq!(

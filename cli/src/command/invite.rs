@@ -82,6 +82,9 @@ impl Invite {
     }
 
     async fn make(self, home: &Home, output: &Output) -> Result<(), Failure> {
+        if let Some(path) = self.qr.as_ref().filter(|path| path.exists()) {
+            return Err(Failure::invalid(format!("{} exists already: name another file", path.display())));
+        }
         let options = InviteOptions {
             uses: self.uses,
             hours: self.expires.hours(),
@@ -91,12 +94,18 @@ impl Invite {
         };
         let conversation = self.conversation.unwrap_or_default();
         let reply = peer::ask(home, Request::Invite { conversation, options }).await?;
-        let Reply::Invite { link, .. } = &reply else { return Err(Failure::unexpected()) };
+        let Reply::Invite { link, addresses, .. } = &reply else { return Err(Failure::unexpected()) };
         // The link comes first: it is the answer, even if no code or file can be made of it.
         output.say(&reply, || match Qr::new(link) {
             Ok(qr) if std::io::stdout().is_terminal() => format!("{}\n{}", clean_line(link), qr.to_text()),
             _ => clean_line(link),
         })?;
+        if *addresses == 0 {
+            output.remark(
+                "no peer runs in this home, so this link leads here on the same local network only: for people elsewhere \
+                 run `bayou serve` and make another",
+            );
+        }
         match self.qr {
             Some(path) => Qr::new(link)?.write_png(&path),
             None => Ok(()),

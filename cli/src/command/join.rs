@@ -20,7 +20,9 @@ impl Join {
             let id = short(conversation);
             match state.as_str() {
                 "in" => format!("joined conversation {id}\nnext: bayou chat {id}"),
-                _ => format!("conversation {id}: {state}; it goes on by itself while `bayou serve` runs"),
+                _ => format!(
+                    "conversation {id}: {state}; it goes on by itself while `bayou serve` or `bayou chat {id}` runs"
+                ),
             }
         })
     }

@@ -17,6 +17,9 @@ impl Members {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let reply = peer::ask(home, Request::Members { conversation: self.conversation }).await?;
         let Reply::Members { members, guests, .. } = &reply else { return Err(Failure::unexpected()) };
+        if members.is_empty() && guests.is_empty() {
+            return output.say(&reply, || "nobody is known yet: you are not let in, see `bayou conversations`".into());
+        }
         output.say(&reply, || members.iter().map(member).chain(guests.iter().map(guest)).collect::<Vec<_>>().join("\n"))
     }
 }
@@ -26,7 +29,11 @@ fn member(member: &Member) -> String {
         1 => "1 device".into(),
         some => format!("{some} devices"),
     };
-    let you = if member.you { "  (you)" } else { "" };
+    let you = match (member.you, member.verified) {
+        (true, _) => "  (you)",
+        (false, true) => ", verified",
+        (false, false) => "",
+    };
     format!("{}  {:<7} {}, {devices}{you}", short(&member.user), member.role, clean_line(&member.name))
 }
 

@@ -37,7 +37,8 @@ impl Restore {
         output.say(&object, || {
             let path = home.path.display();
             format!(
-                "{} ({}) is back, in {path}, on device {}\nnext: bayou join LINK joins a conversation",
+                "{} ({}) is back, in {path}, on device {}\n\
+                 next: bayou serve meets your other devices, or people whom you know: they tell where you were",
                 who.name,
                 short(&user),
                 short(&device)

@@ -49,6 +49,10 @@ impl Change {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let Change { conversation, member, role } = self;
         let reply = peer::ask(home, Request::Role { conversation, member, role: role.name().into() }).await?;
-        output.say(&reply, || format!("they are {} now", role.name()))
+        output.say(&reply, || match role {
+            Role::Owner => "they are the owner now, and you are a member".to_owned(),
+            Role::Admin => "they are an admin now".to_owned(),
+            Role::Reader | Role::Member => format!("they are a {} now", role.name()),
+        })
     }
 }

@@ -69,7 +69,7 @@ impl Node {
     }
 
     fn is_removal(&self) -> bool {
-        matches!(self.record.said(), Said::Remove { .. } | Said::Leave { .. })
+        matches!(self.record.said(), Said::Remove { .. } | Said::Leave { .. } | Said::DeviceCut { .. })
     }
 }
 

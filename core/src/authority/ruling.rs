@@ -242,6 +242,12 @@ impl Ruling {
         self.hidden.contains(message)
     }
 
+    /// Returns the cuts that say what counts of a user's retired device.
+    pub fn device_cuts(&self, user: &UserId, device: &DeviceId) -> impl Iterator<Item = CutHash> {
+        let cuts = self.device_cuts.get(device).into_iter().flatten();
+        cuts.filter(move |by| by.user == *user).map(|by| by.cut)
+    }
+
     /// Returns the group keys that were announced and count.
     pub fn epochs(&self) -> &BTreeMap<RecordHash, EpochRecord> {
         &self.epochs

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::devices::Devices;
+use super::devices::{DeviceStatus, Devices};
 use super::graph::{Graph, Node};
 use super::pass::{Pass, resolve};
 use super::ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing};
@@ -18,7 +18,7 @@ impl Ruling {
         }
         ruling.sum_grants(graph, users, pass);
         ruling.sum_members(graph);
-        ruling.sum_said(graph, pass);
+        ruling.sum_said(graph, users, pass);
         for (device, cuts) in &pass.device_cuts {
             let cuts: BTreeSet<_> = cuts.iter().map(|(_, by)| by.clone()).collect();
             if !cuts.is_empty() {
@@ -69,8 +69,8 @@ impl Ruling {
     }
 
     /// Of settings and hidden messages the newest counts: the farthest from the genesis, then the largest hash.
-    fn sum_said(&mut self, graph: &Graph, pass: &Pass<'_>) {
-        let (removals, mut epochs) = (self.effective_removals(graph), Vec::new());
+    fn sum_said(&mut self, graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) {
+        let (removals, mut epochs) = (self.effective_removals(graph, users, pass), Vec::new());
         for (at, node) in graph.ordered().filter(|(at, _)| pass.judged.get(*at) == Some(&Ok(()))) {
             let hash = node.record.hash();
             let mut renews = |commitment: &[u8; 32]| {
@@ -97,7 +97,7 @@ impl Ruling {
     }
 
     /// Returns the removals that count of grants that had counted, by their places among all removals, rising.
-    fn effective_removals(&self, graph: &Graph) -> Vec<usize> {
+    fn effective_removals(&self, graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Vec<usize> {
         let by: BTreeSet<_> = self
             .grants
             .values()
@@ -107,8 +107,12 @@ impl Ruling {
             })
             .flatten()
             .collect();
-        let mut places: Vec<usize> =
-            by.into_iter().filter_map(|hash| graph.removal_number(graph.find(hash)?)).collect();
+        let ended = by.into_iter().filter_map(|hash| graph.find(hash));
+        let is_retired =
+            |user, device| users.get(user).is_some_and(|all| all.status(device) != Some(DeviceStatus::Valid));
+        let cuts = pass.device_cuts.iter().flat_map(|(device, cuts)| cuts.iter().map(move |cut| (device, cut)));
+        let retired = cuts.filter(|(device, (_, by))| is_retired(&by.user, device)).map(|(_, (at, _))| *at);
+        let mut places: Vec<usize> = ended.chain(retired).filter_map(|at| graph.removal_number(at)).collect();
         places.sort_unstable();
         places
     }

@@ -18,7 +18,7 @@ use data_encoding::BASE32_DNSSEC;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ActorId;
-use crate::time::{Hlc, MAX_MS};
+use crate::time::{Hlc, MAX_MS, Timestamp};
 
 /// Bytes of an encoded id.
 const LEN: usize = 25;
@@ -50,6 +50,11 @@ pub struct BadEntryId;
 impl EntryId {
     /// The id before all others.
     pub const MIN: EntryId = EntryId { at: Hlc { ms: 0, counter: 0 }, actor: ActorId([0; 16]), number: 0 };
+
+    /// Returns the last id that an entry of a moment could have.
+    pub fn last_at(at: Timestamp) -> Self {
+        EntryId { at: Hlc { ms: at.0.min(MAX_MS), counter: u16::MAX }, actor: ActorId([0xff; 16]), number: u8::MAX }
+    }
 
     /// Returns the key under which the entry stands in its map: newest first.
     pub fn to_key(&self) -> String {

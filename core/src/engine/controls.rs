@@ -32,8 +32,8 @@ pub(super) enum Then {
     Nothing,
     /// Answer who asked for them to be written.
     Reply(CallId, Box<Reply>),
-    /// Welcome whom they let in.
-    Welcome(PeerId),
+    /// Welcome whom they let in, and answer who said yes.
+    Welcome(PeerId, Option<CallId>),
 }
 
 impl Engine {
@@ -75,11 +75,25 @@ impl Engine {
     }
 
     /// Takes items in that a peer sent.
-    pub(super) fn controls(&mut self, peer: PeerId, id: ConversationId, items: &[serde_bytes::ByteBuf]) {
+    pub(super) fn controls(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        id: ConversationId,
+        items: &[serde_bytes::ByteBuf],
+    ) {
         let Some(conversation) = self.conversations.get(&id) else { return };
         let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
-        match fresh.map(|bytes| Item::open(bytes, id)).collect() {
-            Ok(items) => self.take_items(id, items, vec![], Some(peer), Then::Nothing),
+        match fresh.map(|bytes| Item::open(bytes, id)).collect::<Result<Vec<Item>, _>>() {
+            Ok(items) => {
+                let of_us = |item: &Item| match item {
+                    Item::User(record) if record.user() == self.profile.user => Some(record.clone()),
+                    _ => None,
+                };
+                let of_us: Vec<_> = items.iter().filter_map(of_us).collect();
+                self.take_items(id, items, vec![], Some(peer), Then::Nothing);
+                self.own_learned(now, of_us);
+            }
             Err(_) => self.misbehaved(peer, "it sent a control record that is not valid"),
         }
     }
@@ -122,29 +136,33 @@ impl Engine {
         match then {
             Then::Nothing => {}
             Then::Reply(call, reply) => self.reply(call, Ok(*reply)),
-            Then::Welcome(peer) => self.welcome(now, peer, id),
+            Then::Welcome(peer, call) => {
+                self.welcome(now, peer, id);
+                call.into_iter().for_each(|call| self.reply(call, Ok(Reply::Done { done: true })));
+            }
         }
     }
 
     /// Does what follows from a new ruling: who is met, which chains count how far, what need no longer wait.
     pub(super) fn carry_out(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         self.extend_cuts(now, id, view);
+        self.announce_epochs(now, id);
         self.regard_all(now, id);
         self.enter(id);
-        self.notice_removal(id);
+        self.notice_change(id);
         self.stay_out(now, id, view);
         self.enforce_all(now, id, view);
         self.retry_waiting(now, id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));
     }
 
-    /// Tells whoever follows that we are not in any more.
-    fn notice_removal(&mut self, id: ConversationId) {
-        let user = self.profile.user;
+    /// Tells whoever follows that we are in now, or not any more.
+    fn notice_change(&mut self, id: ConversationId) {
+        let me = self.key.device();
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let is_in = conversation.member(&user).is_some();
-        if std::mem::replace(&mut conversation.was_in, is_in) && !is_in {
-            let (conversation, state) = (id.to_string(), "out".to_owned());
+        let is_in = conversation.devices.contains_key(&me);
+        if std::mem::replace(&mut conversation.was_in, is_in) != is_in {
+            let (conversation, state) = (id.to_string(), if is_in { "in" } else { "out" }.to_owned());
             self.effects.push(super::Effect::Emit(Event::Joining { conversation, state }));
         }
     }

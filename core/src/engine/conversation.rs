@@ -50,8 +50,8 @@ pub(super) struct Conversation {
     pub(super) devices: BTreeMap<DeviceId, UserId>,
     /// Who asks to be let in, and for whom a person has to say yes.
     pub(super) guests: BTreeMap<UserId, Guest>,
-    /// To whom a person said no.
-    pub(super) refused: BTreeSet<UserId>,
+    /// To whom a person said no, and by which invite they had asked.
+    pub(super) refused: BTreeSet<(UserId, RecordHash)>,
     /// Who writes the chains.
     pub(super) authors: BTreeMap<(u32, ActorId), Author>,
     /// Segments of which a chain was found to be forked.

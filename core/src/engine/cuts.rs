@@ -1,19 +1,19 @@
-//! Cuts: how far the chains of who was removed count here.
+//! Cuts: how far the chains of who was removed, or of a retired device, count here.
 //!
 //! Who removes someone says with a cut how far that one's chains had come, as far as they know. Whoever else may remove
 //! them and has more of it, written before the removal, extends the cut before anything is dropped: so nothing is lost
-//! that an admin had. What reaches further still is dropped here, on disk as in memory, and no longer shown.
+//! that an admin had. A user's devices do the same for one of theirs that was retired. What reaches further still is dropped here, on disk as in memory, and no longer shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::controls::Then;
-use super::conversation::Conversation;
+use super::conversation::{Author, Conversation};
 use super::durable::Pending;
 use super::io::View;
 use super::{Effect, Engine, stream};
-use crate::authority::{Cut, Item, Mark, Reach, Role, Said, Standing};
+use crate::authority::{Cut, DeviceStatus, Devices, Item, Mark, Reach, Role, Said, Standing, UserRecord, UserSaid};
 use crate::conversation::{SegmentId, Tail};
-use crate::id::{ActorId, ConversationId, RecordHash};
+use crate::id::{ActorId, ConversationId, DeviceId, RecordHash};
 use crate::rpc::RpcError;
 use crate::store::Record;
 use crate::sync::SegmentHeads;
@@ -22,46 +22,77 @@ use crate::time::Timestamp;
 /// How much later than a removal, by its author's clock, what is saved from it may have been written: clocks differ.
 const CLOCKS_DIFFER_MS: u64 = 60_000;
 
-/// How far the cuts of an ended grant reach, and until when what was written under it is worth saving.
+/// How far the cuts of an ended grant or a retired device reach, and until when what it wrote is worth saving.
 struct Ended {
     until: Timestamp,
     cuts: Vec<Cut>,
 }
 
 impl Engine {
-    /// Adds to the cuts of ended grants what we have beyond them, written before they ended, if we are an admin.
+    /// Adds to the cuts of ended grants what we have beyond them, written before they ended, if we are an admin; and to
+    /// those of our user's own retired devices.
     pub(super) fn extend_cuts(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         let user = self.profile.user;
         let Some(conversation) = self.conversations.get(&id) else { return };
-        if conversation.role(&user).is_none_or(|role| role < Role::Admin) {
-            return;
-        }
-        for (grant, ended) in conversation.ended() {
-            match self.beyond(id, grant, &ended, view) {
+        let Some(role) = conversation.role(&user) else { return };
+        let grants = if role >= Role::Admin { conversation.ended() } else { BTreeMap::new() };
+        for (grant, ended) in grants {
+            match self.beyond(id, |author| author.grant == grant, &ended, view) {
                 Ok(marks) if marks.is_empty() => {}
                 Ok(marks) => {
                     let cut = Cut::new(marks);
-                    // It would not count if the grant ranks above ours: then it is for others to do.
-                    if let Ok(record) = self.control(now, id, Said::CutExtend { grant, cut: cut.hash() }) {
-                        self.take_items(id, vec![Item::Cut(cut), Item::Record(record)], vec![], None, Then::Nothing);
-                    }
+                    self.say_if_it_counts(now, id, Said::CutExtend { grant, cut: cut.hash() }, cut);
+                }
+                Err(error) => self.problem(error.message),
+            }
+        }
+        for (device, ended) in self.retired_here(id) {
+            match self.beyond(id, |author| author.device == device, &ended, view) {
+                Ok(marks) if marks.is_empty() && !ended.cuts.is_empty() => {}
+                Ok(marks) => {
+                    let cut = Cut::new(marks);
+                    self.say_if_it_counts(now, id, Said::DeviceCut { user, device, cut: cut.hash() }, cut);
                 }
                 Err(error) => self.problem(error.message),
             }
         }
     }
 
-    /// Returns the last changes that are worth saving, of the chains that we have beyond the cuts of their grant.
+    /// Says how far chains count, unless it is for others to do: they rank above us, or our device is retired, too.
+    fn say_if_it_counts(&mut self, now: Timestamp, id: ConversationId, said: Said, cut: Cut) {
+        if let Ok(record) = self.control(now, id, said) {
+            self.take_items(id, vec![Item::Cut(cut), Item::Record(record)], vec![], None, Then::Nothing);
+        }
+    }
+
+    /// Returns our user's retired devices, as a conversation knows them, of which all cuts are here.
+    fn retired_here(&self, id: ConversationId) -> BTreeMap<DeviceId, Ended> {
+        let user = self.profile.user;
+        let Some(conversation) = self.conversations.get(&id) else { return BTreeMap::new() };
+        let ruling = conversation.authority.last_ruling();
+        let devices = ruling.devices(&user).into_iter().flat_map(Devices::all);
+        let retired = devices.filter(|(_, status)| *status == DeviceStatus::Revoked).filter_map(|(device, _)| {
+            let revocations = self
+                .own_log()
+                .filter(|record| matches!(record.said(), UserSaid::DeviceRevoke { device: of } if *of == device));
+            let until = revocations.map(UserRecord::at).max()?.plus(CLOCKS_DIFFER_MS);
+            let cuts = ruling.device_cuts(&user, &device).map(|cut| conversation.authority.cut(&cut).cloned());
+            Some((device, Ended { until, cuts: cuts.collect::<Option<_>>()? }))
+        });
+        retired.collect()
+    }
+
+    /// Returns the last changes that are worth saving, of the chains that we have beyond the cuts.
     fn beyond(
         &mut self,
         id: ConversationId,
-        grant: RecordHash,
+        of: impl Fn(&Author) -> bool,
         ended: &Ended,
         view: &dyn View,
     ) -> Result<Vec<(ActorId, Mark)>, RpcError> {
         let Some(conversation) = self.conversations.get(&id) else { return Ok(Vec::new()) };
         let mut marks = Vec::new();
-        for (number, actor, held) in conversation.held_under(&BTreeSet::from([grant])) {
+        for (number, actor, held) in conversation.held(of) {
             let last = ended.cuts.iter().filter_map(|cut| cut.of(&actor)).max();
             if last.is_some_and(|last| last.seq >= held) {
                 continue;
@@ -87,8 +118,17 @@ impl Engine {
         grants: &BTreeSet<RecordHash>,
         view: &dyn View,
     ) -> Result<Cut, RpcError> {
-        let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
-        let held = conversation.held_under(grants);
+        self.cut_where(id, |author| grants.contains(&author.grant), view)
+    }
+
+    /// Says how far some chains have come, as far as is known here.
+    pub(super) fn cut_where(
+        &mut self,
+        id: ConversationId,
+        of: impl Fn(&Author) -> bool,
+        view: &dyn View,
+    ) -> Result<Cut, RpcError> {
+        let held = self.conversations.get(&id).map(|conversation| conversation.held(of)).unwrap_or_default();
         let mut marks = Vec::with_capacity(held.len());
         for (number, actor, seq) in held {
             let segment = self.shelf.get(SegmentId { conversation: id, number }, view)?;
@@ -149,9 +189,9 @@ impl Engine {
 }
 
 impl Conversation {
-    /// Returns the chains that were written under some grants: segment, chain, how much of it is here.
-    fn held_under(&self, grants: &BTreeSet<RecordHash>) -> Vec<(u32, ActorId, u32)> {
-        let chains = self.authors.iter().filter(|(_, author)| grants.contains(&author.grant));
+    /// Returns the chains of some authors: segment, chain, how much of it is here.
+    fn held(&self, of: impl Fn(&Author) -> bool) -> Vec<(u32, ActorId, u32)> {
+        let chains = self.authors.iter().filter(|(_, author)| of(author));
         let held = |(place, actor)| Some((place, actor, *self.heads.get(&place)?.vector.get(&actor)?));
         chains.filter_map(|(chain, _)| held(*chain)).collect()
     }

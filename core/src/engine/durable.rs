@@ -15,7 +15,7 @@ use super::{Engine, keys, machine};
 use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vector, Verified};
 use crate::envelope::{Frame, Told};
 use crate::gossip;
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, StreamId};
 use crate::rpc::Reply;
 use crate::store::{IndexOp, Lsn};
 use crate::sync::SegmentHeads;
@@ -39,6 +39,14 @@ pub(super) enum Pending {
     Forked { id: SegmentId, fork: Fork, from: Option<PeerId> },
     /// Begin to take part in a conversation or to look for who lets us in, and answer who asked for it.
     Joined { call: CallId, id: ConversationId },
+    /// Nothing more, but try again if it is not kept.
+    Epochs(ConversationId),
+    /// Answer who asked for it.
+    Reply(CallId, Box<Reply>),
+    /// Tell our user's other devices.
+    Own(Vec<Vec<u8>>),
+    /// Hand over to a new device of our user's, and answer who said yes.
+    Certified { call: CallId, peer: PeerId, message: Vec<u8> },
     /// Nothing more.
     Nothing,
 }
@@ -131,6 +139,10 @@ impl Engine {
             Pending::Bodies(id, payloads) => self.bodies_settled(now, id, payloads, view),
             Pending::Erased(id, _) => self.shelf.release(id, 1),
             Pending::Joined { call, id } => self.joined(now, call, id),
+            Pending::Reply(call, reply) => self.reply(call, Ok(*reply)),
+            Pending::Own(items) => self.own_settled(&items),
+            Pending::Epochs(_) => self.tails.grew(StreamId::Secrets, 1, now),
+            Pending::Certified { call, peer, message } => self.certified_now(call, peer, message),
             Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}
         }
     }
@@ -314,6 +326,7 @@ impl Engine {
                         self.reply(call, Err(machine(why)));
                     }
                 }
+                Pending::Epochs(id) => self.epochs_not_kept(id),
                 Pending::Erased(id, body) => self.erase_later(id, body),
                 _ => {}
             }

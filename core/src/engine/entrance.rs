@@ -16,7 +16,9 @@ use super::controls::Then;
 use super::conversation::Conversation;
 use super::facts::Fact;
 use super::io::{CallId, Effect};
+use super::roles::not_allowed;
 use crate::authority::{Authority, Item, Role, Said, UserRecord, Via};
+use crate::conversation::EntryId;
 use crate::crypto;
 use crate::crypto::Signature;
 use crate::envelope::{Frame, Turned};
@@ -26,7 +28,7 @@ use crate::rpc::{ErrorCode, Event, Reply, RpcError};
 use crate::time::Timestamp;
 
 /// The most knocks on one link. Each costs a look at all invites.
-const MAX_KNOCKS: u32 = 64;
+pub(super) const MAX_KNOCKS: u32 = 64;
 
 /// The most records of a log that a newcomer may bring.
 const MAX_LOG: usize = 300;
@@ -107,17 +109,17 @@ impl Engine {
 
     /// Somebody looks for who knows of their invite.
     pub(super) fn knocked(&mut self, peer: PeerId, theirs: [u8; 16]) {
-        let user = self.profile.user;
+        let me = self.profile.user;
         let Some(link) = self.links.get_mut(&peer) else { return };
         link.knocks += 1;
-        if link.device.is_none() || link.knocks > MAX_KNOCKS {
-            return;
-        }
-        let found = self.conversations.values().filter(|c| c.member(&user).is_some()).find_map(|conversation| {
+        let Some(device) = link.device.filter(|_| link.knocks <= MAX_KNOCKS) else { return };
+        let found = self.conversations.values().find_map(|conversation| {
+            let role = conversation.role(&me)?;
+            let is_in = conversation.devices.contains_key(&device);
             let mut invites = conversation.authority.last_ruling().offers().keys();
-            invites.find_map(|invite| {
-                let key = conversation.invite(invite)?.key;
-                (tag(&key.0, &link.binding, peer) == theirs).then_some((*invite, key))
+            invites.find_map(|hash| {
+                let invite = conversation.invite(hash).filter(|invite| is_in || invite.may_be_used_by(role))?;
+                (tag(&invite.key.0, &link.binding, peer) == theirs).then_some((*hash, invite.key))
             })
         });
         if let Some((invite, key)) = found {
@@ -156,7 +158,7 @@ impl Engine {
     ) {
         let via = Via { invite: via.0, proof: via.1 };
         let Some(device) = self.links.get(&peer).and_then(|link| link.device) else { return };
-        let Some((user, log)) = read_log(id, &device, log) else {
+        let Some((user, log)) = read_log(&device, log) else {
             return self.misbehaved(peer, "it wants to be let in with a log that is not its own");
         };
         let me = self.profile.user;
@@ -167,61 +169,81 @@ impl Engine {
         }
         if conversation.member(&user).is_some() {
             let items = log.into_iter().map(Item::User).collect();
-            return self.take_items(id, items, vec![], None, Then::Welcome(peer));
+            return self.take_items(id, items, vec![], None, Then::Welcome(peer, None));
+        }
+        if !invite.may_be_used_by(role) {
+            return;
         }
         if let Some(why) = conversation.turns_away(now, &via.invite, &invite, &user) {
             return self.send(peer, &Frame::Turned { conversation: id, why });
         }
-        if role >= Role::Member && invite.auto {
-            self.let_in(now, peer, id, user, (invite.role, via), log);
+        let guest = Guest { peer, name: name_in(&log).unwrap_or_else(|| user.fmt_short()), via, log };
+        if !invite.auto {
+            self.wait(id, user, guest);
         } else {
-            self.guest(peer, id, user, via, log);
+            // If it would not count (the conversation is full), they go on asking.
+            drop(self.let_in(now, id, user, (guest, None)));
         }
     }
 
     /// Has a person asked whether someone may come in.
-    fn guest(&mut self, peer: PeerId, id: ConversationId, user: UserId, via: Via, log: Vec<UserRecord>) {
-        self.send(peer, &Frame::Wait { conversation: id });
-        let name = name_in(&log).unwrap_or_else(|| user.fmt_short());
+    fn wait(&mut self, id: ConversationId, user: UserId, guest: Guest) {
+        self.send(guest.peer, &Frame::Wait { conversation: id });
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         if conversation.guests.contains_key(&user) || conversation.guests.len() < MAX_GUESTS {
-            let known = conversation.guests.insert(user, Guest { peer, name: name.clone(), via, log });
-            if known.is_none() {
+            let name = guest.name.clone();
+            if conversation.guests.insert(user, guest).is_none() {
                 let (conversation, user) = (id.to_string(), user.to_string());
                 self.effects.push(Effect::Emit(Event::Guest { conversation, user, name }));
             }
         }
     }
 
-    /// Lets somebody in.
+    /// Lets somebody in; tells so whoever said yes.
     fn let_in(
         &mut self,
         now: Timestamp,
-        peer: PeerId,
         id: ConversationId,
         user: UserId,
-        (role, via): (Role, Via),
-        log: Vec<UserRecord>,
-    ) {
-        let Some(since) = self.conversations.get(&id).map(|c| c.newcomers_read_from(role)) else { return };
-        let said = Said::Grant { to: user, role, since, via: Some(via) };
-        let Ok(grant) = self.control(now, id, said) else { return };
-        let items = [Item::Record(grant)].into_iter().chain(log.into_iter().map(Item::User)).collect();
-        self.take_items(id, items, vec![], None, Then::Welcome(peer));
+        (guest, call): (Guest, Option<CallId>),
+    ) -> Result<(), RpcError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(()) };
+        let Some(Invite { role, .. }) = conversation.invite(&guest.via.invite) else { return Ok(()) };
+        let said = Said::Grant { to: user, role, since: conversation.newcomers_read_from(role), via: Some(guest.via) };
+        let grant = self.control(now, id, said)?;
+        let items = [Item::Record(grant)].into_iter().chain(guest.log.into_iter().map(Item::User)).collect();
+        self.take_items(id, items, vec![], None, Then::Welcome(guest.peer, call));
+        Ok(())
     }
 
     /// Lets in, or turns away, someone who waits for a yes.
-    pub(super) fn decide(&mut self, now: Timestamp, id: ConversationId, user: UserId, yes: bool) {
-        let Some(guest) = self.conversations.get_mut(&id).and_then(|c| c.guests.remove(&user)) else { return };
-        let Some(invite) = self.conversations.get(&id).and_then(|c| c.invite(&guest.via.invite)) else { return };
+    pub(super) fn decide(
+        &mut self,
+        now: Timestamp,
+        call: CallId,
+        id: ConversationId,
+        user: UserId,
+        yes: bool,
+    ) -> Result<(), RpcError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(()) };
+        let Some(guest) = conversation.guests.get(&user).cloned() else { return Ok(()) };
+        let invite = conversation.invite(&guest.via.invite);
+        let may = |role| invite.is_some_and(|invite| invite.may_be_used_by(role));
+        if !conversation.role(&self.profile.user).is_some_and(may) {
+            return Err(not_allowed("only admins, and of a higher role, let people in by this invite".to_owned()));
+        }
         if yes {
-            return self.let_in(now, guest.peer, id, user, (invite.role, guest.via), guest.log);
+            return self.let_in(now, id, user, (guest, Some(call)));
         }
-        self.note(Fact::Refused { conversation: id, user });
+        let fact = Fact::Refused { conversation: id, user, invite: guest.via.invite };
         if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.refused.insert(user);
+            conversation.guests.remove(&user);
+            conversation.refused.insert((user, guest.via.invite));
         }
+        self.note(fact);
         self.send(guest.peer, &Frame::Turned { conversation: id, why: Turned::Refused });
+        self.reply(call, Ok(Reply::Done { done: true }));
+        Ok(())
     }
 
     /// Gives a new member what they need to find us as one.
@@ -234,6 +256,11 @@ impl Engine {
 
     /// We are in, says whom we asked. It is true when the records that say so are here.
     pub(super) fn welcomed(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, secret: [u8; 32]) {
+        if self.links.get(&peer).is_some_and(|link| link.kin.knows_us) && !self.conversations.contains_key(&id) {
+            self.take_part(now, id, secret);
+            // What was written while the user was away is for them to look up, not to be told of.
+            return self.mark_read(id, EntryId::last_at(now));
+        }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let Some(joining) = conversation.joining.as_mut() else { return };
         if joining.asked.is_some_and(|(asked, _)| asked == peer) {
@@ -251,8 +278,6 @@ impl Engine {
         if let Some(joining) = conversation.joining.take_if(|joining| joining.is_welcome) {
             conversation.left = false;
             self.note(Fact::Joined { conversation: id, secret, peers: joining.link.peers });
-            let (conversation, state) = (id.to_string(), "in".to_owned());
-            self.effects.push(Effect::Emit(Event::Joining { conversation, state }));
         }
         self.answer_join(id);
     }
@@ -322,6 +347,16 @@ pub(super) struct Invite {
     pub(super) auto: bool,
 }
 
+impl Invite {
+    /// Tells whether someone of this role may let others in by it, asked or not.
+    fn may_be_used_by(&self, role: Role) -> bool {
+        match self.auto {
+            true => role >= Role::Member && role >= self.role,
+            false => role >= Role::Admin && role > self.role,
+        }
+    }
+}
+
 impl Conversation {
     /// Returns what an invite's record says.
     pub(super) fn invite(&self, invite: &RecordHash) -> Option<Invite> {
@@ -336,7 +371,7 @@ impl Conversation {
     fn turns_away(&self, now: Timestamp, hash: &RecordHash, invite: &Invite, user: &UserId) -> Option<Turned> {
         let offer = self.authority.last_ruling().offers().get(hash);
         match offer {
-            _ if self.refused.contains(user) => Some(Turned::Refused),
+            _ if self.refused.contains(&(*user, *hash)) => Some(Turned::Refused),
             None => Some(Turned::Withdrawn),
             Some(offer) if offer.withdrawn => Some(Turned::Withdrawn),
             Some(offer) if offer.left == 0 => Some(Turned::UsedUp),
@@ -349,12 +384,12 @@ impl Conversation {
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Told::Nothing => "looking for a member",
-            Told::Wait => "waiting for a member to say yes",
+            Told::Nothing => "looking for a member who may let you in",
+            Told::Wait => "waiting for an admin to say yes",
             Told::Turned(Turned::Expired) => "the link has expired: ask for another",
             Told::Turned(Turned::UsedUp) => "the link was used up: ask for another",
             Told::Turned(Turned::Withdrawn) => "the link was withdrawn: ask for another",
-            Told::Turned(Turned::Refused) => "a member said no",
+            Told::Turned(Turned::Refused) => "an admin said no",
         })
     }
 }
@@ -367,13 +402,13 @@ fn tag(invite: &[u8; 32], binding: &[u8; 32], teller: PeerId) -> [u8; 16] {
 }
 
 /// Reads the log of one user, of whom `device` is a device.
-fn read_log(id: ConversationId, device: &DeviceId, log: &[serde_bytes::ByteBuf]) -> Option<(UserId, Vec<UserRecord>)> {
+pub(super) fn read_log(device: &DeviceId, log: &[serde_bytes::ByteBuf]) -> Option<(UserId, Vec<UserRecord>)> {
     if log.len() > MAX_LOG {
         return None;
     }
     let log: Vec<UserRecord> = log.iter().map(|bytes| UserRecord::open(bytes)).collect::<Result<_, _>>().ok()?;
     let user = log.first()?.user();
-    let mut trial = Authority::new(id);
+    let mut trial = Authority::new(ConversationId([0; 32]));
     for record in &log {
         if record.user() != user {
             return None;

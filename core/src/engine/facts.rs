@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::EntryId;
-use crate::id::{ConversationId, UserId};
+use crate::id::{ConversationId, RecordHash, UserId};
 use crate::identity::LinkPeers;
 
 /// A fact. Kinds are only ever added at the end.
@@ -28,8 +28,10 @@ pub(super) enum Fact {
     Own(serde_bytes::ByteBuf),
     /// We left a conversation.
     Left { conversation: ConversationId },
-    /// A person said no to someone who wants to be let in.
-    Refused { conversation: ConversationId, user: UserId },
+    /// A person said no to someone who wants to be let in by an invite.
+    Refused { conversation: ConversationId, user: UserId, invite: RecordHash },
+    /// What our user's devices agreed on.
+    Register(serde_bytes::ByteBuf),
 }
 
 /// Reads the facts from the image and the tail of the local stream; what cannot be read is skipped and counted.

@@ -65,7 +65,7 @@ impl Engine {
             Frame::Heads { conversation, controls, segments } => {
                 self.heads(now, peer, conversation, controls, &segments, view);
             }
-            Frame::Controls { conversation, items } => self.controls(peer, conversation, &items),
+            Frame::Controls { conversation, items } => self.controls(now, peer, conversation, &items),
             Frame::Names { conversation, names } => self.give_controls(peer, conversation, names),
             Frame::Knock { tag } => self.knocked(peer, tag),
             Frame::Door { tag, invite } => self.door(now, peer, tag, invite),
@@ -75,6 +75,14 @@ impl Engine {
             Frame::Welcome { conversation, secret } => self.welcomed(now, peer, conversation, secret),
             Frame::Wait { conversation } => self.told(peer, conversation, entrance::Told::Wait),
             Frame::Turned { conversation, why } => self.told(peer, conversation, entrance::Told::Turned(why)),
+            Frame::Ask { conversation, epochs } => self.asked_for_epochs(peer, conversation, &epochs),
+            Frame::Boxes { conversation, boxes } => self.boxes(now, peer, conversation, &boxes),
+            Frame::Return { tag } => self.returned(peer, tag),
+            Frame::Known { tag } => self.known_here(peer, tag),
+            Frame::Mine { log } => self.shown(now, peer, &log),
+            Frame::Own { names } => self.give_own(peer, names),
+            Frame::Owned { items } => self.owned(now, peer, &items),
+            Frame::Linking { message } => self.linking(now, peer, &message),
             Frame::Have { conversation, segment: number, tips } => {
                 self.give(now, peer, segment(conversation, number), &tips, view);
             }

@@ -9,10 +9,10 @@ use super::io::CallId;
 use super::outbound::invalid;
 use super::roles::done;
 use super::{Engine, people, queries};
-use crate::authority::{Item, MAX_USES, Role, Said};
+use crate::authority::{Item, MAX_USES, Said};
 use crate::crypto::Secret;
 use crate::id::{Address, ConversationId, DeviceId, RecordHash, StreamId, UserId};
-use crate::identity::{Admission, InviteKeys, InvitedTo, JoinLink, fingerprint};
+use crate::identity::{Admission, EXPIRY_GRACE_MS, InviteKeys, InvitedTo, JoinLink, fingerprint};
 use crate::rpc::{self, ErrorCode, InviteOptions, Reply, RpcError};
 use crate::store::Record;
 use crate::time::Timestamp;
@@ -21,6 +21,9 @@ use crate::time::Timestamp;
 const MAX_HOURS: u32 = 24 * 366;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
+
+/// The fewest characters of an abbreviated invite.
+const MIN_ABBREVIATION: usize = 4;
 
 impl Engine {
     /// Makes a link by which others can come in.
@@ -57,7 +60,8 @@ impl Engine {
             Some(host) => link.to_web_link(host).map_err(|error| invalid(error.to_string()))?,
             None => link.to_link(),
         };
-        let reply = Reply::Invite { link, invite: record.hash().to_string(), expires: expires.0 };
+        let addresses = u32::try_from(self.listening.len()).unwrap_or(u32::MAX);
+        let reply = Reply::Invite { link, invite: record.hash().to_string(), expires: expires.0, addresses };
         self.take_items(id, vec![Item::Record(record)], vec![], None, Then::Reply(call, Box::new(reply)));
         Ok(())
     }
@@ -98,13 +102,13 @@ impl Engine {
     }
 
     /// Lists the invites of a conversation that are still good.
-    pub(super) fn invites(&self, conversation: &str) -> Result<Reply, RpcError> {
+    pub(super) fn invites(&self, now: Timestamp, conversation: &str) -> Result<Reply, RpcError> {
         let id = self.find_conversation(conversation)?;
         let Some(conversation) = self.conversations.get(&id) else { return Ok(Reply::Invites { invites: vec![] }) };
         let offers = conversation.authority.last_ruling().offers();
         let good = offers.iter().filter(|(_, offer)| !offer.withdrawn && offer.left > 0);
         let invites = good.filter_map(|(hash, offer)| {
-            let invite = conversation.invite(hash)?;
+            let invite = conversation.invite(hash).filter(|invite| now < invite.expires.plus(EXPIRY_GRACE_MS))?;
             let by = conversation.authority.record(hash).map(|record| conversation.name(&record.user()));
             Some(rpc::Invite {
                 invite: hash.to_string(),
@@ -128,14 +132,16 @@ impl Engine {
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
         let offers = self.conversations.get(&id).map(|c| c.authority.last_ruling().offers());
-        let mut found =
-            offers.into_iter().flatten().map(|(hash, _)| *hash).filter(|h| h.to_string().starts_with(invite));
+        let fits = |hash: &RecordHash| invite.len() >= MIN_ABBREVIATION && hash.to_string().starts_with(invite);
+        let mut found = offers.into_iter().flatten().map(|(hash, _)| *hash).filter(fits);
         let invite: RecordHash = match (found.next(), found.next()) {
             (Some(hash), None) => hash,
             (Some(_), Some(_)) => {
                 return Err(RpcError::new(ErrorCode::NotFound, "several invites fit: use more of the id"));
             }
-            (None, _) => return Err(RpcError::new(ErrorCode::NotFound, "no such invite: `bayou invites` lists them")),
+            (None, _) => {
+                return Err(RpcError::new(ErrorCode::NotFound, "no such invite: `bayou invite list CONV` lists them"));
+            }
         };
         let record = self.control(now, id, Said::InviteRevoke { invite })?;
         self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
@@ -152,13 +158,7 @@ impl Engine {
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
         let user = self.find_guest(id, user)?;
-        let mine = self.conversations.get(&id).and_then(|c| c.role(&self.profile.user));
-        if mine.is_none_or(|role| role < Role::Admin) {
-            return Err(super::roles::not_allowed("only admins let people in by this invite".to_owned()));
-        }
-        self.decide(now, id, user, yes);
-        self.reply(call, Ok(Reply::Done { done: true }));
-        Ok(())
+        self.decide(now, call, id, user, yes)
     }
 
     fn find_guest(&self, id: ConversationId, text: &str) -> Result<UserId, RpcError> {

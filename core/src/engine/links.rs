@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::conversation::Conversation;
+use super::own::Kinship;
 use super::{Effect, Engine, Notice, keys};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
@@ -30,6 +31,8 @@ pub(super) struct Link {
     /// Who proved to be at the other end. Nothing is shared before that.
     pub(super) device: Option<DeviceId>,
     tags: BTreeSet<[u8; 16]>,
+    /// How far we are if the device at the other end may be our user's.
+    pub(super) kin: Kinship,
     /// Conversations of which the other end knows the secret.
     pub(super) acquainted: BTreeSet<ConversationId>,
     /// Conversations in which the other end is a member's device, and we are in too.
@@ -79,6 +82,7 @@ impl Engine {
             address,
             device: None,
             tags: BTreeSet::new(),
+            kin: Kinship::default(),
             acquainted: BTreeSet::new(),
             shared: BTreeSet::new(),
             introduced: BTreeSet::new(),
@@ -93,6 +97,7 @@ impl Engine {
         let signature = self.key.sign(CONTEXT, &[&binding, self.peer.as_bytes(), peer.as_bytes()]);
         self.send(peer, &Frame::Prove { device: self.key.device(), signature });
         self.share(peer);
+        self.greet(peer);
         self.effects.push(Effect::Notice(Notice::Linked(peer)));
     }
 
@@ -121,6 +126,7 @@ impl Engine {
         link.device = Some(device);
         self.meet(now, peer);
         self.knock(now, peer);
+        self.ask_after_us(peer);
     }
 
     pub(super) fn shared(&mut self, now: Timestamp, peer: PeerId, tags: Vec<[u8; 16]>) {
@@ -133,12 +139,14 @@ impl Engine {
     pub(super) fn share(&mut self, peer: PeerId) {
         let Some(link) = self.links.get(&peer) else { return };
         let ours = self.conversations.values().filter(|c| c.listens());
-        let tags = ours.map(|c| tag(c, &link.binding, self.peer)).collect();
+        let tags = ours.map(|c| tag(c, &link.binding, self.peer));
+        let tags = tags.chain([self.devices_tag(&link.binding, self.peer)]).collect();
         self.send(peer, &Frame::Share { tags });
     }
 
     /// Begins to exchange the conversations that both are known to have by now, and ends it where one of both is out.
     pub(super) fn meet(&mut self, now: Timestamp, peer: PeerId) {
+        self.regard_kin(peer);
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         ids.into_iter().for_each(|id| self.regard(now, peer, id));
     }
@@ -165,6 +173,7 @@ impl Engine {
             if link.shared.insert(id) {
                 let early = link.early.remove(&id).unwrap_or_default();
                 self.want(peer, id, &early);
+                self.look_soon(id, now);
                 self.tell_heads(now, peer, id);
             }
         } else {
@@ -225,6 +234,12 @@ impl Engine {
         if peer != self.peer {
             self.book.note(peer, addresses);
         }
+    }
+}
+
+impl Link {
+    pub(super) fn has_tag(&self, tag: &[u8; 16]) -> bool {
+        self.tags.contains(tag)
     }
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::conversation::Conversation;
 use super::durable::{Origin, Pending};
 use super::io::CallId;
-use super::roles::{done, not_allowed};
+use super::roles::{done, not_allowed, retired};
 use super::{Engine, View, people, stream};
 use crate::authority::{Item, MessageName, Role, Said};
 use crate::conversation::{
@@ -36,13 +36,22 @@ impl Engine {
             Request::Set { conversation, setting } => {
                 people::setting(setting).and_then(|setting| self.set(now, call, &conversation, setting))
             }
+            Request::NoteContact { user, petname, verified } => {
+                self.note_contact(now, call, &user, petname.as_deref(), verified)
+            }
+            Request::VerifyContact { code } => self.verify_contact(now, call, &code),
+            Request::LinkDevice { offer } => self.link_device(now, call, &offer),
+            Request::ConfirmDevice { yes } => self.confirm_device(now, call, yes),
+            Request::RetireDevice { device, phrase } => {
+                self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
+            }
             Request::Hide { message, off } => self.hide(now, call, &message, !off, view),
             Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
             Request::React { message, emoji, off } => self.react(now, call, &message, emoji, !off, view),
             query => {
-                let reply = self.query(query, view);
+                let reply = self.query(now, query, view);
                 return self.reply(call, reply);
             }
         };
@@ -174,6 +183,9 @@ impl Engine {
 
     /// Returns the grant under which we write.
     fn writes_under(&self, id: ConversationId) -> Result<RecordHash, RpcError> {
+        if self.is_retired() {
+            return Err(retired());
+        }
         let conversation = self.conversations.get(&id);
         match conversation.and_then(|conversation| conversation.member(&self.profile.user)) {
             Some(member) if member.role >= Role::Member => Ok(member.grant),

@@ -14,11 +14,12 @@ impl Engine {
             let ruling = conversation.authority.last_ruling();
             members.extend(ruling.members().iter().map(|(user, member)| Member {
                 user: user.to_string(),
-                name: conversation.name(user),
+                name: self.name_of(conversation, user),
                 role: role_name(member.role).to_owned(),
                 devices:
                     conversation.devices.iter().filter(|(_, of)| *of == user).map(|(d, _)| d.to_string()).collect(),
                 you: *user == self.profile.user,
+                verified: self.is_verified(user),
             }));
             members.sort_by_key(|member| (std::cmp::Reverse(role(&member.role).ok()), member.name.clone()));
             let waiting = conversation.guests.iter();
@@ -35,6 +36,14 @@ pub(super) fn role_name(role: Role) -> &'static str {
         Role::Admin => "admin",
         Role::Member => "member",
         Role::Reader => "reader",
+    }
+}
+
+/// Names what newcomers may read.
+pub(super) fn history(history: History) -> &'static str {
+    match history {
+        History::All => "all",
+        History::SinceJoin => "since_join",
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::conversation::Conversation;
+use super::epochs::Group;
 use super::io::{Effect, View};
 use super::{Engine, keys, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
+use crate::time::Timestamp;
 use crate::timeline::{Row, Text};
 
 /// The fewest characters of an abbreviation.
@@ -23,14 +25,18 @@ const MAX_ROWS: u32 = 1000;
 const MAX_UNREAD: usize = 1000;
 
 impl Engine {
-    pub(super) fn query(&mut self, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
+    pub(super) fn query(&mut self, now: Timestamp, request: Request, view: &dyn View) -> Result<Reply, RpcError> {
         match request {
-            Request::Invites { conversation } => self.invites(&conversation),
+            Request::Invites { conversation } => self.invites(now, &conversation),
             Request::Members { conversation } => self.members(&conversation),
             Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
             Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
             Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
             Request::Conversations => self.list(view),
+            Request::Contacts => Ok(self.contacts()),
+            Request::Contact { user } => self.contact(&user),
+            Request::Words { conversation } => self.words(&conversation),
+            Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status()),
             _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
@@ -125,13 +131,16 @@ impl Engine {
             list.push(rpc::Conversation {
                 conversation: id.to_string(),
                 title: conversation.title().to_owned(),
-                members: conversation.users().map(|user| conversation.name(user)).collect(),
+                members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
                 role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
                 joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
                 disappear: conversation.authority.last_ruling().settings().disappear,
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
                 last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
+                topic: conversation.authority.last_ruling().settings().topic.clone(),
+                history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
+                epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
             });
         }
         list.sort_by_key(|c| std::cmp::Reverse(c.last_at));
@@ -199,7 +208,7 @@ impl Engine {
     }
 
     fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
-        let name = |user: &UserId| conversation.name(user);
+        let name = |user: &UserId| self.name_of(conversation, user);
         let hidden = conversation.hides(row.segment, message);
         let mut reactions: Vec<Reaction> =
             row.reactions().map(|(emoji, user)| Reaction { emoji: emoji.to_owned(), by: name(&user) }).collect();
@@ -234,7 +243,10 @@ impl Engine {
         let having =
             acks.filter(|(_, seq)| **seq >= row.seq).filter_map(|(device, _)| conversation.devices.get(device));
         let having: BTreeSet<&UserId> = having.filter(|user| **user != row.author).collect();
-        let others = conversation.users().filter(|user| **user != row.author).count();
+        // Who came later and may not read it is not waited for.
+        let ruling = conversation.authority.last_ruling();
+        let may_read = |user: &UserId| ruling.reads_from(user).is_some_and(|since| since <= row.segment);
+        let others = conversation.users().filter(|user| **user != row.author && may_read(user)).count();
         match (having.len(), others) {
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),
@@ -244,7 +256,7 @@ impl Engine {
 }
 
 /// Orders addresses by how likely they lead anywhere from another machine, because a link holds only a few of them.
-pub(super) fn usefulness(address: &Address) -> (bool, bool) {
+pub fn usefulness(address: &Address) -> (bool, bool) {
     let here_only = ["/ip4/127.", "/ip6/::1/", "/ip6/fe80"].iter().any(|start| address.0.starts_with(start));
     (here_only, !address.0.ends_with("/quic-v1"))
 }

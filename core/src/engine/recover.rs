@@ -14,7 +14,7 @@ use crate::authority::{Authority, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, SegmentId};
 use crate::crypto::Entropy;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
-use crate::identity::{JoinLink, Profile};
+use crate::identity::{JoinLink, Profile, Register, Registers};
 use crate::store::{Lsn, StoreError};
 use crate::sync::{SegmentHeads, Waiting};
 use crate::time::{Clock, Timestamp};
@@ -25,6 +25,8 @@ pub struct Config {
     pub profile: Profile,
     /// The records of our user's log that the home was made with, each as bytes.
     pub log: Vec<Vec<u8>>,
+    /// Whether our user came back by the recovery phrase, so that others must tell where the user was.
+    pub is_back: bool,
     /// Our name on the network.
     pub peer: PeerId,
     /// Names this instance of the home: changes when the files are copied, restored or moved to another running machine.
@@ -50,6 +52,11 @@ impl Engine {
             key: config.profile.device_key(),
             profile: config.profile,
             own: Authority::new(ConversationId([0; 32])),
+            registers: Registers::default(),
+            unsaid: BTreeSet::new(),
+            is_back: config.is_back,
+            guiding: None,
+            groups: BTreeMap::new(),
             peer: config.peer,
             nonce: [0; 16],
             rng: Entropy::from_seed(config.seed),
@@ -77,6 +84,7 @@ impl Engine {
         engine.recall(facts, config.instance);
         engine.read_own_log(&config.log);
         engine.read_conversations(now, view)?;
+        engine.read_secrets(now, view)?;
         for stream in view.streams() {
             engine.tails.found(stream, view.backlog(stream));
         }
@@ -88,6 +96,7 @@ impl Engine {
             engine.extend_cuts(now, id, view);
             engine.enforce_all(now, id, view);
         }
+        engine.tell_all_own();
         let effects = std::mem::take(&mut engine.effects);
         Ok((engine, effects))
     }
@@ -106,12 +115,17 @@ impl Engine {
                     }
                 }
                 Fact::Own(bytes) => drop(UserRecord::open(bytes).map(|record| self.own.insert_user(record))),
+                Fact::Register(bytes) => {
+                    if let Ok(register) = Register::open(bytes, &self.profile.user) {
+                        self.registers.merge(register);
+                    }
+                }
                 Fact::Left { conversation } => {
                     self.conversations.get_mut(conversation).into_iter().for_each(|known| known.left = true);
                 }
-                Fact::Refused { conversation, user } => {
+                Fact::Refused { conversation, user, invite } => {
                     if let Some(known) = self.conversations.get_mut(conversation) {
-                        known.refused.insert(*user);
+                        known.refused.insert((*user, *invite));
                     }
                 }
                 Fact::Joined { conversation, secret, peers } => {
@@ -156,7 +170,7 @@ impl Engine {
         for id in ids {
             self.read_authority(id, view)?;
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
-            conversation.was_in = conversation.member(&self.profile.user).is_some();
+            conversation.was_in = conversation.devices.contains_key(&self.key.device());
             conversation.read_index(view)?;
             for part in [keys::Part::Rows, keys::Part::Gone] {
                 let (from, to) = keys::all(part, conversation.number);

@@ -12,8 +12,9 @@ use super::durable::Pending;
 use super::facts::{self, Fact};
 use super::io::{CallId, View};
 use super::outbound::invalid;
-use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint};
+use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint, Void};
 use crate::id::{ConversationId, RecordHash, StreamId, UserId};
+use crate::identity::RegisterKey;
 use crate::rpc::{ErrorCode, Reply, RpcError};
 use crate::store;
 use crate::time::Timestamp;
@@ -40,9 +41,11 @@ impl Engine {
         let own = self.own.user_records(&self.profile.user).cloned().map(Item::User);
         let mut conversation = Conversation::new(id, number, secret);
         let items = conversation.add([Item::Record(genesis)].into_iter().chain(own).collect());
+        conversation.was_in = true;
         let mut batch = vec![store::Record { stream: StreamId::Local, bytes: facts::encode(&fact) }];
         batch.extend(items.iter().map(|item| store::Record { stream: StreamId::Control(id), bytes: item.to_bytes() }));
         self.facts.push(fact);
+        self.unsaid.insert(RegisterKey::Conversation(id));
         self.conversations.insert(id, conversation);
         self.persist(batch, vec![Pending::Joined { call, id }]);
         Ok(())
@@ -72,6 +75,9 @@ impl Engine {
         said: Said,
     ) -> Result<Record, RpcError> {
         let user = self.profile.user;
+        if self.is_retired() {
+            return Err(retired());
+        }
         let conversation = self.conversations.get_mut(&id).ok_or_else(not_in)?;
         let parents = conversation.authority.heads();
         let from = Standpoint { conversation: Some(id), user, auth: Some(auth), parents, at: now };
@@ -79,7 +85,7 @@ impl Engine {
         let mut trial = conversation.authority.clone();
         trial.insert(record.clone());
         match trial.ruling().void().get(&record.hash()) {
-            Some(void) => Err(not_allowed(format!("this would not count: {void}"))),
+            Some(void) => Err(not_allowed(in_words(*void))),
             None => Ok(record),
         }
     }
@@ -135,7 +141,7 @@ impl Engine {
         let grant = self.control(now, id, Said::Grant { to: user, role, since, via: None })?;
         let mut items = vec![Item::Record(grant)];
         if role < present {
-            items.extend(self.ending(now, id, user, |held| held > role, view)?);
+            items.extend(self.ending(now, id, user, |held| held > role, None, view)?);
         }
         self.take_items(id, items, vec![], None, done(call));
         Ok(())
@@ -154,25 +160,36 @@ impl Engine {
         if user == self.profile.user {
             return Err(invalid("to go yourself, use `bayou leave`".into()));
         }
-        let items = self.ending(now, id, user, |_| true, view)?;
+        let (secret, commitment) = self.new_epoch();
+        let items = self.ending(now, id, user, |_| true, Some(commitment), view)?;
+        let last = items.iter().rev().find_map(|item| match item {
+            Item::Record(record) => Some(record.hash()),
+            _ => None,
+        });
         self.take_items(id, items, vec![], None, done(call));
+        // Those who stay get the new group key with the removal.
+        last.into_iter().for_each(|removal| self.hold_epoch(now, id, removal, secret.clone()));
         Ok(())
     }
 
-    /// Returns the records that end a member's grants of some roles, with the cut that they name.
+    /// Returns the records that end a member's grants of some roles, with the cut that they name; the last of them brings a
+    /// new group key, if there is to be one.
     fn ending(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         user: UserId,
         ends: impl Fn(Role) -> bool,
+        rekey: Option<[u8; 32]>,
         view: &dyn View,
     ) -> Result<Vec<Item>, RpcError> {
         let grants = self.conversations.get(&id).map(|c| c.grants_of(&user, ends)).unwrap_or_default();
         let cut = self.cut_of(id, &grants, view)?;
         let mut items = vec![Item::Cut(cut.clone())];
+        let last = grants.last().copied();
         for grant in grants {
-            let said = Said::Remove { grant, cut: cut.hash(), rekey: None };
+            let rekey = rekey.filter(|_| last == Some(grant));
+            let said = Said::Remove { grant, cut: cut.hash(), rekey };
             items.push(Item::Record(self.control(now, id, said)?));
         }
         Ok(items)
@@ -188,6 +205,9 @@ impl Engine {
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
         let user = self.profile.user;
+        if self.conversations.get(&id).is_some_and(|c| c.role(&user).is_none() && c.joining.is_none()) {
+            return Err(not_allowed("you are out of this conversation already".to_owned()));
+        }
         if self.conversations.get(&id).and_then(|c| c.role(&user)) == Some(Role::Owner) {
             let why = "the owner cannot leave: hand the conversation over first, `bayou role CONV MEMBER owner`";
             return Err(not_allowed(why.to_owned()));
@@ -227,7 +247,7 @@ impl Engine {
     pub(super) fn find_member(&self, id: ConversationId, text: &str) -> Result<UserId, RpcError> {
         let conversation = self.conversations.get(&id).ok_or_else(not_in)?;
         let begins = |user: &UserId| text.len() >= MIN_ABBREVIATION && user.to_string().starts_with(text);
-        let mut found = conversation.users().filter(|user| begins(user) || conversation.name(user) == text);
+        let mut found = conversation.users().filter(|user| begins(user) || self.name_of(conversation, user) == text);
         match (found.next(), found.next()) {
             (Some(user), None) => Ok(*user),
             (Some(_), Some(_)) => {
@@ -240,6 +260,13 @@ impl Engine {
     /// Has a fact about this home kept.
     pub(super) fn note(&mut self, fact: Fact) {
         let bytes = facts::encode(&fact);
+        self.unsaid.extend(match &fact {
+            Fact::Joined { conversation, .. } | Fact::Left { conversation } => {
+                Some(RegisterKey::Conversation(*conversation))
+            }
+            Fact::Read { conversation, .. } => Some(RegisterKey::Read(*conversation)),
+            _ => None,
+        });
         self.facts.push(fact);
         self.persist(vec![store::Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
     }
@@ -272,6 +299,26 @@ pub(super) fn done(call: CallId) -> Then {
 
 fn not_in() -> RpcError {
     not_allowed("you are not in this conversation".to_owned())
+}
+
+/// Says why what a command asked for would not count.
+fn in_words(void: Void) -> String {
+    match void {
+        Void::BeyondRole => {
+            "your role in this conversation does not allow it: `bayou members` shows who may".to_owned()
+        }
+        Void::NotJunior => "they do not rank below you in this conversation".to_owned(),
+        Void::HandedOver => "you handed this conversation over: the new owner may".to_owned(),
+        Void::InviteUsedUp => "the link that they came with is used up: send them another".to_owned(),
+        Void::InviteRevoked => "the link that they came with was withdrawn: send them another".to_owned(),
+        other => format!("this would not count: {other}"),
+    }
+}
+
+pub(super) fn retired() -> RpcError {
+    not_allowed(
+        "this device was retired by another of yours: what it has stays readable, and nothing new comes".to_owned(),
+    )
 }
 
 pub(super) fn not_allowed(message: String) -> RpcError {

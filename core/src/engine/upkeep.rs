@@ -88,6 +88,9 @@ impl Engine {
         }
         self.knock_again(now);
         self.answer_late_joins(now);
+        self.give_up_late_devices(now);
+        self.tell_own(now);
+        self.look_after_epochs(now);
         self.erase_again(view);
         // First, as nothing is compacted while an erasure is on its way to disk.
         self.compact(view, now);
@@ -103,6 +106,7 @@ impl Engine {
         }
         let image = match stream {
             StreamId::Local => Some(facts::compact(&self.facts)),
+            StreamId::Secrets => Some(self.secrets_image()),
             StreamId::Control(id) => self.conversations.get(&id).map(|conversation| {
                 let items = conversation.authority.items_beyond(&BTreeSet::new());
                 let items: Vec<_> = items.iter().map(|item| serde_bytes::ByteBuf::from(item.to_bytes())).collect();

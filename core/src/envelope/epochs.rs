@@ -212,6 +212,12 @@ impl Epochs {
         Ok(())
     }
 
+    /// Hears that what once was announced counts no more.
+    pub fn withdraw(&mut self, is_withdrawn: impl Fn(&RecordHash) -> bool) {
+        let gone = self.known.iter_mut().filter(|(id, _)| is_withdrawn(id));
+        gone.for_each(|(_, known)| known.announced.valid = false);
+    }
+
     /// Holds an epoch that was opened here.
     ///
     /// # Errors
@@ -352,6 +358,11 @@ impl Epochs {
     pub fn write_keys(&self, day: u64) -> Vec<(RecordHash, WriteKey)> {
         let held = self.known.values().filter_map(|known| Some((known.announced.id, known.held.as_ref()?)));
         held.map(|(id, held)| (id, held.epoch.write_key(day))).collect()
+    }
+
+    /// Returns the epochs that are held.
+    pub fn held_ids(&self) -> impl Iterator<Item = RecordHash> {
+        self.known.iter().filter(|(_, known)| known.held.is_some()).map(|(id, _)| *id)
     }
 
     /// Tells whether an epoch is held.

@@ -15,6 +15,8 @@
 //!   Want      conversation, segment, payload ids
 //!   Payloads  conversation, segment, payloads with their authors: the answer to Want
 //!   Forks     conversation, segment, proofs that chains were written twice
+//!   Ask       conversation, epochs that the sender lacks
+//!   Boxes     conversation, boxes with epochs for the receiver: the answer to Ask, and unasked for a new epoch
 //!
 //!   Knock     tag of an invite on this link: "are you of the conversation that I was invited to?"
 //!   Door      the same invite's tag the other way, and the record that made it: "I am"
@@ -22,6 +24,13 @@
 //!   Welcome   conversation and its secret
 //!   Wait      conversation: a person has to say yes first
 //!   Turned    conversation, why nobody is let in by this link
+//!
+//!   Return    tag of a user on this link: "a device of a user who is back: do you know the user?"
+//!   Known     the same user's tag the other way: "we are in a conversation together"
+//!   Mine      the log of the sender's user: "this device is the user's"
+//!   Own       8 bytes of the name of each record and register of the user that the sender has: "send the others"
+//!   Owned     records and registers of the user; as Own for the user's own devices only
+//!   Linking   a message of a linking, see `identity::linking`
 //! ```
 //!
 //! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
@@ -101,6 +110,25 @@ pub enum Frame {
     Wait { conversation: ConversationId },
     /// Who wants to enter cannot.
     Turned { conversation: ConversationId, why: Turned },
+    /// A device of a user who is back looks for who knows the user.
+    Return { tag: [u8; 16] },
+    /// The sender is in a conversation with the user.
+    Known { tag: [u8; 16] },
+    /// The sender's device is the user's whose log this is.
+    Mine { log: Vec<serde_bytes::ByteBuf> },
+    /// What the sender has of what the user's devices share; asks for the rest.
+    Own { names: Vec<[u8; 8]> },
+    /// Some of what the user's devices share.
+    Owned { items: Vec<serde_bytes::ByteBuf> },
+    /// A step on the way of a new device to its user.
+    Linking {
+        #[serde(with = "serde_bytes")]
+        message: Vec<u8>,
+    },
+    /// The sender lacks these group keys.
+    Ask { conversation: ConversationId, epochs: Vec<RecordHash> },
+    /// Group keys, each in a box for the receiver.
+    Boxes { conversation: ConversationId, boxes: Vec<serde_bytes::ByteBuf> },
 }
 
 /// Why nobody is let in by a link.
@@ -154,7 +182,13 @@ impl Frame {
             | Frame::Enter { .. }
             | Frame::Welcome { .. }
             | Frame::Wait { .. }
-            | Frame::Turned { .. } => None,
+            | Frame::Turned { .. }
+            | Frame::Return { .. }
+            | Frame::Known { .. }
+            | Frame::Mine { .. }
+            | Frame::Own { .. }
+            | Frame::Owned { .. }
+            | Frame::Linking { .. } => None,
             Frame::Heads { conversation, .. }
             | Frame::Controls { conversation, .. }
             | Frame::Have { conversation, .. }
@@ -164,7 +198,9 @@ impl Frame {
             | Frame::Want { conversation, .. }
             | Frame::Payloads { conversation, .. }
             | Frame::Forks { conversation, .. }
-            | Frame::Names { conversation, .. } => Some(*conversation),
+            | Frame::Names { conversation, .. }
+            | Frame::Ask { conversation, .. }
+            | Frame::Boxes { conversation, .. } => Some(*conversation),
         }
     }
 }

@@ -120,6 +120,11 @@ impl Phrase {
         RootKey::from_seed(&self.0.derive("bayou/1/root", &[]))
     }
 
+    /// Returns the secret that the user's devices share: by it they find each other, and nothing else.
+    pub fn devices_secret(&self) -> Secret {
+        self.0.derive("bayou/1/own devices", &[])
+    }
+
     /// Returns the key that seals the user's backups.
     pub fn backup_key(&self) -> Secret {
         self.0.derive("bayou/1/backup", &[])

@@ -1,10 +1,10 @@
 //! What a home knows of its user and its device, as it is kept.
 //!
 //! ```text
-//! profile = version u8 (2) ‖ postcard { user 32, name, device seed 32, transport seed 32, may_enrol, prekeys }
+//! profile = version u8 (3) ‖ postcard { user 32, name, device seed 32, transport seed 32, devices secret 32, prekeys }
 //! ```
 //!
-//! Version 1 was a device without a user.
+//! Version 1 was a device without a user; version 2 knew nothing of the user's other devices.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ use super::Prekeys;
 use crate::crypto::{DeviceKey, Secret};
 use crate::id::UserId;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The longest profile, in bytes. Eight prekeys take 400, a name less than that.
 pub const MAX_PROFILE: usize = 2048;
@@ -29,8 +29,8 @@ pub struct Profile {
     device: Secret,
     /// The seed of the transport key. Not the device's: others learn which device it is only on a link.
     transport: Secret,
-    /// Whether this device may let further devices in.
-    pub may_enrol: bool,
+    /// What the user's devices share, see [`Phrase::devices_secret`](super::Phrase::devices_secret).
+    devices: Secret,
     /// To what others seal for this device.
     pub prekeys: Prekeys,
 }
@@ -41,6 +41,9 @@ pub enum BadProfile {
     /// They were written before profiles had users.
     #[error("this profile was made by an earlier version of Bayou, which knew no users: make a new home")]
     NoUser,
+    /// They were written before a user's devices knew of each other.
+    #[error("this profile was made by an earlier version of Bayou, which knew one device a user: make a new home")]
+    OneDevice,
     /// They were written by a later version.
     #[error("this profile was written by a newer version of Bayou: update Bayou")]
     Newer,
@@ -50,16 +53,15 @@ pub enum BadProfile {
 }
 
 impl Profile {
-    /// Makes a profile from two random seeds.
+    /// Makes a profile from two random seeds and what the user's devices share.
     pub fn new(
         user: UserId,
         name: String,
-        device: Secret,
-        transport: Secret,
-        may_enrol: bool,
+        (device, transport): (Secret, Secret),
+        devices: Secret,
         prekeys: Prekeys,
     ) -> Self {
-        Profile { user, name, device, transport, may_enrol, prekeys }
+        Profile { user, name, device, transport, devices, prekeys }
     }
 
     /// Returns the device key.
@@ -70,6 +72,11 @@ impl Profile {
     /// Returns the seed of the transport key.
     pub fn transport_seed(&self) -> &Secret {
         &self.transport
+    }
+
+    /// Returns what the user's devices share.
+    pub fn devices_secret(&self) -> &Secret {
+        &self.devices
     }
 
     /// Writes the profile.
@@ -98,6 +105,7 @@ impl Profile {
                 _ => Err(BadProfile::Damaged),
             },
             Some((1, _)) => Err(BadProfile::NoUser),
+            Some((2, _)) => Err(BadProfile::OneDevice),
             Some((version, _)) if *version > VERSION => Err(BadProfile::Newer),
             _ => Err(BadProfile::Damaged),
         }
@@ -118,22 +126,23 @@ mod tests {
 
     fn profile(name: &str) -> Profile {
         let prekeys = Prekeys::new(Timestamp(1_800_000_000_000), &mut Entropy::from_seed([3; 32]));
-        let (device, transport) = (Secret::new([1; 32]), Secret::new([2; 32]));
-        Profile::new(UserId([4; 32]), name.into(), device, transport, true, prekeys)
+        let seeds = (Secret::new([1; 32]), Secret::new([2; 32]));
+        Profile::new(UserId([4; 32]), name.into(), seeds, Secret::new([5; 32]), prekeys)
     }
 
     #[test]
     fn a_profile_is_read_as_it_was_written_and_its_form_is_frozen() {
         let profile = profile("alice");
         let bytes = profile.to_bytes().unwrap();
-        assert_eq!(data_encoding::HEXLOWER.encode(&sha256(&bytes)[..8]), "16a097940ecd5bfa");
+        assert_eq!(data_encoding::HEXLOWER.encode(&sha256(&bytes)[..8]), "3f4b7df1bd09a196");
         assert_eq!(Profile::from_bytes(&bytes), Ok(profile.clone()));
         for end in 0..bytes.len() {
             assert!(Profile::from_bytes(&bytes[..end]).is_err(), "cut at {end}");
         }
         assert_eq!(Profile::from_bytes(&[&bytes[..], b"x"].concat()), Err(BadProfile::Damaged));
         assert_eq!(Profile::from_bytes(&[1, 0]), Err(BadProfile::NoUser));
-        assert_eq!(Profile::from_bytes(&[3, 0]), Err(BadProfile::Newer));
+        assert_eq!(Profile::from_bytes(&[2, 0]), Err(BadProfile::OneDevice));
+        assert_eq!(Profile::from_bytes(&[4, 0]), Err(BadProfile::Newer));
         assert_eq!(profile.clone().to_bytes().map(|bytes| bytes.len()), Ok(bytes.len()));
         assert_eq!(format!("{profile:?}"), "Profile(redacted)");
     }

@@ -1,7 +1,7 @@
 //! The files of a home that are not the store's: who we are, which instance of the home this is, and where we listened.
 //!
 //! ```text
-//! <home>/identity   version u8 (4) ‖ sealed: postcard { profile: bytes, log: [bytes] }
+//! <home>/identity   version u8 (5) ‖ sealed: postcard { profile: bytes, log: [bytes], is_back }
 //! <home>/listen     sealed: addresses where we listened last, one a line; may be deleted
 //! ```
 
@@ -21,7 +21,7 @@ use crate::engine::Newborn;
 use crate::id::{Address, DeviceId, PeerId, UserId};
 use crate::identity::{Phrase, Profile};
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 const PLACE_OF_IDENTITY: [&[u8]; 2] = [b"file", b"identity"];
 const PLACE_OF_LISTEN: [&[u8]; 2] = [b"file", b"listen"];
@@ -54,7 +54,7 @@ pub struct Made {
 /// written.
 pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Made, NodeError> {
     let phrase = Phrase::new(Secret::new(random()?));
-    let who = restore(home, name, &phrase, by)?;
+    let who = of_phrase(home, name, (&phrase, false), by)?;
     Ok(Made { who, phrase })
 }
 
@@ -63,11 +63,20 @@ pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Made, NodeErro
 /// # Errors
 /// As [`init`].
 pub fn restore(home: &Path, name: &str, phrase: &Phrase, by: &[Protection]) -> Result<Identified, NodeError> {
+    of_phrase(home, name, (phrase, true), by)
+}
+
+fn of_phrase(
+    home: &Path,
+    name: &str,
+    (phrase, is_back): (&Phrase, bool),
+    by: &[Protection],
+) -> Result<Identified, NodeError> {
     let name = name.trim();
     if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(NodeError::BadName);
     }
-    let newborn = Newborn::of_phrase(phrase, name, super::run::now(), &mut Entropy::from_seed(random()?));
+    let newborn = Newborn::of_phrase(phrase, name, is_back, super::run::now(), &mut Entropy::from_seed(random()?));
     settle_in(home, &newborn, by)
 }
 
@@ -86,6 +95,7 @@ pub(super) fn settle_in(home: &Path, newborn: &Newborn, by: &[Protection]) -> Re
     let kept = Kept {
         profile: newborn.profile.to_bytes().map_err(damaged)?.to_vec(),
         log: newborn.log.iter().cloned().map(serde_bytes::ByteBuf::from).collect(),
+        is_back: newborn.is_back,
     };
     let bytes = postcard::to_stdvec(&kept).map(Zeroizing::new).map_err(|error| NodeError::Io(error.to_string()))?;
     replace(&path, &[&[VERSION], vault.seal(&PLACE_OF_IDENTITY, &bytes).as_slice()].concat())?;
@@ -99,6 +109,7 @@ struct Kept {
     profile: Vec<u8>,
     #[zeroize(skip)]
     log: Vec<serde_bytes::ByteBuf>,
+    is_back: bool,
 }
 
 /// Returns where a file is written before it takes its name.
@@ -152,7 +163,7 @@ pub(super) fn load(home: &Path, vault: &Vault) -> Result<Newborn, NodeError> {
     let kept = opened.and_then(|bytes| postcard::from_bytes::<Kept>(&bytes).ok());
     let read = |kept: &Kept| {
         let log = kept.log.iter().map(|record| record.to_vec()).collect();
-        Some(Newborn { profile: Profile::from_bytes(&kept.profile).ok()?, log })
+        Some(Newborn { profile: Profile::from_bytes(&kept.profile).ok()?, log, is_back: kept.is_back })
     };
     kept.as_ref().and_then(read).ok_or(NodeError::BadIdentity(path))
 }

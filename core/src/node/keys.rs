@@ -1,4 +1,5 @@
-//! The keyring: the keys of segments, each of which is dropped to erase what is under it; and the seal of the store.
+//! The keyring: the keys of segments and secrets, each of which is dropped to erase what is under it; and the seal of the
+//! store.
 //!
 //! ```text
 //! <home>/keys   version u8 (1) ‖ sealed under the key of the home: postcard { next u32, keys: [(id u32, stream, key 32), …] }
@@ -35,7 +36,7 @@ const MAX_KEYS: usize = 65_536;
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 1024 + 80 * MAX_KEYS as u64;
 
-/// Seals what the store keeps: the words of segments under their own keys, all else under the key of the home.
+/// Seals what the store keeps: the words of segments and the secrets under keys of their own, all else under the key of the home.
 pub struct Keyring {
     path: PathBuf,
     vault: Arc<Vault>,
@@ -198,7 +199,7 @@ impl Seal for Keyring {
     fn renew(&self, stream: StreamId) -> Result<KeyId, StoreError> {
         match stream {
             StreamId::Local | StreamId::Control(_) => Ok(KeyId::HOME),
-            StreamId::Segment(..) => self.change(|keys| Keyring::add(keys, stream)),
+            StreamId::Segment(..) | StreamId::Secrets => self.change(|keys| Keyring::add(keys, stream)),
         }
     }
 

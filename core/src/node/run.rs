@@ -104,8 +104,8 @@ impl Shell {
             }
             None => (None, None),
         };
-        let Newborn { profile, log } = born;
-        let config = Config { profile, log, peer, instance: home::instance(&home)?, seed: home::random()? };
+        let Newborn { profile, log, is_back } = born;
+        let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
         let mut shell = Shell {
             home,

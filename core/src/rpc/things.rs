@@ -51,6 +51,10 @@ pub struct Conversation {
     pub conversation: String,
     /// Its title; empty while it has not arrived yet.
     pub title: String,
+    /// What it is about; empty: nobody said.
+    pub topic: String,
+    /// What newcomers may read: `"all"` or `"since_join"`.
+    pub history: String,
     /// The members' names.
     pub members: Vec<String>,
     /// What we may do: `"owner"`, `"admin"`, `"member"`, `"reader"`; absent when we are not in (any more).
@@ -65,6 +69,8 @@ pub struct Conversation {
     pub last_text: String,
     /// Messages of others that were not read yet; at most 1000 are counted.
     pub unread: u32,
+    /// The record that opened the group key in use, which none who is out has; absent until this device has one.
+    pub epoch: Option<String>,
 }
 
 /// What an invite is good for.
@@ -132,6 +138,45 @@ pub struct Invite {
     pub approve: bool,
 }
 
+/// One of our user's devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its id, in hexadecimal.
+    pub device: String,
+    /// Whether it is this one.
+    pub this: bool,
+    /// `"yours"`; `"suspended"`: it and another retired each other, and the recovery phrase must decide; `"retired"`;
+    /// `"surplus"`: there are too many before it; `"moved"`: our user is another root now.
+    pub state: String,
+    /// When it became one: milliseconds since the Unix epoch.
+    pub since: u64,
+    /// Whether there is a link to it.
+    pub linked: bool,
+}
+
+/// Words that nobody must see: they print as nothing, and are wiped when dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct Words(String);
+
+impl Words {
+    /// Takes them.
+    pub fn new(words: String) -> Self {
+        Words(words)
+    }
+
+    /// Returns them.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Words(redacted)")
+    }
+}
+
 /// Someone who is in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -145,6 +190,23 @@ pub struct Member {
     pub devices: Vec<String>,
     /// Whether it is we.
     pub you: bool,
+    /// Whether we compared keys with them.
+    pub verified: bool,
+}
+
+/// Somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What we call them.
+    pub petname: Option<String>,
+    /// Whether we compared keys with them.
+    pub verified: bool,
+    /// In how many conversations they are with us.
+    pub shared: u32,
 }
 
 /// Someone who waits to be let in.

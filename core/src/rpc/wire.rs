@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 22] = [
+const METHODS: [&str; 31] = [
     "new",
     "invite",
     "invites",
@@ -37,6 +37,15 @@ const METHODS: [&str; 22] = [
     "leave",
     "set",
     "hide",
+    "contacts",
+    "contact",
+    "note_contact",
+    "verify_contact",
+    "words",
+    "devices",
+    "link_device",
+    "confirm_device",
+    "retire_device",
     "join",
     "send",
     "edit",

@@ -5,8 +5,8 @@
 //! row sealed by itself before it comes here, would cost 40 bytes each and leave zstd nothing to find (docs/decisions/0009).
 //!
 //! **Keys.** What is said in a segment can be erased: all that a disk holds of its words (records, snapshot, rows) is
-//! sealed under the segment's own key, and gone with that key (docs/decisions/0011). Everything else is under the key of
-//! the home. Whatever is sealed names its key in clear, by a number that is never used again.
+//! sealed under the segment's own key, and gone with that key (docs/decisions/0011); so are secrets. Everything else is under
+//! the key of the home. Whatever is sealed names its key in clear, by a number that is never used again.
 //!
 //! Each pack is sealed for its place, so that a pack that was moved does not open:
 //!
@@ -36,7 +36,8 @@ impl KeyId {
     pub const HOME: KeyId = KeyId(0);
 }
 
-/// Seals what goes to disk and opens what comes from there. Streams that are not segments have the key of the home.
+/// Seals what goes to disk and opens what comes from there. Segments and secrets have keys of their own, other streams that of
+/// the home.
 pub trait Seal: Send + Sync {
     /// Reads what the seal itself keeps in the home. Called once, when the home is locked and nothing was opened yet.
     fn load(&self) -> Result<(), StoreError>;

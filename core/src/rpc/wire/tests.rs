@@ -2,7 +2,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::rpc::{Behind, Conversation, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status};
+use crate::rpc::{
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status,
+    Words,
+};
 
 fn row(id: &str, text: &str) -> Row {
     Row {
@@ -35,6 +38,15 @@ fn requests() -> Vec<Request> {
         Request::Leave { conversation: conversation.clone() },
         Request::Set { conversation: conversation.clone(), setting: Setting::Title("Ships".into()) },
         Request::Hide { message: message.clone(), off: false },
+        Request::Contacts,
+        Request::Contact { user: "bob".into() },
+        Request::NoteContact { user: "bob".into(), petname: Some("Bobby".into()), verified: Some(true) },
+        Request::VerifyContact { code: "bayou://v/#x".into() },
+        Request::Words { conversation: conversation.clone() },
+        Request::Devices,
+        Request::LinkDevice { offer: "bayou://link/x".into() },
+        Request::ConfirmDevice { yes: true },
+        Request::RetireDevice { device: "dd".into(), phrase: Some(Words::new("abandon ability".into())) },
         Request::Join { link: "bayou://j/#x".into() },
         Request::Send { conversation: conversation.clone(), text: "line\none \"quoted\" \u{1f600}".into() },
         Request::Edit { message: message.clone(), text: "two".into() },
@@ -53,6 +65,8 @@ fn replies() -> Vec<Reply> {
     let conversation = Conversation {
         conversation: "3f".repeat(32),
         title: "Boats".into(),
+        topic: "who rows".into(),
+        history: "all".into(),
         members: vec!["alice".into(), "bob".into()],
         role: Some("admin".into()),
         joining: None,
@@ -60,6 +74,7 @@ fn replies() -> Vec<Reply> {
         last_at: Some(1),
         last_text: "hello".into(),
         unread: 3,
+        epoch: Some("e0".repeat(32)),
     };
     let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
     let status = Status {
@@ -85,20 +100,35 @@ fn replies() -> Vec<Reply> {
     };
     let (user, name) = ("ee".repeat(32), String::from("bob"));
     let guest = Guest { user: user.clone(), name: name.clone() };
-    let member = Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false };
+    let member =
+        Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false, verified: true };
+    let device =
+        Device { device: "dd".repeat(32), this: true, state: "yours".into(), since: 1_780_000_000_000, linked: false };
     vec![
         Reply::Log { conversation: "3f".repeat(32), rows: vec![row("77", "hello")] },
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
         Reply::Conversations { conversations: vec![conversation] },
         Reply::Peers { peers: vec![peer] },
         Reply::Status(Box::new(status)),
-        Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1 },
+        Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
         Reply::Invites { invites: vec![invite] },
         Reply::Members { conversation: "3f".repeat(32), members: vec![member], guests: vec![guest] },
         Reply::Joined { conversation: "3f".repeat(32), state: "in".into() },
         Reply::New { conversation: "3f".repeat(32) },
         Reply::Sent { id: "77".repeat(16) },
         Reply::Done { done: true },
+        Reply::Devices { devices: vec![device] },
+        Reply::Digits { digits: "054 550".into(), device: "dd".repeat(32) },
+    ]
+}
+
+fn replies_about_people() -> Vec<Reply> {
+    let contact =
+        Contact { user: "ee".repeat(32), name: "bob".into(), petname: Some("Bobby".into()), verified: true, shared: 2 };
+    vec![
+        Reply::Contacts { contacts: vec![contact.clone()] },
+        Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
+        Reply::Words { words: vec!["abandon".into(), "ability".into()] },
     ]
 }
 
@@ -117,7 +147,7 @@ fn every_request_reply_and_event_survives_its_way() {
         assert_eq!(read_call(&bytes), Ok((CallId::Number(id as u64), request)));
     }
     let failed = Err(RpcError::new(ErrorCode::NotFound, "no such message"));
-    for outcome in replies().into_iter().map(Ok).chain([failed]) {
+    for outcome in replies().into_iter().chain(replies_about_people()).map(Ok).chain([failed]) {
         let id = CallId::Text("a".into());
         let bytes = line(|out| write_answer(&id, outcome.clone(), out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Answer(Some(id), outcome));
