@@ -66,6 +66,8 @@ pub(super) struct Conversation {
     pub(super) erasing: BTreeMap<(u32, PayloadId), bool>,
     /// When the next of its messages disappears, if any does.
     pub(super) expires: Option<Timestamp>,
+    /// Where in the index the messages began that disappeared last.
+    pub(super) first_due: Option<Vec<u8>>,
     /// Our own chains, and how much of each a member's device was heard to have. We ourselves have all of it.
     pub(super) acks: BTreeMap<(u32, ActorId), BTreeMap<DeviceId, u32>>,
     /// Our newest entries: segment, sequence number, id.
@@ -96,6 +98,7 @@ impl Conversation {
             wants: BTreeMap::new(),
             erasing: BTreeMap::new(),
             expires: None,
+            first_due: None,
             acks: BTreeMap::new(),
             recent: VecDeque::new(),
             read: EntryId::MIN,

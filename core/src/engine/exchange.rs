@@ -12,7 +12,7 @@ use super::conversation::Conversation;
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
 use super::{Effect, Engine, View, keys, rows, stream};
-use crate::conversation::{AuthoredPayload, EntryId, SegmentId, Sent, Tail, Vector};
+use crate::conversation::{AuthoredPayload, EntryId, Payload, SegmentId, Sent, Tail, Vector};
 use crate::envelope::{Answer, Frame, MAX_FRAME, Tips};
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
 use crate::store::{IndexOp, Record};
@@ -67,7 +67,7 @@ impl Engine {
             return;
         }
         for (number, vector) in self.want(peer, id, segments) {
-            self.heard(peer, id, number, &vector, view);
+            self.heard(now, peer, id, number, &vector, view);
         }
         self.ask_for_bodies(peer, id);
         self.ask(now, peer, view);
@@ -114,12 +114,18 @@ impl Engine {
         self.give_forks(peer, id, tips, view);
         let have = &tips.iter().map(|(actor, (seq, _))| (*actor, *seq)).collect();
         let (conversation, segment) = (id.conversation, id.number);
-        self.heard(peer, conversation, segment, have, view);
+        self.heard(now, peer, conversation, segment, have, view);
+        let due = self.due_bodies(id, now, view);
         let (lacking, missing) = match self.shelf.settled(id, view) {
             Ok(ours) => (!covers(&ours.admitted(), have), ours.missing(have, ANSWER_BUDGET, FRAME_BUDGET)),
             Err(error) => return self.problem(error.to_string()),
         };
-        let (runs, complete) = missing;
+        let (mut runs, complete) = missing;
+        for (actor, run) in runs.iter_mut().filter(|_| !due.is_empty()) {
+            let author = self.conversations.get(&conversation).and_then(|c| c.authors.get(&(segment, *actor)));
+            let is_due = |payload: &Payload| author.is_some_and(|author| due.contains(&payload.id(&author.device)));
+            run.iter_mut().for_each(|sent| sent.payloads.retain(|payload| !is_due(payload)));
+        }
         let mut frames = frames(runs).into_iter().peekable();
         while let Some(mut runs) = frames.next() {
             if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
@@ -174,7 +180,15 @@ impl Engine {
     }
 
     /// Notes what a peer was heard to have of our own chains.
-    pub(super) fn heard(&mut self, peer: PeerId, id: ConversationId, segment: u32, vector: &Vector, view: &dyn View) {
+    pub(super) fn heard(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        id: ConversationId,
+        segment: u32,
+        vector: &Vector,
+        view: &dyn View,
+    ) {
         let me = self.key.device();
         let Some(device) = self.links.get(&peer).and_then(|link| link.device).filter(|device| *device != me) else {
             return;
@@ -187,7 +201,7 @@ impl Engine {
         }
         for message in messages {
             let row = view.get(&keys::row(number, &message)).ok().flatten();
-            if let Some(row) = row.and_then(|bytes| rows::decode(&bytes)) {
+            if let Some(row) = row.and_then(|bytes| rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
                 self.tell_row(id, &message, &row);
             }
         }
@@ -204,17 +218,26 @@ impl Engine {
         }
     }
 
-    pub(super) fn give_bodies(&mut self, peer: PeerId, id: SegmentId, bodies: &[PayloadId], view: &dyn View) {
+    pub(super) fn give_bodies(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        id: SegmentId,
+        bodies: &[PayloadId],
+        view: &dyn View,
+    ) {
         if !self.may_read(peer, id) {
             return;
         }
+        let due = self.due_bodies(id, now, view);
         let Ok(segment) = self.shelf.get(id, view) else { return };
         let mut budget = FRAME_BUDGET;
         let fits = |payload: &&AuthoredPayload| {
             budget = budget.saturating_sub(payload.payload.body.len() + 64);
             budget > 0
         };
-        let found = bodies.iter().take(MAX_WANTS).filter_map(|body| segment.payloads().get(body));
+        let found = bodies.iter().take(MAX_WANTS).filter(|body| !due.contains(body));
+        let found = found.filter_map(|body| segment.payloads().get(body));
         let payloads: Vec<AuthoredPayload> = found.take_while(fits).cloned().collect();
         if !payloads.is_empty() {
             self.send(peer, &Frame::Payloads { conversation: id.conversation, segment: id.number, payloads });

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::durable::Pending;
 use super::io::{Effect, View};
-use super::{Engine, keys, stream};
+use super::{Engine, keys, rows, stream};
 use crate::conversation::{Entry, EntryId, Fork, ForkProof, Place, Record as Said, SegmentId, Sent, Settled, Tail};
 use crate::envelope::{Answer, Frame, Tips};
 use crate::id::{ActorId, ConversationId, PeerId};
@@ -90,24 +90,41 @@ impl Engine {
     }
 
     /// Forgets some rows and folds them again from all that is in the documents.
-    pub(super) fn fold_anew(&mut self, now: Timestamp, id: ConversationId, rows: &BTreeSet<EntryId>, view: &dyn View) {
+    pub(super) fn fold_anew(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        messages: &BTreeSet<EntryId>,
+        view: &dyn View,
+    ) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.orphans.retain(|message| !rows.contains(message));
+        conversation.orphans.retain(|message| !messages.contains(message));
         let unwanted: Vec<_> =
-            conversation.wants.extract_if(.., |_, row| rows.contains(row)).map(|(want, _)| want).collect();
+            conversation.wants.extract_if(.., |_, row| messages.contains(row)).map(|(want, _)| want).collect();
         let (number, segments) = (conversation.number, Vec::from_iter(conversation.heads.keys().copied()));
         let mut left = Vec::new();
         for segment in segments {
             if let Ok(open) = self.shelf.settled(SegmentId { conversation: id, number: segment }, view) {
                 let matters =
-                    |entry: &Entry| rows.contains(&entry.id) || about(entry).is_some_and(|m| rows.contains(&m));
+                    |entry: &Entry| messages.contains(&entry.id) || about(entry).is_some_and(|m| messages.contains(&m));
                 left.extend(open.entries().into_iter().filter(matters));
             }
         }
-        let keys =
-            rows.iter().flat_map(|row| [keys::row(number, row), keys::gone(number, row), keys::orphans(number, row)]);
+        let keys = messages
+            .iter()
+            .flat_map(|row| [keys::row(number, row), keys::gone(number, row), keys::orphans(number, row)]);
+        // Who follows is told of a row whose time has come: the fold puts it aside and says nothing.
+        let mut expiries = Vec::new();
+        for message in messages {
+            let row = rows::written_or_kept(&self.written, view, &keys::row(number, message));
+            let at = row.and_then(|bytes| rows::decode(&bytes)).and_then(|row| row.expires);
+            expiries.extend(at.map(|at| keys::expiry(number, at, message)));
+            if at.is_some_and(|at| at <= now) {
+                self.tell_gone(id, message);
+            }
+        }
         let wants = unwanted.iter().map(|(segment, body)| keys::want(number, *segment, body));
-        let removed: Vec<IndexOp> = keys.chain(wants).map(IndexOp::Remove).collect();
+        let removed: Vec<IndexOp> = keys.chain(wants).chain(expiries).map(IndexOp::Remove).collect();
         for op in &removed {
             if let IndexOp::Remove(key) = op {
                 self.written.insert(key.clone(), None);

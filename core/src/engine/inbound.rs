@@ -95,9 +95,9 @@ impl Engine {
                 self.runs(now, segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
                 self.ask(now, peer, view);
             }
-            Frame::Ack { conversation, segment, vector } => self.heard(peer, conversation, segment, &vector, view),
+            Frame::Ack { conversation, segment, vector } => self.heard(now, peer, conversation, segment, &vector, view),
             Frame::Want { conversation, segment: number, bodies } => {
-                self.give_bodies(peer, segment(conversation, number), &bodies, view);
+                self.give_bodies(now, peer, segment(conversation, number), &bodies, view);
             }
             Frame::Payloads { conversation, segment: number, payloads } => {
                 self.take_bodies(segment(conversation, number), payloads);

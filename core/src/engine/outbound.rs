@@ -86,14 +86,14 @@ impl Engine {
         text: String,
         view: &dyn View,
     ) -> Result<(), RpcError> {
-        let (id, target, _) = self.own_message(message, "edit", view)?;
+        let (id, target, _) = self.own_message(now, message, "edit", view)?;
         let payload = self.payload(text)?;
         let record = Record::encode_edit(target, payload.hash(), payload.body.len());
         self.write(now, call, id, Place::Annotations, record, vec![payload], view)
     }
 
     fn delete(&mut self, now: Timestamp, call: CallId, message: &str, view: &dyn View) -> Result<(), RpcError> {
-        let (id, target, _) = self.own_message(message, "delete", view)?;
+        let (id, target, _) = self.own_message(now, message, "delete", view)?;
         let record = Record::encode_delete(target);
         self.write(now, call, id, Place::Annotations, record, vec![], view)
     }
@@ -110,7 +110,7 @@ impl Engine {
         if emoji.trim().is_empty() || emoji.len() > MAX_EMOJI {
             return Err(invalid(format!("a reaction is one emoji of 1 to {MAX_EMOJI} bytes")));
         }
-        let (id, message, row) = self.find_message(message, view)?;
+        let (id, message, row) = self.find_message(now, message, view)?;
         if row.deleted {
             return Err(invalid("this message was deleted".into()));
         }
@@ -121,11 +121,12 @@ impl Engine {
 
     fn own_message(
         &self,
+        now: Timestamp,
         message: &str,
         what: &str,
         view: &dyn View,
     ) -> Result<(ConversationId, Target, Row), RpcError> {
-        let (id, message, row) = self.find_message(message, view)?;
+        let (id, message, row) = self.find_message(now, message, view)?;
         if row.author != self.profile.user {
             return Err(RpcError::new(ErrorCode::NotAllowed, format!("only its author can {what} a message")));
         }
@@ -206,7 +207,7 @@ impl Engine {
         hidden: bool,
         view: &dyn View,
     ) -> Result<(), RpcError> {
-        let (id, EntryId { at, actor, number }, row) = self.find_message(message, view)?;
+        let (id, EntryId { at, actor, number }, row) = self.find_message(now, message, view)?;
         let message = MessageName { segment: row.segment, at, actor, number };
         let record = self.control(now, id, Said::Hide { message, hidden })?;
         self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));

@@ -9,6 +9,7 @@ use super::{Engine, keys, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
+use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::timeline::{Row, Text};
 
@@ -30,9 +31,11 @@ impl Engine {
             Request::Invites { conversation } => self.invites(now, &conversation),
             Request::Members { conversation } => self.members(&conversation),
             Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
-            Request::Log { conversation, limit, before } => self.log(&conversation, limit, before.as_deref(), view),
-            Request::Follow { conversation, limit } => self.log(&conversation, limit, None, view),
-            Request::Conversations => self.list(view),
+            Request::Log { conversation, limit, before } => {
+                self.log(now, &conversation, limit, before.as_deref(), view)
+            }
+            Request::Follow { conversation, limit } => self.log(now, &conversation, limit, None, view),
+            Request::Conversations => self.list(now, view),
             Request::Contacts => Ok(self.contacts()),
             Request::Contact { user } => self.contact(&user),
             Request::Words { conversation } => self.words(&conversation),
@@ -61,7 +64,12 @@ impl Engine {
     }
 
     /// Finds a message by its id or an unambiguous beginning of it.
-    pub(super) fn find_message(&self, text: &str, view: &dyn View) -> Result<(ConversationId, EntryId, Row), RpcError> {
+    pub(super) fn find_message(
+        &self,
+        now: Timestamp,
+        text: &str,
+        view: &dyn View,
+    ) -> Result<(ConversationId, EntryId, Row), RpcError> {
         let mut found = Vec::new();
         match text.parse::<EntryId>() {
             Ok(message) => {
@@ -85,6 +93,7 @@ impl Engine {
                 }
             }
         }
+        found.retain(|(_, _, row)| !row.is_over(now));
         let several = found.len() > 1;
         match found.pop() {
             Some(message) if !several => Ok(message),
@@ -93,7 +102,14 @@ impl Engine {
         }
     }
 
-    fn log(&mut self, text: &str, limit: u32, before: Option<&str>, view: &dyn View) -> Result<Reply, RpcError> {
+    fn log(
+        &mut self,
+        now: Timestamp,
+        text: &str,
+        limit: u32,
+        before: Option<&str>,
+        view: &dyn View,
+    ) -> Result<Reply, RpcError> {
         let id = self.find_conversation(text)?;
         let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
         let (from, end) = keys::all(keys::Part::Rows, conversation.number);
@@ -104,10 +120,8 @@ impl Engine {
             }
             None => end,
         };
-        let mut entries = view.scan(&from, &to, limit.min(MAX_ROWS) as usize, true)?;
-        entries.reverse();
-        let found: Vec<(EntryId, Row)> =
-            entries.iter().filter_map(|(key, value)| Some((keys::id(key)?, rows::decode(value)?))).collect();
+        let mut found = newest(now, &from, to, limit.min(MAX_ROWS) as usize, view)?;
+        found.reverse();
         let shown = found.iter().map(|(message, row)| self.show(conversation, message, row)).collect();
         if let (None, Some((newest, _))) = (before, found.last()) {
             let newest = *newest;
@@ -116,16 +130,18 @@ impl Engine {
         Ok(Reply::Log { conversation: id.to_string(), rows: shown })
     }
 
-    fn list(&self, view: &dyn View) -> Result<Reply, RpcError> {
+    fn list(&self, now: Timestamp, view: &dyn View) -> Result<Reply, RpcError> {
         let mut list = Vec::new();
         for (id, conversation) in &self.conversations {
             let (from, to) = keys::all(keys::Part::Rows, conversation.number);
-            let newest = view.scan(&from, &to, 1, true)?;
-            let last = newest.first().and_then(|(key, value)| Some((keys::id(key)?, rows::decode(value)?)));
+            let last = newest(now, &from, to.clone(), 1, view)?.pop();
             let after = keys::row(conversation.number, &conversation.read);
             let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
             let counts = |key: &[u8], row: &Row| {
-                row.author != self.profile.user && !row.deleted && keys::id(key) != Some(conversation.read)
+                row.author != self.profile.user
+                    && !row.deleted
+                    && !row.is_over(now)
+                    && keys::id(key) != Some(conversation.read)
             };
             let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
             list.push(rpc::Conversation {
@@ -207,6 +223,11 @@ impl Engine {
         }
     }
 
+    pub(super) fn tell_gone(&mut self, id: ConversationId, message: &EntryId) {
+        let (conversation, id) = (id.to_string(), message.to_string());
+        self.effects.push(Effect::Emit(Event::Gone { conversation, id }));
+    }
+
     fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
         let name = |user: &UserId| self.name_of(conversation, user);
         let hidden = conversation.hides(row.segment, message);
@@ -259,6 +280,27 @@ impl Engine {
 pub fn usefulness(address: &Address) -> (bool, bool) {
     let here_only = ["/ip4/127.", "/ip6/::1/", "/ip6/fe80"].iter().any(|start| address.0.starts_with(start));
     (here_only, !address.0.ends_with("/quic-v1"))
+}
+
+/// Reads the newest rows between two keys, newest first, without those whose time has come.
+fn newest(
+    now: Timestamp,
+    from: &[u8],
+    mut to: Vec<u8>,
+    limit: usize,
+    view: &dyn View,
+) -> Result<Vec<(EntryId, Row)>, StoreError> {
+    let mut found = Vec::new();
+    loop {
+        let lacking = limit - found.len();
+        let page = view.scan(from, &to, lacking, true)?;
+        let rows = page.iter().filter_map(|(key, value)| Some((keys::id(key)?, rows::decode(value)?)));
+        found.extend(rows.filter(|(_, row)| !row.is_over(now)));
+        match page.last() {
+            Some((last, _)) if page.len() == lacking && found.len() < limit => to.clone_from(last),
+            _ => return Ok(found),
+        }
+    }
 }
 
 fn preview(row: &Row) -> String {

@@ -230,13 +230,14 @@ impl Engine {
         stale.into_iter().rev().filter_map(segment).collect()
     }
 
-    /// Folds one segment again that the index does not include, then lets some messages disappear that are due. To be called after [`Engine::open`] until it returns
-    /// `None`, the effects executed each time: a whole home does not fit into memory.
+    /// Folds one segment again that the index does not include, then lets some messages disappear that are due. To be
+    /// called after [`Engine::open`] until it returns `None`, the effects executed each time: a whole home does not fit
+    /// into memory.
     pub fn rebuild(&mut self, now: Timestamp, view: &dyn View) -> Option<Vec<Effect>> {
         let Some(id) = self.stale.pop() else {
-            let was_due = self.expire(now, view);
+            let went = self.expire(now, view);
             self.written.clear();
-            return was_due.then(|| std::mem::take(&mut self.effects));
+            return went.then(|| std::mem::take(&mut self.effects));
         };
         match self.shelf.settled(id, view) {
             Ok(segment) => {

@@ -87,6 +87,18 @@ impl Rows for Reader<'_> {
     }
 }
 
+/// Reads what is in the index, or was written since.
+pub(super) fn written_or_kept(
+    written: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    view: &dyn View,
+    key: &[u8],
+) -> Option<Vec<u8>> {
+    match written.get(key) {
+        Some(written) => written.clone(),
+        None => view.get(key).ok().flatten(),
+    }
+}
+
 /// Reads a row of the index. One that cannot be read counts as missing: it is derived.
 pub(super) fn decode(bytes: &[u8]) -> Option<Row> {
     postcard::from_bytes(bytes).ok()
@@ -174,8 +186,12 @@ impl Engine {
                 ops.push(IndexOp::Put(key, postcard::to_stdvec(&orphans).expect("entries always encode")));
             }
         }
-        let mut erased = Vec::new();
+        let (mut erased, mut gone) = (Vec::new(), Vec::new());
         for (message, row) in &change.rows {
+            // Whoever follows has the row of a message that goes, unless it came too late to be shown.
+            if row.gone && written_or_kept(&self.written, view, &keys::row(number, message)).is_some() {
+                gone.push(*message);
+            }
             ops.extend(conversation.put_row(id, *message, row));
             ops.extend(conversation.note_want(*message, row));
             if row.deleted || row.gone {
@@ -193,12 +209,13 @@ impl Engine {
             for (message, row) in change.rows.iter().filter(|(_, row)| !row.gone) {
                 self.tell_row(id, message, row);
             }
+            gone.iter().for_each(|message| self.tell_gone(id, message));
         }
         ops
     }
 
-    /// Erases the bodies of a message that was deleted or has disappeared, and has that kept; returns what to write into the index, so that whatever
-    /// happens in between, they are gone from the disk in the end.
+    /// Erases the bodies of a message that was deleted or has disappeared, and has that kept; returns what to write into
+    /// the index, so that whatever happens in between, they are gone from the disk in the end.
     fn erase(
         &mut self,
         conversation: ConversationId,

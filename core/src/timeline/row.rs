@@ -74,11 +74,14 @@ impl Row {
         self.marks.iter().filter(|mark| mark.on).map(|mark| (mark.emoji.as_str(), mark.user))
     }
 
+    /// Tells whether its time has come, so that it is to be shown to nobody.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.gone || self.expires.is_some_and(|at| at <= now)
+    }
+
     /// Lets the message disappear if its time has come.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        if self.expires.is_some_and(|at| at <= now) {
-            self.gone = true;
-        }
+        self.gone = self.is_over(now);
         if self.gone {
             self.text = Text::Erased;
         }
