@@ -6,6 +6,7 @@ mod cli;
 mod convergence;
 mod crash;
 mod devices;
+mod disappearing;
 mod epochs;
 mod erasing;
 mod gate;

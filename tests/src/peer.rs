@@ -10,7 +10,7 @@ use bayou_core::crypto::{self, DeviceKey, Entropy, Secret};
 use bayou_core::engine::{CallId, Config, Effect, Engine, Input, Newborn, Notice, Ticket};
 use bayou_core::id::{DeviceId, PeerId, StreamId, UserId};
 use bayou_core::identity::Phrase;
-use bayou_core::rpc::{Reply, Request, RpcError};
+use bayou_core::rpc::{Event, Reply, Request, RpcError};
 use bayou_core::store::memory::MemoryStore;
 use bayou_core::store::{Batch, Lsn, Store};
 use bayou_core::time::Timestamp;
@@ -66,6 +66,8 @@ pub struct Peer {
     pub kept: Vec<(EntryId, Said)>,
     /// What the engine complained about.
     pub problems: Vec<String>,
+    /// Messages of which front ends were told that they disappeared.
+    pub gone: Vec<String>,
     /// Milliseconds by which its clock is wrong.
     pub clock: i64,
     /// Effects after which it crashes.
@@ -76,8 +78,9 @@ pub struct Peer {
     pub executed: u64,
     /// A digest of all effects so far, for who asks for it.
     pub history: Option<[u8; 32]>,
-    /// The next of each thing that happens to it by itself.
-    pub(crate) tick_at: u64,
+    /// When it ticks next.
+    pub tick_at: u64,
+    /// The next of each other thing that happens to it by itself.
     pub(crate) disk_at: Option<u64>,
     pub(crate) back_at: Option<u64>,
     /// Whether its machine is connected at all. Of two copies of a home, one is.
@@ -128,6 +131,7 @@ impl Peer {
         let store = truth::without_index(&self.store);
         let mut bare = Peer::at_home(&self.name, self.born.clone(), self.id, store, Dice::new(0, 0));
         bare.instance = self.instance;
+        bare.clock = self.clock;
         bare
     }
 
@@ -138,6 +142,7 @@ impl Peer {
             store,
             kept: Vec::new(),
             problems: Vec::new(),
+            gone: Vec::new(),
             clock: 0,
             fuse: None,
             full: 0,
@@ -272,6 +277,7 @@ impl Peer {
                 Effect::Index(ops, complete) => self.store.index(ops, complete).expect("memory"),
                 Effect::Reply(call, result) => self.replied(call, *result),
                 Effect::Notice(Notice::Problem(problem)) => self.problems.push(problem),
+                Effect::Emit(Event::Gone { id, .. }) => self.gone.push(id),
                 Effect::Emit(_) | Effect::Notice(_) => {}
                 Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) => outside.push(effect),
             }

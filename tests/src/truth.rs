@@ -57,11 +57,17 @@ pub fn difference(a: &Index, b: &Index) -> Option<String> {
 
 /// Reads all rows, oldest first.
 pub fn rows(store: &MemoryStore) -> Vec<(EntryId, Row)> {
-    let row = |(key, value): Entry| {
-        let id = EntryId::from_sortable(&key[5..]).expect("the key of a row");
-        (id, postcard::from_bytes(&value).expect("a row"))
-    };
     scan(store, b'r').into_iter().map(row).collect()
+}
+
+/// Reads what is left of the messages that have disappeared.
+pub fn gone(store: &MemoryStore) -> Vec<(EntryId, Row)> {
+    scan(store, b'g').into_iter().map(row).collect()
+}
+
+fn row((key, value): Entry) -> (EntryId, Row) {
+    let id = EntryId::from_sortable(&key[5..]).expect("the key of a row");
+    (id, postcard::from_bytes(&value).expect("a row"))
 }
 
 /// Prints the timeline.
@@ -130,15 +136,15 @@ pub fn without_index(store: &MemoryStore) -> MemoryStore {
     bare.copy()
 }
 
-/// Says where a deleted body can still be found, if it can.
+/// Says where the body of a message that was deleted or has disappeared can still be found, if it can.
 pub fn undead(store: &MemoryStore) -> Option<String> {
     let mut segments = segments(store);
     let held = |segments: &[Segment], number: u32, hash| {
         segments.iter().any(|open| open.id().number == number && open.payloads().get(&hash).is_some())
     };
-    rows(store).into_iter().filter(|(_, row)| row.deleted).find_map(|(id, row)| {
+    rows(store).into_iter().filter(|(_, row)| row.deleted).chain(gone(store)).find_map(|(id, row)| {
         if row.text != Text::Erased {
-            return Some(format!("{id} is deleted and still says something"));
+            return Some(format!("{id} is no more and still says something"));
         }
         let places = row.edits.iter().map(|edit| (edit.segment, edit.payload));
         let own = segments.iter_mut().filter(|open| open.id().number == row.segment);

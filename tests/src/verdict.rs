@@ -16,8 +16,12 @@ use crate::world::World;
 /// an index that is built anew comes out differently.
 pub fn judge(world: &World) {
     all_have_the_same(world);
-    let rows: BTreeMap<EntryId, Row> =
-        world.peers.first().into_iter().flat_map(|peer| truth::rows(&peer.store)).collect();
+    let rows: BTreeMap<EntryId, Row> = world
+        .peers
+        .first()
+        .into_iter()
+        .flat_map(|peer| [truth::rows(&peer.store), truth::gone(&peer.store)].concat())
+        .collect();
     for row in rows.values() {
         assert!(!matches!(row.text, Text::Absent(_)), "a body is nowhere: {row:?}");
     }
@@ -26,7 +30,7 @@ pub fn judge(world: &World) {
             assert!(is_there(&rows, peer, id, said), "{} was told that {id} is kept: {said:?}", peer.name);
         }
         is_erased(&rows, world, peer);
-        comes_out_the_same_anew(peer);
+        comes_out_the_same_anew(peer, world.now);
     }
 }
 
@@ -58,7 +62,7 @@ fn is_there(rows: &BTreeMap<EntryId, Row>, peer: &Peer, id: &EntryId, said: &Sai
 
 /// Deleted words are in nobody's store, in no form.
 fn is_erased(rows: &BTreeMap<EntryId, Row>, world: &World, author: &Peer) {
-    let deleted = |id: &EntryId| rows.get(id).is_some_and(|row| row.deleted);
+    let deleted = |id: &EntryId| rows.get(id).is_some_and(|row| row.deleted || row.gone);
     let texts = author.kept.iter().filter_map(|(id, said)| match said {
         Said::Message(text) => Some(text).filter(|_| deleted(id)),
         Said::Edit(message, text) => Some(text).filter(|_| deleted(message)),
@@ -73,9 +77,9 @@ fn is_erased(rows: &BTreeMap<EntryId, Row>, world: &World, author: &Peer) {
     assert_eq!(truth::erasing(&author.store), 0, "{} is not done with erasing", author.name);
 }
 
-fn comes_out_the_same_anew(peer: &Peer) {
+fn comes_out_the_same_anew(peer: &Peer, now: u64) {
     let mut anew = peer.without_index();
-    anew.start(0);
+    anew.start(now);
     let difference = truth::difference(&truth::index(&peer.store), &truth::index(&anew.store));
     assert_eq!(difference, None, "{}'s index, built anew", peer.name);
 }
