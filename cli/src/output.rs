@@ -20,6 +20,11 @@ impl Output {
         Output { json, zone: TimeZone::system() }
     }
 
+    /// Tells whether a program reads it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Returns the time zone for people.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.zone

@@ -1,9 +1,10 @@
 //! The recovery phrase at the terminal: shown once, asked back, typed in again.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 use std::path::Path;
 
 use bayou_core::node::Phrase;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -18,6 +19,30 @@ pub(crate) fn shown(phrase: &Phrase) -> String {
     let words: Vec<String> = (1..).zip(phrase.words()).map(|(at, word)| format!("{at:>2} {word:<10}")).collect();
     let rows: Vec<String> = words.chunks(COLUMNS).map(|row| format!("  {}", row.concat().trim_end())).collect();
     rows.join("\n")
+}
+
+/// Asks for some words of a phrase, until the person has them all or the input ends. Returns whether they have.
+pub(crate) fn ask_back(
+    phrase: &Phrase,
+    positions: &[usize],
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+) -> io::Result<bool> {
+    for position in positions {
+        loop {
+            write!(output, "Word {position}: ")?;
+            output.flush()?;
+            let mut line = Zeroizing::new(String::with_capacity(MAX_TEXT as usize));
+            if input.by_ref().take(MAX_TEXT).read_line(&mut line)? == 0 {
+                return Ok(false);
+            }
+            if phrase.confirms(*position, &line) {
+                break;
+            }
+            writeln!(output, "That is not word {position}: look at what you wrote down.")?;
+        }
+    }
+    Ok(true)
 }
 
 /// Reads a phrase: from a file, from stdin, or from the person at the terminal.
@@ -39,4 +64,25 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Phrase, Failure> {
         }
     }
     Phrase::parse(&text).map_err(|error| Failure::invalid(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wrote_the_words_down_has_them() {
+        let text = format!("{}art", "abandon ".repeat(23));
+        let phrase = Phrase::parse(&text).unwrap();
+        let ask = |typed: &str| {
+            let mut shown = Vec::new();
+            let has = ask_back(&phrase, &[3, 24], &mut typed.as_bytes(), &mut shown).unwrap();
+            (has, String::from_utf8(shown).unwrap())
+        };
+        assert_eq!(ask("abandon\n Art \n"), (true, "Word 3: Word 24: ".into()));
+        let (has, shown) = ask("art\nabandon\nart\n");
+        assert!(has && shown.contains("not word 3"), "{shown}");
+        assert!(!ask("abandon\nabandon\n").0, "and asks again until the input ends");
+        assert!(!ask("").0);
+    }
 }

@@ -25,7 +25,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use crate::engine::Notice;
 pub use crate::identity::{BadPhrase, Phrase};
-pub use home::{Identified, Made, identity, init, restore};
+pub use home::{Identified, Made, identity, init, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
 pub use linking::{LetIn, Linking};

@@ -1,7 +1,8 @@
 //! The tick: dial again, tell heads again, ask again, compact, let messages disappear.
 //!
 //! A stream is compacted when its tail has grown past 256 records and a quarter of what its snapshot holds, when
-//! something in it was erased, or when it has been quiet for ten minutes; one stream a tick, so that nobody waits long.
+//! something in it was erased, or when it has been quiet for ten minutes: one stream a tick, so that nobody waits long, and
+//! more when many are due, so that a start never finds long tails.
 //!
 //! A wall clock may be set back by years. Whoever waits for a time that is further ahead than he would ever wait stops
 //! waiting.
@@ -20,6 +21,9 @@ const HEADS_EVERY_MS: u64 = 30_000;
 
 const MIN_TAIL: usize = 256;
 const QUIET_MS: u64 = 600_000;
+
+/// The most snapshots of one tick. Each takes some milliseconds.
+const MAX_COMPACTED: usize = 8;
 
 /// How long a failed snapshot waits before it is tried again.
 const RETRY_MS: u64 = 60_000;
@@ -57,14 +61,14 @@ impl Tails {
         self.0.entry(stream).or_default().erased = true;
     }
 
-    fn due(&self, now: Timestamp) -> Option<StreamId> {
+    fn due(&self, now: Timestamp) -> Vec<StreamId> {
         let due = |state: &TailState| {
             let grown = state.records > MIN_TAIL.max(state.compacted / 4);
             let waits = now < state.retry && state.retry <= now.plus(RETRY_MS);
             let quiet = now < state.at || now.since(state.at) > QUIET_MS;
             !state.writing && !waits && (grown || state.erased || (state.records > 0 && quiet))
         };
-        self.0.iter().find(|(_, state)| due(state)).map(|(stream, _)| *stream)
+        self.0.iter().filter(|(_, state)| due(state)).map(|(stream, _)| *stream).collect()
     }
 }
 
@@ -98,11 +102,22 @@ impl Engine {
     }
 
     fn compact(&mut self, view: &dyn View, now: Timestamp) {
-        let Some(stream) = self.tails.due(now) else { return };
+        let due = self.tails.due(now);
+        let mut left = due.len().div_ceil(2).min(MAX_COMPACTED);
+        for stream in due {
+            if left == 0 {
+                return;
+            }
+            left -= usize::from(self.compact_one(stream, view));
+        }
+    }
+
+    /// Has the snapshot of a stream written; returns whether it could be now.
+    fn compact_one(&mut self, stream: StreamId, view: &dyn View) -> bool {
         // Nothing that is on its way to disk may end up behind the image and under the key that goes.
         let erased = self.tails.0.get(&stream).is_some_and(|state| state.erased);
         if erased && !self.pending.is_empty() {
-            return;
+            return false;
         }
         let image = match stream {
             StreamId::Local => Some(facts::compact(&self.facts)),
@@ -118,12 +133,13 @@ impl Engine {
             }
         };
         // While something is on its way to disk there is no image; the next tick tries again.
-        let (Some(image), Some(state)) = (image, self.tails.0.get_mut(&stream)) else { return };
+        let (Some(image), Some(state)) = (image, self.tails.0.get_mut(&stream)) else { return false };
         state.writing = true;
         state.compacted += state.records;
         state.records = 0;
         state.erased = false;
         self.effects.push(Effect::Snapshot(stream, self.complete, image, erased));
+        true
     }
 
     pub(super) fn snapshotted(&mut self, now: Timestamp, stream: StreamId, result: Result<(), String>) {

@@ -10,7 +10,7 @@ use crate::engine::Input;
 use crate::id::StreamId;
 use crate::store::{Lsn, Store};
 
-/// Snapshots that may wait; the engine asks for one a second at most.
+/// Snapshots that may wait; the engine asks for eight a second at most.
 pub(super) const MAX_JOBS: usize = 16;
 
 /// A snapshot to be written, and whether something in the stream was erased.

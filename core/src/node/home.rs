@@ -58,6 +58,14 @@ pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Made, NodeErro
     Ok(Made { who, phrase })
 }
 
+/// Draws the positions, from 1, of three words of a phrase that a person is asked for, to see that they wrote it down.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn words_to_ask() -> Result<[usize; 3], NodeError> {
+    Ok(Phrase::ask_back(&mut Entropy::from_seed(random()?)))
+}
+
 /// Makes a home for a user who comes back with their recovery phrase, on a device of its own.
 ///
 /// # Errors
