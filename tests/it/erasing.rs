@@ -1,4 +1,5 @@
-//! Erasing: what was deleted for everyone is on no disk any more, for nobody who has all keys that are left.
+//! Erasing: what was deleted for everyone or has disappeared is on no disk any more, for nobody who has all keys that are
+//! left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -86,11 +87,13 @@ fn stored(home: &Path, keyring: Keyring) -> Vec<Vec<u8>> {
     found
 }
 
-/// Waits until nothing that was deleted is on a peer's disk any more.
-fn has_erased(peer: &Peer) -> io::Result<()> {
+/// Waits until a message is no longer shown as it was, and nothing that was erased is on a peer's disk any more.
+fn has_erased(peer: &Peer, conversation: &str, message: &str) -> io::Result<()> {
     let mut client = peer.client()?;
     for _ in 0..600 {
-        if client.call("status", &json!({}))?["erasing"] == 0 {
+        let rows = peer.timeline(conversation)?;
+        let is_shown = rows.iter().any(|row| row["id"] == message && row["deleted"] == false);
+        if !is_shown && client.call("status", &json!({}))?["erasing"] == 0 {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -98,31 +101,11 @@ fn has_erased(peer: &Peer) -> io::Result<()> {
     Err(io::Error::other("nothing was erased within 30 s"))
 }
 
-#[test]
-fn what_is_deleted_is_opened_by_no_key_that_is_left() -> io::Result<()> {
-    let (mut alice, mut bob) = (Peer::spawn("alice")?, Peer::new("bob")?);
-    let conversation = alice.begins("Boats")?;
-    bob.serve(&[&alice])?;
-    alice.invites(&bob, &conversation)?;
-    alice.says(&conversation, STAYS)?;
-    let message = alice.says(&conversation, FIRST)?;
-    bob.sees(&conversation, FIRST)?;
-    alice.edits(&message, EDITED)?;
-    bob.sees(&conversation, EDITED)?;
-    alice.stop()?;
-    bob.stop()?;
-    let before: BTreeMap<&str, Opened> =
-        [("alice", Opened::home(&alice.copy()?.home())), ("bob", Opened::home(&bob.copy()?.home()))].into();
-
-    alice.serve(&[])?;
-    bob.serve(&[&alice])?;
-    alice.deletes(&message)?;
-    bob.sees_that(&conversation, "the deletion", |row| row["deleted"] == true)?;
-    for peer in [&mut alice, &mut bob] {
-        has_erased(peer)?;
-        peer.stop()?;
+/// Asserts that two stopped peers had some texts, and that all that is left of them opens no frame.
+fn have_erased(peers: [&Peer; 2], texts: &[&str], before: &BTreeMap<&str, Opened>) {
+    for peer in peers {
         let (before, after) = (&before[peer.name()], Opened::home(&peer.home()));
-        for text in [FIRST, EDITED] {
+        for text in texts {
             let keys = before.sealed_under(text);
             assert!(before.holds(text) && !keys.is_empty(), "{} never had it", peer.name());
             assert!(!after.holds(text), "{} still has it", peer.name());
@@ -131,6 +114,67 @@ fn what_is_deleted_is_opened_by_no_key_that_is_left() -> io::Result<()> {
         assert!(after.parts.iter().any(|(_, part)| part.is_none()), "{} kept none of the old frames", peer.name());
         assert!(after.holds(STAYS));
     }
+}
+
+fn homes(peers: [&Peer; 2]) -> io::Result<BTreeMap<&str, Opened>> {
+    peers.into_iter().map(|peer| Ok((peer.name(), Opened::home(&peer.copy()?.home())))).collect()
+}
+
+/// Two who talk to each other.
+fn two() -> io::Result<(Peer, Peer, String)> {
+    let (alice, mut bob) = (Peer::spawn("alice")?, Peer::new("bob")?);
+    let conversation = alice.begins("Boats")?;
+    bob.serve(&[&alice])?;
+    alice.invites(&bob, &conversation)?;
+    alice.says(&conversation, STAYS)?;
+    Ok((alice, bob, conversation))
+}
+
+#[test]
+fn what_has_disappeared_is_opened_by_no_key_that_is_left() -> io::Result<()> {
+    const SECONDS: u64 = 10;
+    let (mut alice, mut bob, conversation) = two()?;
+    let set = json!({ "conversation": conversation, "setting": "disappear", "value": SECONDS });
+    alice.client()?.call("set", &set)?;
+    let message = alice.says(&conversation, FIRST)?;
+    bob.sees(&conversation, FIRST)?;
+    alice.stop()?;
+    bob.stop()?;
+    let (at_alice, at_bob) = (alice.copy()?, bob.copy()?);
+    let before = homes([&at_alice, &at_bob])?;
+
+    alice.serve(&[])?;
+    bob.serve(&[&alice])?;
+    for peer in [&mut alice, &mut bob] {
+        has_erased(peer, &conversation, &message)?;
+        assert_eq!(peer.timeline(&conversation)?.len(), 1);
+        peer.stop()?;
+    }
+    have_erased([&alice, &bob], &[FIRST], &before);
+    Ok(())
+}
+
+#[test]
+fn what_is_deleted_is_opened_by_no_key_that_is_left() -> io::Result<()> {
+    let (mut alice, mut bob, conversation) = two()?;
+    let message = alice.says(&conversation, FIRST)?;
+    bob.sees(&conversation, FIRST)?;
+    alice.edits(&message, EDITED)?;
+    bob.sees(&conversation, EDITED)?;
+    alice.stop()?;
+    bob.stop()?;
+    let (at_alice, at_bob) = (alice.copy()?, bob.copy()?);
+    let before = homes([&at_alice, &at_bob])?;
+
+    alice.serve(&[])?;
+    bob.serve(&[&alice])?;
+    alice.deletes(&message)?;
+    bob.sees_that(&conversation, "the deletion", |row| row["deleted"] == true)?;
+    for peer in [&mut alice, &mut bob] {
+        has_erased(peer, &conversation, &message)?;
+        peer.stop()?;
+    }
+    have_erased([&alice, &bob], &[FIRST, EDITED], &before);
     // All else is as it was, and goes on.
     alice.serve(&[])?;
     bob.serve(&[&alice])?;

@@ -95,7 +95,7 @@ impl Engine {
 
 impl Conversation {
     /// Tells whether the time of one of its messages has come.
-    fn has_due(&self, now: Timestamp) -> bool {
+    pub(super) fn has_due(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|at| at <= now)
     }
 }

@@ -41,7 +41,7 @@ impl Engine {
             Request::Words { conversation } => self.words(&conversation),
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
-            Request::Status => Ok(self.status()),
+            Request::Status => Ok(self.status(now)),
             _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
         }
     }
@@ -180,7 +180,7 @@ impl Engine {
         Reply::Peers { peers: known.collect() }
     }
 
-    fn status(&self) -> Reply {
+    fn status(&self, now: Timestamp) -> Reply {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let status = rpc::Status {
             name: self.profile.name.clone(),
@@ -192,7 +192,7 @@ impl Engine {
             links: count(self.links.len()),
             conversations: count(self.conversations.len()),
             behind: self.conversations.iter().flat_map(|(id, c)| self.behind(id, c)).collect(),
-            erasing: count(self.conversations.values().map(|c| c.erasing.len()).sum()),
+            erasing: count(self.conversations.values().map(|c| c.erasing.len() + usize::from(c.has_due(now))).sum()),
             problem: self.problem.clone(),
         };
         Reply::Status(Box::new(status))

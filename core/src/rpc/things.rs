@@ -254,7 +254,7 @@ pub struct Status {
     pub conversations: u32,
     /// Per conversation, who lacks something or has something we lack.
     pub behind: Vec<Behind>,
-    /// Bodies of deleted messages whose bytes this disk still holds; a few seconds later it does not.
+    /// What is still to be erased from this disk, of messages that were deleted or whose time has come; 0 when nothing is.
     pub erasing: u32,
     /// What went wrong last, in words; absent when nothing did.
     pub problem: Option<String>,
