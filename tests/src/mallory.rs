@@ -23,6 +23,8 @@ const BINDING: [u8; 32] = [0xb1; 32];
 /// Mallory.
 #[derive(Debug)]
 pub struct Mallory {
+    /// What her device key is made of.
+    pub seed: u8,
     /// Her device key.
     pub key: DeviceKey,
     /// Her root key, by which she is a user.
@@ -42,11 +44,16 @@ pub struct Mallory {
 impl Mallory {
     /// Makes a Mallory who was invited to the first conversation of a world.
     pub fn invited(world: &World) -> Self {
-        let link = world.link_of(0);
+        Mallory::holding(world.link_of(0), SEED)
+    }
+
+    /// Makes one of several Mallories, who holds a link: others have other seeds, two apart.
+    pub fn holding(link: JoinLink, seed: u8) -> Self {
         Mallory {
-            key: DeviceKey::from_seed(&[SEED; 32]),
-            root: DeviceKey::from_seed(&[SEED + 1; 32]),
-            peer: PeerId([0x66; 32]),
+            seed,
+            key: DeviceKey::from_seed(&[seed; 32]),
+            root: DeviceKey::from_seed(&[seed + 1; 32]),
+            peer: PeerId([seed; 32]),
             authority: Authority::new(link.conversation),
             link,
             secret: [0; 32],
@@ -64,29 +71,40 @@ impl Mallory {
     /// # Panics
     /// When she is not let in.
     pub fn links(&mut self, world: &mut World, who: Who) {
-        world.link_stranger(who, self.peer, BINDING);
-        let prove = self.proof(world, who);
-        self.tells(world, who, &prove);
+        self.appears(world, who);
         if self.secret == [0; 32] {
             self.enters(world, who);
         }
         self.tells(world, who, &self.tags());
         self.tells(world, who, &Frame::Names { conversation: self.conversation(), names: vec![] });
         world.run(500);
-        self.learns(world, who);
+        self.listens(world, who);
+    }
+
+    /// Links to a peer and proves her device, and no more.
+    pub fn appears(&self, world: &mut World, who: Who) {
+        world.link_stranger(who, self.peer, BINDING);
+        let prove = self.proof(world, who);
+        self.tells(world, who, &prove);
+    }
+
+    /// Knocks by the link that she holds; returns the invite if the door is opened.
+    pub fn knocks(&self, world: &mut World, who: Who) -> Option<RecordHash> {
+        let key = self.link.keys().id().0;
+        let parts: [&[u8]; 3] = [b"knock", &BINDING, self.peer.as_bytes()];
+        let tag = crypto::keyed_hash(&key, &parts)[..16].try_into().expect("16 bytes");
+        let before = self.mailbox(world, who).frames.len();
+        self.tells(world, who, &Frame::Knock { tag });
+        self.heard(world, who).into_iter().skip(before).find_map(|frame| match frame {
+            Frame::Door { invite, .. } => Some(invite),
+            _ => None,
+        })
     }
 
     /// Comes in by the link that she holds.
     fn enters(&mut self, world: &mut World, who: Who) {
-        let key = self.link.keys().id().0;
-        let parts: [&[u8]; 3] = [b"knock", &BINDING, self.peer.as_bytes()];
-        let tag = crypto::keyed_hash(&key, &parts)[..16].try_into().expect("16 bytes");
-        self.tells(world, who, &Frame::Knock { tag });
-        let door = self.heard(world, who).into_iter().find_map(|frame| match frame {
-            Frame::Door { invite, .. } => Some(invite),
-            _ => None,
-        });
-        let enter = self.enter(door.expect("the door"));
+        let invite = self.knocks(world, who).expect("the door");
+        let enter = self.enter(invite);
         self.tells(world, who, &enter);
         world.run(500);
         let welcome = self.heard(world, who).into_iter().find_map(|frame| match frame {
@@ -113,8 +131,8 @@ impl Mallory {
         [cert, shown]
     }
 
-    /// Takes in what she was told of the conversation's authority.
-    fn learns(&mut self, world: &World, who: Who) {
+    /// Takes in what she was told of the conversation's authority: her grant is the one that she acts under from then on.
+    pub fn listens(&mut self, world: &World, who: Who) {
         for frame in self.heard(world, who) {
             let Frame::Controls { items, .. } = frame else { continue };
             for bytes in items {
@@ -122,7 +140,9 @@ impl Mallory {
             }
         }
         let user = self.user();
-        self.grant = self.authority.ruling().members()[&user].grant;
+        if let Some(member) = self.authority.ruling().members().get(&user) {
+            self.grant = member.grant;
+        }
     }
 
     /// Returns the conversation.
@@ -144,14 +164,27 @@ impl Mallory {
 
     /// Signs a control record, whether it counts or not.
     pub fn control(&mut self, said: Said) -> Record {
-        let from = Standpoint {
+        let from = self.standpoint();
+        Record::sign(said, from, &self.key)
+    }
+
+    /// Returns from where she honestly signs a control record.
+    pub fn standpoint(&mut self) -> Standpoint {
+        Standpoint {
             conversation: Some(self.conversation()),
             user: self.user(),
             auth: Some(self.grant),
             parents: self.authority.heads(),
             at: Timestamp(1),
-        };
-        Record::sign(said, from, &self.key)
+        }
+    }
+
+    /// Returns the grant under which somebody is in.
+    ///
+    /// # Panics
+    /// When they are not, as far as she knows.
+    pub fn grant_of(&mut self, user: &UserId) -> RecordHash {
+        self.authority.ruling().members()[user].grant
     }
 
     /// Returns a record by which she invites whoever holds a key.
@@ -180,7 +213,7 @@ impl Mallory {
 
     /// Returns the writer of her chain in a segment.
     pub fn author(&self, number: u32) -> Author {
-        Author::under(self.segment(number), SEED, self.grant)
+        Author::under(self.segment(number), self.seed, self.grant)
     }
 
     /// Returns a frame that pushes a run.

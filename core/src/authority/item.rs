@@ -88,14 +88,15 @@ impl Authority {
         }
     }
 
-    /// Returns the items in their place whose names are not among some: control records, logs, then cuts that a record
-    /// names.
+    /// Returns the items in their place whose names are not among some: control records, logs, then cuts that bound a
+    /// chain.
     pub fn items_beyond(&self, known: &BTreeSet<ItemName>) -> Vec<Item> {
         let unknown = |hash: &[u8; 32]| !known.contains(&abbreviate(hash));
         let records = self.records().filter(|record| unknown(&record.hash().0)).cloned().map(Item::Record);
         let logs = self.users().flat_map(|user| self.user_records(user));
         let logs = logs.filter(|record| unknown(&record.hash().0)).cloned().map(Item::User);
-        let cuts = self.cuts().filter(|cut| self.names(&cut.hash()) && unknown(&cut.hash().0)).cloned().map(Item::Cut);
+        let cuts =
+            self.cuts().filter(|cut| self.is_bound_by(&cut.hash()) && unknown(&cut.hash().0)).cloned().map(Item::Cut);
         records.chain(logs).chain(cuts).collect()
     }
 

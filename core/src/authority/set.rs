@@ -16,8 +16,9 @@ use crate::id::{ConversationId, CutHash, RecordHash, UserId};
 /// The most users whose logs are held. A local bound: what is dropped can be asked for again.
 pub const MAX_USERS: usize = 8192;
 
-/// The most cuts that are held beside those that a record names. A local bound.
-const MAX_LOOSE_CUTS: usize = 64;
+/// The most cuts that are held beside those that bound a chain: a cut may come before the records by which it does. A local
+/// bound: what is dropped can be asked for again.
+const MAX_LOOSE_CUTS: usize = 16;
 
 /// Something that is named and not held: ask others for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,9 +43,10 @@ pub struct Authority {
     /// Users whose logs grew since the ruling was made.
     grown: BTreeSet<UserId>,
     cuts: BTreeMap<CutHash, Cut>,
-    /// Cuts that records in their place name.
-    named: BTreeSet<CutHash>,
     ruling: Ruling,
+    /// The cuts that bound a chain by that ruling. Those of records that do not count are nobody's concern: anyone could
+    /// bring any number of them.
+    bounding: BTreeSet<CutHash>,
     /// Whether something was added since the ruling was made.
     stale: bool,
 }
@@ -58,8 +60,8 @@ impl Authority {
             logs: BTreeMap::new(),
             grown: BTreeSet::new(),
             cuts: BTreeMap::new(),
-            named: BTreeSet::new(),
             ruling: Ruling::default(),
+            bounding: BTreeSet::new(),
             stale: false,
         }
     }
@@ -75,11 +77,7 @@ impl Authority {
             return false;
         }
         let hash = record.hash();
-        let placed = self.graph.insert(record);
-        self.stale |= placed > 0;
-        for node in self.graph.nodes().iter().rev().take(placed) {
-            self.named.extend(node.record.said().cut());
-        }
+        self.stale |= self.graph.insert(record) > 0;
         self.graph.contains(&hash)
     }
 
@@ -96,11 +94,12 @@ impl Authority {
         new
     }
 
-    /// Adds the bytes behind the name of a cut; returns whether they were new.
+    /// Adds the bytes behind the name of a cut; returns whether they were new and are held.
     pub fn insert_cut(&mut self, cut: Cut) -> bool {
+        self.ruling();
         let hash = cut.hash();
-        let loose = self.cuts.len().saturating_sub(self.named.len());
-        if self.cuts.contains_key(&hash) || (!self.named.contains(&hash) && loose >= MAX_LOOSE_CUTS) {
+        let loose = || self.cuts.keys().filter(|held| !self.bounding.contains(held)).count();
+        if self.cuts.contains_key(&hash) || (!self.bounding.contains(&hash) && loose() >= MAX_LOOSE_CUTS) {
             return false;
         }
         self.cuts.insert(hash, cut);
@@ -118,6 +117,7 @@ impl Authority {
             let users = std::mem::take(&mut self.ruling.users);
             let sum = Ruling::sum(&self.graph, &users, &Pass::run(&self.graph, &users));
             self.ruling = Ruling { users, ..sum };
+            self.bounding = self.ruling.cuts().collect();
             self.stale = false;
         }
         &self.ruling
@@ -168,15 +168,16 @@ impl Authority {
         let unknown = self.ruling.void.iter().filter(|(_, void)| **void == Void::DeviceUnknown);
         let authors = unknown.filter_map(|(hash, _)| self.graph.node(self.graph.find(hash)?));
         let users = authors.map(|node| Missing::UserLog(node.record.user()));
-        let cuts = self.ruling.cuts().filter(|hash| !self.cuts.contains_key(hash)).map(Missing::Cut);
+        let cuts = self.bounding.iter().filter(|hash| !self.cuts.contains_key(hash)).copied().map(Missing::Cut);
         records.chain(logs).chain(users).chain(cuts).collect()
     }
 
-    /// Returns a digest of the set: equal exactly if two peers hold the same records, logs and cuts in their place.
+    /// Returns a digest of the set, as the last ruling saw it: equal exactly if two peers hold the same records and logs in
+    /// their place, and the same of the cuts that bound a chain.
     pub fn digest(&self) -> [u8; 32] {
         let logs = self.logs.values().flat_map(|log| log.records().into_keys());
         let hashes: Vec<RecordHash> = self.graph.placed().copied().chain(logs).collect();
-        let cuts = self.cuts.keys().filter(|hash| self.named.contains(hash)).map(CutHash::as_bytes);
+        let cuts = self.cuts.keys().filter(|hash| self.bounding.contains(hash)).map(CutHash::as_bytes);
         let parts: Vec<&[u8]> = hashes.iter().map(RecordHash::as_bytes).chain(cuts).collect();
         crypto::hash("bayou/1/authority set", &parts)
     }
@@ -201,9 +202,9 @@ impl Authority {
         self.logs.keys()
     }
 
-    /// Tells whether a record in its place names the cut.
-    pub(super) fn names(&self, cut: &CutHash) -> bool {
-        self.named.contains(cut)
+    /// Tells whether the cut bounds a chain, by the last ruling.
+    pub(super) fn is_bound_by(&self, cut: &CutHash) -> bool {
+        self.bounding.contains(cut)
     }
 
     /// Returns a cut that is held.

@@ -27,9 +27,6 @@ use crate::identity::{EXPIRY_GRACE_MS, JoinLink};
 use crate::rpc::{ErrorCode, Event, Reply, RpcError};
 use crate::time::Timestamp;
 
-/// The most knocks on one link. Each costs a look at all invites.
-pub(super) const MAX_KNOCKS: u32 = 64;
-
 /// The most records of a log that a newcomer may bring.
 const MAX_LOG: usize = 300;
 
@@ -111,8 +108,7 @@ impl Engine {
     pub(super) fn knocked(&mut self, peer: PeerId, theirs: [u8; 16]) {
         let me = self.profile.user;
         let Some(link) = self.links.get_mut(&peer) else { return };
-        link.knocks += 1;
-        let Some(device) = link.device.filter(|_| link.knocks <= MAX_KNOCKS) else { return };
+        let Some(device) = link.device.filter(|_| link.hears_knock()) else { return };
         let found = self.conversations.values().find_map(|conversation| {
             let role = conversation.role(&me)?;
             let is_in = conversation.devices.contains_key(&device);

@@ -23,6 +23,9 @@ const CONTEXT: &str = "bayou/1/link";
 /// Tags that are taken note of on one link.
 const MAX_TAGS: usize = 10_000;
 
+/// The most knocks on one link at a time; each tick forgets one. Each costs a look at all invites.
+const MAX_KNOCKS: u32 = 64;
+
 /// A link that is up.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -39,8 +42,8 @@ pub(super) struct Link {
     pub(super) shared: BTreeSet<ConversationId>,
     /// Conversations for which we have shown why we are in.
     introduced: BTreeSet<ConversationId>,
-    /// How often the other end asked to be let in.
-    pub(super) knocks: u32,
+    /// How often the other end asked to be let in, less what is forgotten.
+    knocks: u32,
     /// What the other end has of conversations in which we do not know it as a member yet.
     pub(super) early: BTreeMap<ConversationId, Vec<(u32, [u8; 8])>>,
     pub(super) pull: Pull,
@@ -240,6 +243,18 @@ impl Engine {
 impl Link {
     pub(super) fn has_tag(&self, tag: &[u8; 16]) -> bool {
         self.tags.contains(tag)
+    }
+
+    /// Counts a knock; tells whether it is to be answered.
+    pub(super) fn hears_knock(&mut self) -> bool {
+        let heard = self.knocks < MAX_KNOCKS;
+        self.knocks += u32::from(heard);
+        heard
+    }
+
+    /// Forgets one: whoever knocks no faster than a tick is heard for as long as they like.
+    pub(super) fn forget_knock(&mut self) {
+        self.knocks = self.knocks.saturating_sub(1);
     }
 }
 

@@ -129,8 +129,7 @@ impl Engine {
     pub(super) fn returned(&mut self, peer: PeerId, theirs: [u8; 16]) {
         let me = self.profile.user;
         let Some(link) = self.links.get_mut(&peer) else { return };
-        link.knocks += 1;
-        if link.knocks > entrance::MAX_KNOCKS {
+        if !link.hears_knock() {
             return;
         }
         let binding = link.binding;

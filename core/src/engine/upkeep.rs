@@ -81,6 +81,7 @@ impl Engine {
         for peer in linked {
             let Some(link) = self.links.get_mut(&peer) else { continue };
             link.pull.expire(now);
+            link.forget_knock();
             if now < link.heads_told || now.since(link.heads_told) >= HEADS_EVERY_MS {
                 let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
                 shared.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
