@@ -85,6 +85,7 @@ fn who_floods_the_waiting_room_is_forgotten() {
 
 /// Each honest message stirs what waits in its conversation: that must stay little.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "measures how long the others are busy with it")]
 fn what_waits_for_ever_makes_nobody_slow() {
     let mut scene = Scene::new();
     let mut author = scene.mallory.author(0);
@@ -202,32 +203,25 @@ fn logs_are_kept_of_people_only_and_not_for_ever() {
 }
 
 #[test]
-fn records_that_count_for_nothing_make_nobody_slow() {
+fn records_that_count_for_nothing_stop_nobody() {
     let mut scene = Scene::new();
     let records: Vec<Vec<u8>> = (0..3_000u32).map(|number| scene.mallory.sets_title(number)).collect();
-    let began = Instant::now();
     for some in records.chunks(10) {
         let frame = scene.mallory.controls(some);
         scene.tells(scene.alice, &frame);
     }
     scene.world.run(2_000);
-    println!("3000 records, ten at a time: {:?}", began.elapsed());
-    let began = Instant::now();
     let conversation = scene.world.conversation(0);
     let reply = scene.world.does(scene.alice, Request::Invite { conversation, options: InviteOptions::default() });
     assert!(reply.is_ok());
-    println!("an invite beside them: {:?}", began.elapsed());
-    let began = Instant::now();
-    scene.world.says(scene.alice, "still quick");
-    println!("a message beside them: {:?}", began.elapsed());
+    scene.world.says(scene.alice, "still here");
     scene.ends_well();
 }
 
 #[test]
-fn many_forks_make_nobody_slow() {
+fn many_forks_stop_nobody() {
     let mut scene = Scene::new();
     let id = scene.mallory.segment(0);
-    let began = Instant::now();
     for number in 0..200u32 {
         let mut nonce = [0; 16];
         nonce[..4].copy_from_slice(&number.to_be_bytes());
@@ -241,9 +235,6 @@ fn many_forks_make_nobody_slow() {
         scene.world.run(20);
     }
     scene.world.run(5_000);
-    println!("200 forks: {:?}", began.elapsed());
-    let began = Instant::now();
-    scene.world.says(scene.alice, "still quick");
-    println!("a message beside them: {:?}", began.elapsed());
+    scene.world.says(scene.alice, "still here");
     scene.ends_well();
 }
