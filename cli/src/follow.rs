@@ -1,10 +1,11 @@
 //! A conversation shown as it goes on: what `log --follow` and `chat` share.
 
-use bayou_core::rpc::{Event, Reply, Request, Row};
+use bayou_core::rpc::{Event, Notice, Reply, Request, Row};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::failure::Failure;
+use crate::notice::{Item, interleave, notices};
 use crate::output::{Output, clean_line, short};
 use crate::peer::Peer;
 use crate::row::{News, Page, Shown};
@@ -35,9 +36,15 @@ impl<'a> Followed<'a> {
         let Reply::Log { conversation, rows } = peer.call(Request::Follow { conversation, limit }).await? else {
             return Err(Failure::unexpected());
         };
+        let notices = notices(peer, output, &conversation, &rows, limit).await?;
         let (page, shown) = (Page::new(output.zone()), Shown::default());
         let mut followed = Followed { peer, output, conversation, events, page, shown };
-        followed.show_all(&rows)?;
+        for item in interleave(&rows, &notices) {
+            match item {
+                Item::Row(row) => followed.show_row(row)?,
+                Item::Notice(notice) => followed.show_notice(notice)?,
+            }
+        }
         Ok(followed)
     }
 
@@ -69,7 +76,16 @@ impl<'a> Followed<'a> {
                     .remark(&format!("{name} ({user}) asks to come in: bayou admit {} {user}", short(&conversation)));
                 Ok(())
             }
-            Ok(Event::Row { .. } | Event::Gone { .. } | Event::Guest { .. } | Event::Joining { .. }) => Ok(()),
+            Ok(Event::Notice { conversation, notice }) if conversation == self.conversation => {
+                self.show_notice(&notice)
+            }
+            Ok(
+                Event::Row { .. }
+                | Event::Notice { .. }
+                | Event::Gone { .. }
+                | Event::Guest { .. }
+                | Event::Joining { .. },
+            ) => Ok(()),
             Ok(Event::Lagged) | Err(RecvError::Lagged(_)) => self.catch_up().await,
             Err(RecvError::Closed) => {
                 Err(Failure::machine("the running peer stopped: start it again with `bayou serve`"))
@@ -90,6 +106,11 @@ impl<'a> Followed<'a> {
 
     fn show_all(&mut self, rows: &[Row]) -> Result<(), Failure> {
         rows.iter().try_for_each(|row| self.show_row(row))
+    }
+
+    /// Programs read what happened by a call of its own: a line is a row to them.
+    fn show_notice(&mut self, notice: &Notice) -> Result<(), Failure> {
+        if self.output.is_json() { Ok(()) } else { self.output.say(notice, || self.page.notice(notice)) }
     }
 
     fn show_row(&mut self, row: &Row) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod failure;
 mod follow;
 mod harden;
 mod home;
+mod notice;
 mod output;
 mod peer;
 mod phrase;

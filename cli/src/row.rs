@@ -4,11 +4,12 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 
-use bayou_core::rpc::{Reaction, Row};
+use bayou_core::rpc::{Notice, Reaction, Row};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use crate::notice;
 use crate::output::{clean, clean_line, short};
 
 /// Rows whose last shown form is remembered.
@@ -84,17 +85,28 @@ impl<'a> Page<'a> {
 
     /// Returns the row as a line (or several, when its text has several), after a divider if its day is another.
     pub(crate) fn row(&mut self, row: &Row, news: News) -> String {
-        let at = moment(row.at, self.zone);
+        let (divider, time) = self.time(row.at);
+        let mark = if news == News::Content { "~ " } else { "" };
+        let (id, author) = (short(&clean_line(&row.id)), clean_line(&row.author));
+        format!("{divider}{time}  {id}  {mark}{author}: {}", said(row))
+    }
+
+    /// Returns what happened as a line, after a divider if its day is another.
+    pub(crate) fn notice(&mut self, notice: &Notice) -> String {
+        let (divider, time) = self.time(notice.at);
+        format!("{divider}{time}  {}", notice::words(notice))
+    }
+
+    /// Returns a divider if the day of a moment is another than the last one's, and its time.
+    fn time(&mut self, at: u64) -> (String, String) {
+        let at = moment(at, self.zone);
         let day = at.as_ref().map(Zoned::date);
         let divider = match &at {
             Some(at) if day != self.day => format!("── {} ──\n", at.strftime("%a %-d %b %Y")),
             _ => String::new(),
         };
         self.day = day;
-        let time = at.map_or_else(|| "--:--".into(), |at| at.strftime("%H:%M").to_string());
-        let mark = if news == News::Content { "~ " } else { "" };
-        let (id, author) = (short(&clean_line(&row.id)), clean_line(&row.author));
-        format!("{divider}{time}  {id}  {mark}{author}: {}", said(row))
+        (divider, at.map_or_else(|| "--:--".into(), |at| at.strftime("%H:%M").to_string()))
     }
 }
 

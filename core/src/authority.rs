@@ -38,7 +38,7 @@ pub use cut::{Cut, MAX_CUT, Mark};
 pub use devices::{DeviceStatus, Devices, MAX_DEPTH};
 pub use error::{ControlError, MAX_NAME, MAX_TITLE};
 pub use graph::MAX_EARLY;
-pub use item::{Item, ItemName};
+pub use item::{Item, ItemName, abbreviate};
 pub use pass::{MAX_MEMBERS, MAX_RECORDS};
 pub use ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing, Void};
 pub use said::{History, MAX_TOPIC, MAX_USES, MessageName, Role, Said, Setting, Via};

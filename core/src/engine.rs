@@ -29,7 +29,7 @@
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
-//! | `queries`, `people` | what front ends read |
+//! | `queries`, `people`, `notices` | what front ends read |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
@@ -51,6 +51,7 @@ mod invites;
 mod io;
 mod keys;
 mod links;
+mod notices;
 mod outbound;
 mod own;
 mod people;
@@ -66,7 +67,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 pub use birth::{BadHandover, Newborn};
-pub use io::{CallId, Effect, Input, Notice, Ticket, View};
+pub use io::{CallId, Effect, Input, Report, Ticket, View};
 pub use queries::usefulness;
 pub use recover::{Config, OpenError};
 
@@ -188,7 +189,7 @@ impl Engine {
         let what = what.into();
         if self.problem.as_ref() != Some(&what) {
             self.problem = Some(what.clone());
-            self.effects.push(Effect::Notice(Notice::Problem(what)));
+            self.effects.push(Effect::Report(Report::Problem(what)));
         }
     }
 }

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-pub use crate::engine::Notice;
+pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use home::{Identified, Made, identity, init, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
@@ -39,7 +39,7 @@ use crate::store::StoreError;
 /// Calls that wait to be handled.
 const MAX_QUEUED_CALLS: usize = 1024;
 
-/// Events and notices that are kept for a slow follower; beyond, it misses the oldest and is told so.
+/// Events and reports that are kept for a slow follower; beyond, it misses the oldest and is told so.
 const MAX_QUEUED_EVENTS: usize = 4096;
 
 /// Where a peer lives, and whether it goes online.
@@ -71,7 +71,7 @@ pub struct Node {
     peer: PeerId,
     calls: mpsc::Sender<run::Asked>,
     events: broadcast::Sender<Event>,
-    notices: broadcast::Sender<Notice>,
+    reports: broadcast::Sender<Report>,
 }
 
 /// Why a peer cannot start. The messages say what to do.
@@ -178,16 +178,16 @@ impl Node {
     pub async fn start(config: NodeConfig) -> Result<Node, NodeError> {
         let (calls, asked) = mpsc::channel(MAX_QUEUED_CALLS);
         let (events, _) = broadcast::channel(MAX_QUEUED_EVENTS);
-        let (notices, _) = broadcast::channel(MAX_QUEUED_EVENTS);
+        let (reports, _) = broadcast::channel(MAX_QUEUED_EVENTS);
         let (started, ready) = oneshot::channel();
-        let told = run::Told { events: events.clone(), notices: notices.clone() };
+        let told = run::Told { events: events.clone(), reports: reports.clone() };
         let runtime = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("bayou-loop".into())
             .spawn(move || runtime.block_on(run::run(config, asked, told, started)))
             .map_err(|error| NodeError::Io(error.to_string()))?;
         let (device, peer) = ready.await.map_err(|_| NodeError::Io("the peer ended while starting".into()))??;
-        Ok(Node { device, peer, calls, events, notices })
+        Ok(Node { device, peer, calls, events, reports })
     }
 
     /// Returns the device.
@@ -220,8 +220,8 @@ impl Node {
     }
 
     /// Returns what the person who runs this peer may want to see, from now on.
-    pub fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.notices.subscribe()
+    pub fn reports(&self) -> broadcast::Receiver<Report> {
+        self.reports.subscribe()
     }
 
     /// Stops the peer: closes its links and waits until everything is written.

@@ -13,8 +13,8 @@ mod things;
 pub mod wire;
 
 pub use things::{
-    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status,
-    Words,
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice, NoticeKind, Peer, Reaction,
+    Row, Setting, Status, Words,
 };
 
 use serde::{Deserialize, Serialize};
@@ -193,7 +193,21 @@ pub enum Request {
         #[serde(default)]
         before: Option<String>,
     },
-    /// Like [`Request::Log`], and from then on an [`Event::Row`] for each row that is new or changed.
+    /// Reads what happened in a conversation besides its messages, oldest first. → [`Reply::Notices`]
+    Notices {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// Only what happened from then on: milliseconds since the Unix epoch.
+        #[serde(default)]
+        after: u64,
+        /// Only what happened before then.
+        #[serde(default)]
+        before: Option<u64>,
+        /// How many at most, the newest; 1 to 1000.
+        limit: u32,
+    },
+    /// Like [`Request::Log`], and from then on an [`Event::Row`] for each row that is new or changed,
+    /// and an [`Event::Notice`] for whatever else happens.
     Follow {
         /// The conversation, as in [`Request::Invite`].
         conversation: String,
@@ -223,6 +237,13 @@ pub enum Reply {
         conversation: String,
         /// The rows, oldest first.
         rows: Vec<Row>,
+    },
+    /// To `notices`.
+    Notices {
+        /// The conversation's whole id.
+        conversation: String,
+        /// One each, oldest first.
+        notices: Vec<Notice>,
     },
     /// To `conversations`.
     Conversations {
@@ -333,6 +354,13 @@ pub enum Event {
         conversation: String,
         /// The message's whole id.
         id: String,
+    },
+    /// Something happened in a conversation besides messages.
+    Notice {
+        /// The conversation's whole id.
+        conversation: String,
+        /// What.
+        notice: Notice,
     },
     /// Somebody waits to be let in.
     Guest {

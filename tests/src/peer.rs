@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bayou_core::conversation::EntryId;
 use bayou_core::crypto::{self, DeviceKey, Entropy, Secret};
-use bayou_core::engine::{CallId, Config, Effect, Engine, Input, Newborn, Notice, Ticket};
+use bayou_core::engine::{CallId, Config, Effect, Engine, Input, Newborn, Report, Ticket};
 use bayou_core::id::{DeviceId, PeerId, StreamId, UserId};
 use bayou_core::identity::Phrase;
-use bayou_core::rpc::{Event, Reply, Request, RpcError};
+use bayou_core::rpc::{self, Event, Reply, Request, RpcError};
 use bayou_core::store::memory::MemoryStore;
 use bayou_core::store::{Batch, Lsn, Store};
 use bayou_core::time::Timestamp;
@@ -68,6 +68,8 @@ pub struct Peer {
     pub problems: Vec<String>,
     /// Messages of which front ends were told that they disappeared.
     pub gone: Vec<String>,
+    /// What happened besides messages, as followers were told.
+    pub notices: Vec<rpc::Notice>,
     /// Milliseconds by which its clock is wrong.
     pub clock: i64,
     /// Effects after which it crashes.
@@ -143,6 +145,7 @@ impl Peer {
             kept: Vec::new(),
             problems: Vec::new(),
             gone: Vec::new(),
+            notices: Vec::new(),
             clock: 0,
             fuse: None,
             full: 0,
@@ -276,9 +279,10 @@ impl Peer {
                 }
                 Effect::Index(ops, complete) => self.store.index(ops, complete).expect("memory"),
                 Effect::Reply(call, result) => self.replied(call, *result),
-                Effect::Notice(Notice::Problem(problem)) => self.problems.push(problem),
+                Effect::Report(Report::Problem(problem)) => self.problems.push(problem),
                 Effect::Emit(Event::Gone { id, .. }) => self.gone.push(id),
-                Effect::Emit(_) | Effect::Notice(_) => {}
+                Effect::Emit(Event::Notice { notice, .. }) => self.notices.push(notice),
+                Effect::Emit(_) | Effect::Report(_) => {}
                 Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) => outside.push(effect),
             }
         }

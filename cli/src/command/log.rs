@@ -3,6 +3,7 @@ use bayou_core::rpc::{Reply, Request, Row};
 use super::asked_to_stop;
 use crate::failure::Failure;
 use crate::follow::Followed;
+use crate::notice::{Item, interleave, notices};
 use crate::output::Output;
 use crate::peer::{NetworkArguments, Peer};
 use crate::row::{News, Page};
@@ -50,11 +51,16 @@ impl Log {
     /// Prints the newest rows.
     async fn print(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
         let rows = read(peer, &self.conversation, self.limit).await?;
+        let notices = notices(peer, output, &self.conversation, &rows, self.limit).await?;
+        let mut page = Page::new(output.zone());
+        interleave(&rows, &notices).into_iter().try_for_each(|item| match item {
+            Item::Row(row) => output.say(row, || page.row(row, News::Row)),
+            Item::Notice(notice) => output.say(notice, || page.notice(notice)),
+        })?;
         if rows.is_empty() {
             output.remark("no messages yet");
         }
-        let mut page = Page::new(output.zone());
-        rows.iter().try_for_each(|row| output.say(row, || page.row(row, News::Row)))
+        Ok(())
     }
 
     /// Prints the newest rows, and what comes.

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use bayou_core::node::Notice;
+use bayou_core::node::Report;
 use bayou_core::rpc::{Event, Reply, Request};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -52,10 +52,10 @@ impl Serve {
 
 /// Prints what happens, for as long as the peer runs.
 async fn tell(host: &Host, output: &Output) -> Result<(), Failure> {
-    let mut notices = host.node.notices();
+    let mut reports = host.node.reports();
     let Reply::Status(status) = host.node.call(Request::Status).await? else { return Err(Failure::unexpected()) };
     print(output, Happening::Ready { peer: status.peer, device: status.device })?;
-    // What it listened at before we followed its notices.
+    // What it listened at before we followed its reports.
     let mut told = HashSet::new();
     for address in status.addresses {
         told.insert(address.clone());
@@ -63,19 +63,19 @@ async fn tell(host: &Host, output: &Output) -> Result<(), Failure> {
     }
     let mut events = host.node.events();
     loop {
-        let notice = tokio::select! {
-            notice = notices.recv() => notice,
+        let report = tokio::select! {
+            report = reports.recv() => report,
             event = events.recv() => {
                 happened(output, event)?;
                 continue;
             }
         };
-        match notice {
-            Ok(Notice::Listening(address)) if told.contains(&address.0) => {}
-            Ok(Notice::Listening(address)) => print(output, Happening::Listening { address: address.0 })?,
-            Ok(Notice::Linked(peer)) => print(output, Happening::Linked { peer: peer.to_string() })?,
-            Ok(Notice::Unlinked(peer)) => print(output, Happening::Unlinked { peer: peer.to_string() })?,
-            Ok(Notice::Problem(message)) => print(output, Happening::Problem { message })?,
+        match report {
+            Ok(Report::Listening(address)) if told.contains(&address.0) => {}
+            Ok(Report::Listening(address)) => print(output, Happening::Listening { address: address.0 })?,
+            Ok(Report::Linked(peer)) => print(output, Happening::Linked { peer: peer.to_string() })?,
+            Ok(Report::Unlinked(peer)) => print(output, Happening::Unlinked { peer: peer.to_string() })?,
+            Ok(Report::Problem(message)) => print(output, Happening::Problem { message })?,
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Err(ended()),
         }

@@ -73,7 +73,8 @@ impl Item {
     }
 }
 
-fn abbreviate(hash: &[u8; 32]) -> ItemName {
+/// Returns the name of the item with a hash.
+pub fn abbreviate(hash: &[u8; 32]) -> ItemName {
     let [name @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *hash;
     name
 }

@@ -132,6 +132,7 @@ impl Engine {
         for peer in self.sharing(id).into_iter().filter(|peer| Some(*peer) != from) {
             self.send_items(peer, id, items.iter().cloned());
         }
+        self.tell_notices(id, &items);
         self.carry_out(now, id, view);
         match then {
             Then::Nothing => {}

@@ -58,6 +58,7 @@ impl Engine {
         self.shelf.release(id, 1);
         self.tails.grew(stream(id), 1, now);
         let proof = fork.proof().clone();
+        let dispute = self.tell_dispute(now, id, &fork);
         let frozen = self.shelf.get(id, view).map(|segment| (segment.freeze(fork), SegmentHeads::of(segment)));
         let gone = match frozen {
             Ok((Ok(Some(gone)), _)) => gone,
@@ -69,10 +70,12 @@ impl Engine {
             Err(error) => return self.problem(error.to_string()),
         };
         let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
-        let ops = self.note_heads(id, heads);
+        let mut ops = self.note_heads(id, heads);
+        ops.extend(self.note_disputes(id, view));
         self.effects.push(Effect::Index(ops, self.complete));
         self.unsay(now, id.conversation, &gone, view);
         self.problem("a device wrote two histories: what it wrote after they part is not shown");
+        self.effects.extend(dispute);
         let frame = Frame::Forks { conversation: id.conversation, segment: id.number, proofs: vec![proof] };
         for peer in self.sharing(id.conversation).into_iter().filter(|peer| Some(*peer) != from) {
             self.send(peer, &frame);

@@ -92,12 +92,12 @@ pub enum Effect {
     /// Tell whoever follows.
     Emit(Event),
     /// Tell whoever runs this peer.
-    Notice(Notice),
+    Report(Report),
 }
 
 /// What the person who runs a peer may want to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum Report {
     /// We listen here (with `/p2p/…`, ready for another's `--peer`).
     Listening(Address),
     /// A peer is linked.

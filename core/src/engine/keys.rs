@@ -6,6 +6,7 @@
 //! x  conversation u32  ms u64  id 25          → ()               when messages disappear that are still here
 //! o  conversation u32  id 25                  → [Entry]          annotations that wait for their message
 //! h  conversation u32  segment u32            → SegmentHeads
+//! f  conversation u32  segment u32  actor 16  → ms u64, fork 32  chains that were found to be forked, and where they end
 //! w  conversation u32  segment u32  hash 32   → EntryId          bodies that have not arrived, and whose row lacks them
 //! c  conversation u32  segment u32  actor 16  → Author           who writes a chain, and under which grant
 //! a  conversation u32  segment u32  actor 16  device 32 → u32    how much of our chain a member was heard to have
@@ -31,6 +32,7 @@ pub(super) enum Part {
     Erasing = b'e' as isize,
     Gone = b'g' as isize,
     Expiries = b'x' as isize,
+    Disputes = b'f' as isize,
 }
 
 /// The key after every peer's.
@@ -106,6 +108,10 @@ pub(super) fn ack(conversation: u32, segment: u32, actor: &ActorId, device: &Dev
 
 pub(super) fn author(conversation: u32, segment: u32, actor: &ActorId) -> Vec<u8> {
     join(prefix(Part::Authors, conversation), &[&segment.to_be_bytes(), &actor.0])
+}
+
+pub(super) fn dispute(conversation: u32, segment: u32, actor: &ActorId) -> Vec<u8> {
+    join(prefix(Part::Disputes, conversation), &[&segment.to_be_bytes(), &actor.0])
 }
 
 pub(super) fn peer(peer: &PeerId) -> Vec<u8> {

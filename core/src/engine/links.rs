@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::conversation::Conversation;
 use super::own::Kinship;
-use super::{Effect, Engine, Notice, keys};
+use super::{Effect, Engine, Report, keys};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
 use crate::id::{Address, ConversationId, DeviceId, PeerId, UserId};
@@ -59,7 +59,7 @@ impl Engine {
         let place = (address, dialable.clone());
         if !self.listening.contains(&place) {
             self.listening.push(place);
-            self.effects.push(Effect::Notice(Notice::Listening(dialable)));
+            self.effects.push(Effect::Report(Report::Listening(dialable)));
         }
     }
 
@@ -101,13 +101,13 @@ impl Engine {
         self.send(peer, &Frame::Prove { device: self.key.device(), signature });
         self.share(peer);
         self.greet(peer);
-        self.effects.push(Effect::Notice(Notice::Linked(peer)));
+        self.effects.push(Effect::Report(Report::Linked(peer)));
     }
 
     pub(super) fn link_down(&mut self, peer: PeerId) {
         if self.links.remove(&peer).is_some() {
             self.book.hurry(peer);
-            self.effects.push(Effect::Notice(Notice::Unlinked(peer)));
+            self.effects.push(Effect::Report(Report::Unlinked(peer)));
         }
     }
 
@@ -116,7 +116,7 @@ impl Engine {
         if self.links.remove(&peer).is_some() {
             self.problem(format!("dropped the link to peer {}: {what}", peer.fmt_short()));
             self.effects.push(Effect::Close(peer));
-            self.effects.push(Effect::Notice(Notice::Unlinked(peer)));
+            self.effects.push(Effect::Report(Report::Unlinked(peer)));
         }
     }
 

@@ -34,6 +34,9 @@ impl Engine {
             Request::Log { conversation, limit, before } => {
                 self.log(now, &conversation, limit, before.as_deref(), view)
             }
+            Request::Notices { conversation, after, before, limit } => {
+                self.notices(&conversation, after, before, limit, view)
+            }
             Request::Follow { conversation, limit } => self.log(now, &conversation, limit, None, view),
             Request::Conversations => self.list(now, view),
             Request::Contacts => Ok(self.contacts()),

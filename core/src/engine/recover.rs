@@ -242,10 +242,8 @@ impl Engine {
         match self.shelf.settled(id, view) {
             Ok(segment) => {
                 let (entries, heads) = (segment.entries(), SegmentHeads::of(&segment));
-                let is_forked = segment.forks().next().is_some();
-                if let Some(known) = self.conversations.get_mut(&id.conversation).filter(|_| is_forked) {
-                    known.forked.insert(id.number);
-                }
+                let disputes = self.note_disputes(id, view);
+                self.effects.push(Effect::Index(disputes, Lsn(0)));
                 self.fold_again(now, id, entries, heads, view);
                 self.enforce_all(now, id.conversation, view);
             }

@@ -17,7 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
-use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Notice, Ticket};
+use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
 use crate::net::{Net, NetConfig, NetEvent};
@@ -41,7 +41,7 @@ pub(super) enum Asked {
 /// Whom the loop tells.
 pub(super) struct Told {
     pub(super) events: broadcast::Sender<Event>,
-    pub(super) notices: broadcast::Sender<Notice>,
+    pub(super) reports: broadcast::Sender<Report>,
 }
 
 type Started = oneshot::Sender<Result<(DeviceId, PeerId), NodeError>>;
@@ -260,7 +260,7 @@ impl Shell {
                     }
                 }
                 Effect::Emit(event) => drop(self.told.events.send(event)),
-                Effect::Notice(notice) => self.notice(notice),
+                Effect::Report(report) => self.report(report),
             }
         }
     }
@@ -281,15 +281,15 @@ impl Shell {
         }
     }
 
-    fn notice(&mut self, notice: Notice) {
-        match &notice {
-            Notice::Listening(address) => tracing::info!(%address, "listening"),
-            Notice::Problem(problem) => tracing::warn!("{problem}"),
-            Notice::Linked(peer) => tracing::info!(peer = peer.fmt_short(), "linked"),
-            Notice::Unlinked(peer) => tracing::info!(peer = peer.fmt_short(), "unlinked"),
+    fn report(&mut self, report: Report) {
+        match &report {
+            Report::Listening(address) => tracing::info!(%address, "listening"),
+            Report::Problem(problem) => tracing::warn!("{problem}"),
+            Report::Linked(peer) => tracing::info!(peer = peer.fmt_short(), "linked"),
+            Report::Unlinked(peer) => tracing::info!(peer = peer.fmt_short(), "unlinked"),
         }
         // Nobody may be listening.
-        self.told.notices.send(notice).ok();
+        self.told.reports.send(report).ok();
     }
 
     /// Lets go of everything in order: links, what is on its way to disk, the index.

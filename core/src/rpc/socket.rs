@@ -244,7 +244,9 @@ async fn follow(answer: impl Answer, mut asked: mpsc::Receiver<(CallId, Request)
                 wire::write_answer(&id, outcome, &mut line);
             }
             event = events.recv() => match event {
-                Ok(Event::Row { conversation, .. }) if !followed.contains(&conversation) => continue,
+                Ok(
+                    Event::Row { conversation, .. } | Event::Gone { conversation, .. } | Event::Notice { conversation, .. },
+                ) if !followed.contains(&conversation) => continue,
                 Ok(event) => wire::write_event(&event, &mut line),
                 Err(broadcast::error::RecvError::Lagged(_)) => wire::write_event(&Event::Lagged, &mut line),
                 Err(broadcast::error::RecvError::Closed) => return,

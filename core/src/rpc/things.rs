@@ -44,6 +44,57 @@ pub struct Reaction {
     pub by: String,
 }
 
+/// What happened in a conversation, besides messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Its whole id.
+    pub id: String,
+    /// When, by the clock of who did it: milliseconds since the Unix epoch.
+    pub at: u64,
+    /// The name of who did it.
+    pub by: String,
+    /// Their id.
+    pub user: String,
+    /// What they did.
+    pub kind: NoticeKind,
+    /// The name of whom it concerns, if anyone.
+    pub who: Option<String>,
+    /// What was set, or which device, by kind.
+    pub what: Option<String>,
+}
+
+/// What happens in a conversation, besides messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// It began; `what`: its title.
+    Began,
+    /// Somebody came in; `what`: their role.
+    Joined,
+    /// Somebody has another role; `what`: which.
+    Role,
+    /// Somebody was put out.
+    Removed,
+    /// Somebody left.
+    Left,
+    /// It is called something else; `what`.
+    Title,
+    /// It is about something else; `what`.
+    Topic,
+    /// Newcomers may read something else; `what`, as in [`Setting::History`].
+    History,
+    /// What is written from then on disappears after another time; `what`: in seconds.
+    Disappear,
+    /// Somebody uses a device more; `what`: its id.
+    DeviceAdded,
+    /// Somebody retired a device of theirs; `what`: its id.
+    DeviceRetired,
+    /// Somebody's key is another; `what`: their id from then on.
+    KeyChanged,
+    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id.
+    Disputed,
+}
+
 /// A conversation in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {

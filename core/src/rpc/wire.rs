@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 31] = [
+const METHODS: [&str; 32] = [
     "new",
     "invite",
     "invites",
@@ -52,6 +52,7 @@ const METHODS: [&str; 31] = [
     "delete",
     "react",
     "log",
+    "notices",
     "follow",
     "conversations",
     "peers",

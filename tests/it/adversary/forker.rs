@@ -4,11 +4,13 @@
 //! passed one of them on is blamed.
 
 use bayou_core::conversation::Sent;
+use bayou_core::rpc::NoticeKind;
 use bayou_tests::craft;
 use bayou_tests::truth;
 use bayou_tests::world::Who;
 
 use super::Scene;
+use crate::notices;
 
 /// Mallory says some things to both and then tells each another story. Returns how many of her messages are left.
 fn forked(common: usize, lengths: [usize; 2]) -> usize {
@@ -35,6 +37,9 @@ fn forked(common: usize, lengths: [usize; 2]) -> usize {
     let hers = rows(scene.bob).iter().filter(|(_, row)| row.device == scene.mallory.key.device()).count();
     assert_eq!(rows(scene.bob).len(), hers + 4, "nobody else loses anything");
     assert!(scene.world.network.is_up((scene.alice, scene.bob)), "neither of them is to blame");
+    let told = [scene.alice, scene.bob].map(|who| notices::told(&mut scene.world, who));
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0].iter().filter(|(kind, ..)| *kind == NoticeKind::Disputed).count(), 1, "all are told where");
     scene.ends_well();
     hers
 }

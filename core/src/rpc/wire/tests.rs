@@ -3,8 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Peer, Reaction, Row, Setting, Status,
-    Words,
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice, NoticeKind, Peer, Reaction,
+    Row, Setting, Status, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -53,6 +53,7 @@ fn requests() -> Vec<Request> {
         Request::Delete { message: message.clone() },
         Request::React { message, emoji: "👍".into(), off: true },
         Request::Log { conversation: conversation.clone(), limit: 20, before: None },
+        Request::Notices { conversation: conversation.clone(), after: 5, before: Some(9), limit: 100 },
         Request::Follow { conversation, limit: 0 },
         Request::Conversations,
         Request::Peers,
@@ -122,10 +123,17 @@ fn replies() -> Vec<Reply> {
     ]
 }
 
+fn notice() -> Notice {
+    let (by, user) = ("alice".into(), "ee".repeat(32));
+    let (who, what) = (Some("bob".into()), Some("admin".into()));
+    Notice { id: "0e".repeat(32), at: 7, by, user, kind: NoticeKind::Role, who, what }
+}
+
 fn replies_about_people() -> Vec<Reply> {
     let contact =
         Contact { user: "ee".repeat(32), name: "bob".into(), petname: Some("Bobby".into()), verified: true, shared: 2 };
     vec![
+        Reply::Notices { conversation: "3f".repeat(32), notices: vec![notice()] },
         Reply::Contacts { contacts: vec![contact.clone()] },
         Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
         Reply::Words { words: vec!["abandon".into(), "ability".into()] },
@@ -155,7 +163,8 @@ fn every_request_reply_and_event_survives_its_way() {
     let (conversation, user) = (String::from("3f"), String::from("ee"));
     let guest = Event::Guest { conversation: conversation.clone(), user, name: "bob".into() };
     let joining = Event::Joining { conversation: conversation.clone(), state: "in".into() };
-    for event in [Event::Row { conversation, row: row("77", "hello") }, guest, joining, Event::Lagged] {
+    let noticed = Event::Notice { conversation: conversation.clone(), notice: notice() };
+    for event in [Event::Row { conversation, row: row("77", "hello") }, noticed, guest, joining, Event::Lagged] {
         let bytes = line(|out| write_event(&event, out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Event(event));
     }
