@@ -18,7 +18,7 @@ pub const MAX_USERS: usize = 8192;
 
 /// The most cuts that are held beside those that bound a chain: a cut may come before the records by which it does. A local
 /// bound: what is dropped can be asked for again.
-const MAX_LOOSE_CUTS: usize = 16;
+const MAX_LOOSE_CUTS: usize = 64;
 
 /// Something that is named and not held: ask others for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
