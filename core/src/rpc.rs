@@ -225,13 +225,24 @@ pub enum Request {
         /// A multiaddr; it may end in `/p2p/…`.
         address: String,
     },
+    /// Reads what devices that wrote two histories wrote from where these part, as far as it was here; oldest first. It
+    /// counts for nothing and others may have something else. → [`Reply::Log`]
+    Disputed {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// How many at most, the newest; 1 to 1000.
+        limit: u32,
+        /// Only messages before this one (its whole id), for paging back.
+        #[serde(default)]
+        before: Option<String>,
+    },
 }
 
 /// The answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", untagged)]
 pub enum Reply {
-    /// To `log` and `follow`.
+    /// To `log`, `disputed` and `follow`.
     Log {
         /// The conversation's whole id: what the [`Event::Row`]s of a follower name.
         conversation: String,

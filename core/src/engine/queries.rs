@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::conversation::Conversation;
 use super::epochs::Group;
 use super::io::{Effect, View};
-use super::{Engine, keys, people, rows};
+use super::keys::{self, Part};
+use super::{Engine, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
@@ -30,9 +31,15 @@ impl Engine {
         match request {
             Request::Invites { conversation } => self.invites(now, &conversation),
             Request::Members { conversation } => self.members(&conversation),
-            Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
+            Request::Log { limit: 0, .. } | Request::Disputed { limit: 0, .. } => {
+                Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1"))
+            }
             Request::Log { conversation, limit, before } => {
                 self.log(now, &conversation, limit, before.as_deref(), view)
+            }
+            Request::Disputed { conversation, limit, before } => {
+                let (id, found) = self.page(now, &conversation, Part::Disputed, limit, before.as_deref(), view)?;
+                Ok(self.show_all(id, &found))
             }
             Request::Notices { conversation, after, before, limit } => {
                 self.notices(&conversation, after, before, limit, view)
@@ -113,24 +120,44 @@ impl Engine {
         before: Option<&str>,
         view: &dyn View,
     ) -> Result<Reply, RpcError> {
+        let (id, found) = self.page(now, text, Part::Rows, limit, before, view)?;
+        let shown = self.show_all(id, &found);
+        if let (None, Some((newest, _))) = (before, found.last()) {
+            self.mark_read(id, *newest);
+        }
+        Ok(shown)
+    }
+
+    /// Reads the newest rows of a part of a conversation, oldest first.
+    fn page(
+        &self,
+        now: Timestamp,
+        text: &str,
+        part: Part,
+        limit: u32,
+        before: Option<&str>,
+        view: &dyn View,
+    ) -> Result<(ConversationId, Vec<(EntryId, Row)>), RpcError> {
         let id = self.find_conversation(text)?;
         let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
-        let (from, end) = keys::all(keys::Part::Rows, conversation.number);
+        let (from, end) = keys::all(part, conversation.number);
         let to = match before {
             Some(before) => {
                 let before = before.parse().map_err(|_| not_found("`before` takes the whole id of a message"))?;
-                keys::row(conversation.number, &before)
+                let key = if matches!(part, Part::Disputed) { keys::disputed } else { keys::row };
+                key(conversation.number, &before)
             }
             None => end,
         };
         let mut found = newest(now, &from, to, limit.min(MAX_ROWS) as usize, view)?;
         found.reverse();
-        let shown = found.iter().map(|(message, row)| self.show(conversation, message, row)).collect();
-        if let (None, Some((newest, _))) = (before, found.last()) {
-            let newest = *newest;
-            self.mark_read(id, newest);
-        }
-        Ok(Reply::Log { conversation: id.to_string(), rows: shown })
+        Ok((id, found))
+    }
+
+    fn show_all(&self, id: ConversationId, rows: &[(EntryId, Row)]) -> Reply {
+        let known = self.conversations.get(&id);
+        let rows = rows.iter().filter_map(|(message, row)| Some(self.show(known?, message, row)));
+        Reply::Log { conversation: id.to_string(), rows: rows.collect() }
     }
 
     fn list(&self, now: Timestamp, view: &dyn View) -> Result<Reply, RpcError> {
@@ -260,6 +287,9 @@ impl Engine {
 
     /// Says who has a message, as far as we heard.
     fn state(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> String {
+        if row.disputed {
+            return "disputed".to_owned();
+        }
         if row.device != self.key.device() {
             return if matches!(row.text, Text::Absent(_)) { "waiting" } else { "received" }.to_owned();
         }

@@ -11,7 +11,7 @@ use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
 use crate::authority::{Authority, Item, UserRecord};
-use crate::conversation::{Entry, EntryId, SegmentId};
+use crate::conversation::{Entry, EntryId, Place, SegmentId};
 use crate::crypto::Entropy;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::identity::{JoinLink, Profile, Register, Registers};
@@ -172,7 +172,7 @@ impl Engine {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.was_in = conversation.devices.contains_key(&self.key.device());
             conversation.read_index(view)?;
-            for part in [keys::Part::Rows, keys::Part::Gone] {
+            for part in [keys::Part::Rows, keys::Part::Gone, keys::Part::Disputed] {
                 let (from, to) = keys::all(part, conversation.number);
                 let newest = view.scan(&from, &to, 1, true)?;
                 if let Some(newest) = newest.first().and_then(|(key, _)| keys::id(key)) {
@@ -277,7 +277,9 @@ impl Engine {
 
     /// Returns the rows in which the index may have something of a segment that is not in it any more: a chain was
     /// shortened, and the index had not heard of it.
-    fn stale_rows(&self, id: SegmentId, entries: &[Entry], view: &dyn View) -> BTreeSet<EntryId> {
+    fn stale_rows(&mut self, id: SegmentId, entries: &[Entry], view: &dyn View) -> BTreeSet<EntryId> {
+        let disputed = self.shelf.get(id, view).map(|segment| segment.disputed()).unwrap_or_default();
+        let disputed = disputed.into_iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);
         let Some(conversation) = self.conversations.get(&id.conversation).filter(|c| c.may_have_shrunk(id.number))
         else {
             return BTreeSet::new();
@@ -287,16 +289,16 @@ impl Engine {
             let (from, to) = keys::all(part, conversation.number);
             view.scan(&from, &to, usize::MAX, false).unwrap_or_default()
         };
-        let rows = [all(keys::Part::Rows), all(keys::Part::Gone)].concat();
+        let rows = [all(keys::Part::Rows), all(keys::Part::Gone), all(keys::Part::Disputed)].concat();
         let rows = rows.iter().filter_map(|(key, row)| Some((keys::id(key)?, rows::decode(row)?)));
         let gone =
             |entry: &EntryId| conversation.authors.contains_key(&(id.number, entry.actor)) && !here.contains(entry);
         let stale = rows.filter(|(message, row)| {
             let said = row.edits.iter().map(|edit| &edit.id).chain(row.marks.iter().map(|mark| &mark.id));
             // Who deleted a message is not noted in its row.
-            gone(message) || row.deleted || said.into_iter().any(gone)
+            gone(message) || row.deleted || row.disputed || said.into_iter().any(gone)
         });
-        stale.map(|(message, _)| message).collect()
+        stale.map(|(message, _)| message).chain(disputed).collect()
     }
 }
 
@@ -316,6 +318,7 @@ impl Conversation {
             let (Some(segment), Ok(heads)) = (keys::segment(&key), postcard::from_bytes(&value)) else { continue };
             self.heads.insert(segment, heads);
         }
+        self.forked = all(keys::Part::Disputes)?.iter().filter_map(|(key, _)| keys::segment(key)).collect();
         self.orphans = all(keys::Part::Orphans)?.iter().filter_map(|(key, _)| keys::id(key)).collect();
         for (key, value) in all(keys::Part::Wants)? {
             let (segment, hash, row) = (keys::segment(&key), keys::last32(&key), EntryId::from_sortable(&value));

@@ -31,7 +31,8 @@ pub struct Row {
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
     /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with all"`. Others': `"received"`, or
-    /// `"waiting"` when only the announcement arrived and the text is still on its way.
+    /// `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to `disputed`:
+    /// `"disputed"`.
     pub state: String,
 }
 
@@ -91,7 +92,7 @@ pub enum NoticeKind {
     DeviceRetired,
     /// Somebody's key is another; `what`: their id from then on.
     KeyChanged,
-    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id.
+    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id. `disputed` has it.
     Disputed,
 }
 

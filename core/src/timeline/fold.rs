@@ -62,10 +62,10 @@ impl<'a, R: Rows> Fold<'a, R> {
         match &entry.record {
             Record::Text { payload, .. } => {
                 let text = self.text(entry.segment, payload);
-                self.message(&entry, text)
+                self.message(&entry, text, false)
             }
             Record::Unknown if entry.place == crate::conversation::Place::Messages => {
-                self.message(&entry, Text::Unknown)
+                self.message(&entry, Text::Unknown, false)
             }
             Record::Unknown => Ok(()),
             Record::About(target, _) => {
@@ -80,6 +80,30 @@ impl<'a, R: Rows> Fold<'a, R> {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Folds in what a forked chain said on the branch that was put aside. It makes rows of its own and is heard on those
+    /// alone, never on what counts.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn dispute(&mut self, entry: Entry) -> Result<(), R::Error> {
+        match &entry.record {
+            Record::Text { payload, .. } => {
+                let text = self.text(entry.segment, payload);
+                self.message(&entry, text, true)
+            }
+            Record::About(target, _) => {
+                let message = target.message;
+                if let Some(row) = self.row(&message)?.filter(|row| row.disputed) {
+                    let mut row = self.annotate(row, entry);
+                    row.expire(self.now);
+                    self.change.rows.insert(message, row);
+                }
+                Ok(())
+            }
+            Record::Unknown => Ok(()),
         }
     }
 
@@ -120,7 +144,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         }
     }
 
-    fn message(&mut self, entry: &Entry, text: Text) -> Result<(), R::Error> {
+    fn message(&mut self, entry: &Entry, text: Text, disputed: bool) -> Result<(), R::Error> {
         if self.row(&entry.id)?.is_some() {
             return Ok(());
         }
@@ -128,7 +152,8 @@ impl<'a, R: Rows> Fold<'a, R> {
         let author = self.read.author(entry);
         let expires = entry.expires();
         let (edits, marks) = (vec![], vec![]);
-        let mut row = Row { segment, seq, author, device, text, edits, deleted: false, marks, expires, gone: false };
+        let mut row =
+            Row { segment, seq, author, device, text, edits, deleted: false, marks, expires, gone: false, disputed };
         let waiting = match self.change.orphans.get(&entry.id) {
             Some(orphans) => orphans.clone(),
             None => self.read.orphans(&entry.id)?,

@@ -29,6 +29,8 @@ pub struct Row {
     pub expires: Option<Timestamp>,
     /// Whether it has disappeared: it is no longer in the timeline, and says nothing any more. Never ends.
     pub gone: bool,
+    /// Whether its chain was found to be forked before it, so that it counts for nothing and is not in the timeline.
+    pub disputed: bool,
 }
 
 /// The text of a row. Deleted rows and those that are gone have none.

@@ -53,6 +53,7 @@ fn requests() -> Vec<Request> {
         Request::Delete { message: message.clone() },
         Request::React { message, emoji: "👍".into(), off: true },
         Request::Log { conversation: conversation.clone(), limit: 20, before: None },
+        Request::Disputed { conversation: conversation.clone(), limit: 20, before: None },
         Request::Notices { conversation: conversation.clone(), after: 5, before: Some(9), limit: 100 },
         Request::Follow { conversation, limit: 0 },
         Request::Conversations,
