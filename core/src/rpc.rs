@@ -140,13 +140,16 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         phrase: Option<Words>,
     },
-    /// Hides another's message from all, or shows it again. → [`Reply::Done`]
+    /// Hides another's message from all, or shows it again, or has it erased. → [`Reply::Done`]
     Hide {
         /// The message, as in [`Request::Edit`].
         message: String,
         /// Whether to show it again.
         #[serde(default)]
         off: bool,
+        /// Whether it is to be erased on every peer, for good.
+        #[serde(default)]
+        erase: bool,
     },
     /// Asks to be let into a conversation by its link. Answers when a member has answered, at the latest after some seconds.
     /// → [`Reply::Joined`]

@@ -218,7 +218,10 @@ impl<'a> Set<'a> {
             20 => {
                 let at = Hlc { ms: self.dice.below(3), counter: 0 };
                 let message = MessageName { segment: 0, at, actor: ActorId([0; 16]), number: 0 };
-                Said::Hide { message, hidden: self.dice.one_in(2) }
+                match self.dice.one_in(3) {
+                    true => Said::Erase { message },
+                    false => Said::Hide { message, hidden: self.dice.one_in(2) },
+                }
             }
             21 => Said::Set(if self.dice.one_in(2) {
                 Setting::History(History::SinceJoin)

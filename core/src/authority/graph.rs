@@ -196,6 +196,7 @@ impl Graph {
             Said::Remove { .. }
             | Said::InviteRevoke { .. }
             | Said::Hide { .. }
+            | Said::Erase { .. }
             | Said::Set(_)
             | Said::CutExtend { .. } => may(own >= Role::Admin).map(|()| None),
             Said::Epoch { .. } => may(own >= Role::Member).map(|()| None),

@@ -163,6 +163,7 @@ pub struct Ruling {
     pub(super) void: BTreeMap<RecordHash, Void>,
     pub(super) settings: Settings,
     pub(super) hidden: BTreeSet<MessageName>,
+    pub(super) erased: BTreeSet<MessageName>,
     pub(super) epochs: BTreeMap<RecordHash, EpochRecord>,
     pub(super) offers: BTreeMap<RecordHash, Offer>,
     pub(super) device_cuts: BTreeMap<DeviceId, BTreeSet<DeviceCutBy>>,
@@ -239,7 +240,17 @@ impl Ruling {
 
     /// Tells whether a message is hidden from all.
     pub fn hides(&self, message: &MessageName) -> bool {
-        self.hidden.contains(message)
+        self.hidden.contains(message) || self.erases(message)
+    }
+
+    /// Tells whether a message is to be erased on every peer.
+    pub fn erases(&self, message: &MessageName) -> bool {
+        self.erased.contains(message)
+    }
+
+    /// Returns the messages that are to be erased.
+    pub fn erased(&self) -> &BTreeSet<MessageName> {
+        &self.erased
     }
 
     /// Returns the cuts that say what counts of a user's retired device.

@@ -83,6 +83,7 @@ impl Ruling {
                 Said::Set(setting) => self.settings.set(setting),
                 Said::Hide { message, hidden: true } => drop(self.hidden.insert(*message)),
                 Said::Hide { message, hidden: false } => drop(self.hidden.remove(message)),
+                Said::Erase { message } => drop(self.erased.insert(*message)),
                 Said::Epoch { commitment } | Said::Remove { rekey: Some(commitment), .. } => renews(commitment),
                 Said::Invite { role, uses, .. } => {
                     let used = pass.used.get(&at).map_or(0, BTreeSet::len);

@@ -152,6 +152,7 @@ impl Engine {
         self.enter(id);
         self.notice_change(id);
         self.stay_out(now, id, view);
+        self.moderate(now, id, view);
         self.enforce_all(now, id, view);
         self.retry_waiting(now, id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));

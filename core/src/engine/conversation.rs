@@ -64,6 +64,8 @@ pub(super) struct Conversation {
     pub(super) wants: BTreeMap<(u32, PayloadId), EntryId>,
     /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
     pub(super) erasing: BTreeMap<(u32, PayloadId), bool>,
+    /// Messages that moderators had erased, as far as that was carried out since the start.
+    pub(super) moderated: BTreeSet<MessageName>,
     /// When the next of its messages disappears, if any does.
     pub(super) expires: Option<Timestamp>,
     /// Where in the index the messages began that disappeared last.
@@ -97,6 +99,7 @@ impl Conversation {
             orphans: BTreeSet::new(),
             wants: BTreeMap::new(),
             erasing: BTreeMap::new(),
+            moderated: BTreeSet::new(),
             expires: None,
             first_due: None,
             acks: BTreeMap::new(),

@@ -176,6 +176,7 @@ impl Engine {
         }
         self.opens(id, verified.gated(), view)?;
         verified.leave_out_expired(now);
+        self.leave_out_erased(id, &mut verified);
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
         Ok(Some(verified))

@@ -45,7 +45,7 @@ impl Engine {
             Request::RetireDevice { device, phrase } => {
                 self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
             }
-            Request::Hide { message, off } => self.hide(now, call, &message, !off, view),
+            Request::Hide { message, off, erase } => self.hide(now, call, &message, (!off, erase), view),
             Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
@@ -111,7 +111,7 @@ impl Engine {
             return Err(invalid(format!("a reaction is one emoji of 1 to {MAX_EMOJI} bytes")));
         }
         let (id, message, row) = self.find_message(now, message, view)?;
-        if row.deleted {
+        if row.is_erased() {
             return Err(invalid("this message was deleted".into()));
         }
         let target = Target { segment: row.segment, message };
@@ -130,7 +130,7 @@ impl Engine {
         if row.author != self.profile.user {
             return Err(RpcError::new(ErrorCode::NotAllowed, format!("only its author can {what} a message")));
         }
-        if row.deleted {
+        if row.is_erased() {
             return Err(invalid("this message was deleted".into()));
         }
         Ok((id, Target { segment: row.segment, message }, row))
@@ -198,18 +198,25 @@ impl Engine {
         }
     }
 
-    /// Hides a message from all, or shows it again.
+    /// Hides a message from all, or shows it again, or has it erased.
     fn hide(
         &mut self,
         now: Timestamp,
         call: CallId,
         message: &str,
-        hidden: bool,
+        (hidden, erase): (bool, bool),
         view: &dyn View,
     ) -> Result<(), RpcError> {
+        if erase && !hidden {
+            return Err(invalid("what is erased cannot be shown again: leave one of the two out".into()));
+        }
         let (id, EntryId { at, actor, number }, row) = self.find_message(now, message, view)?;
+        if row.removed {
+            return Err(invalid("this message was erased".into()));
+        }
         let message = MessageName { segment: row.segment, at, actor, number };
-        let record = self.control(now, id, Said::Hide { message, hidden })?;
+        let said = if erase { Said::Erase { message } } else { Said::Hide { message, hidden } };
+        let record = self.control(now, id, said)?;
         self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
         Ok(())
     }

@@ -169,7 +169,7 @@ impl Engine {
             let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
             let counts = |key: &[u8], row: &Row| {
                 row.author != self.profile.user
-                    && !row.deleted
+                    && !row.is_erased()
                     && !row.is_over(now)
                     && keys::id(key) != Some(conversation.read)
             };

@@ -235,7 +235,9 @@ impl Engine {
     /// into memory.
     pub fn rebuild(&mut self, now: Timestamp, view: &dyn View) -> Option<Vec<Effect>> {
         let Some(id) = self.stale.pop() else {
-            let went = self.expire(now, view);
+            let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+            let went = ids.into_iter().filter(|id| self.moderate(now, *id, view)).count() > 0;
+            let went = self.expire(now, view) || went;
             self.written.clear();
             return went.then(|| std::mem::take(&mut self.effects));
         };
@@ -295,8 +297,8 @@ impl Engine {
             |entry: &EntryId| conversation.authors.contains_key(&(id.number, entry.actor)) && !here.contains(entry);
         let stale = rows.filter(|(message, row)| {
             let said = row.edits.iter().map(|edit| &edit.id).chain(row.marks.iter().map(|mark| &mark.id));
-            // Who deleted a message is not noted in its row.
-            gone(message) || row.deleted || row.disputed || said.into_iter().any(gone)
+            // Who deleted a message is not noted in its row, and whether an admin had it erased may have changed.
+            gone(message) || row.is_erased() || row.disputed || said.into_iter().any(gone)
         });
         stale.map(|(message, _)| message).chain(disputed).collect()
     }

@@ -10,7 +10,7 @@ use super::durable::Pending;
 use super::io::{Effect, View};
 use super::shelf::{OpenError, Shelf};
 use super::{Engine, forks, keys, stream};
-use crate::authority::Authority;
+use crate::authority::{Authority, MessageName};
 use crate::conversation::{AuthoredPayload, Entry, EntryId, Segment, SegmentId, Tail};
 use crate::id::{ConversationId, PayloadId, StreamId, UserId};
 use crate::store::{IndexOp, Record};
@@ -81,6 +81,11 @@ impl Rows for Reader<'_> {
         // What was let in cites a grant that is known. Were it not, nobody else would be the author either.
         let grant = self.authority.last_ruling().grants().get(&entry.grant);
         grant.map_or(UserId(entry.device.0), |grant| grant.given_to)
+    }
+
+    fn is_removed(&self, segment: u32, message: &EntryId) -> bool {
+        let EntryId { at, actor, number } = *message;
+        self.authority.last_ruling().erases(&MessageName { segment, at, actor, number })
     }
 
     fn is_erased(&self, segment: u32, body: &PayloadId) -> bool {
@@ -195,7 +200,7 @@ impl Engine {
             }
             ops.extend(conversation.put_row(id, *message, row));
             ops.extend(conversation.note_want(*message, row));
-            if row.deleted || row.gone {
+            if row.is_erased() || row.gone {
                 erased.push((*message, row.clone()));
             }
         }
@@ -215,7 +220,7 @@ impl Engine {
         ops
     }
 
-    /// Erases the bodies of a message that was deleted or has disappeared, and has that kept; returns what to write into
+    /// Erases the bodies of a message that was deleted, by whomever, or has disappeared, and has that kept; returns what to write into
     /// the index, so that whatever happens in between, they are gone from the disk in the end.
     fn erase(
         &mut self,

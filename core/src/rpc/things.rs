@@ -26,7 +26,7 @@ pub struct Row {
     pub edited: bool,
     /// Whether it was deleted.
     pub deleted: bool,
-    /// Whether an admin hid it. Then `text` is empty.
+    /// Whether an admin hid it, or had it erased. Then `text` is empty.
     pub hidden: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,

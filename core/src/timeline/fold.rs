@@ -28,6 +28,9 @@ pub trait Rows {
     /// Returns who wrote an entry: the user to whom the grant that it was written under was given. Never changes.
     fn author(&self, entry: &Entry) -> UserId;
 
+    /// Tells whether a moderator had a message erased.
+    fn is_removed(&self, segment: u32, message: &EntryId) -> bool;
+
     /// Tells whether a body was erased.
     fn is_erased(&self, segment: u32, body: &PayloadId) -> bool;
 }
@@ -120,6 +123,18 @@ impl<'a, R: Rows> Fold<'a, R> {
         Ok(())
     }
 
+    /// Looks again whether a message is to be erased.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn moderate(&mut self, message: &EntryId) -> Result<(), R::Error> {
+        if let Some(mut row) = self.row(message)?.filter(|row| self.read.is_removed(row.segment, message)) {
+            (row.removed, row.text) = (true, Text::Erased);
+            self.change.rows.insert(*message, row);
+        }
+        Ok(())
+    }
+
     /// Lets a message disappear, if its time has come.
     ///
     /// # Errors
@@ -152,8 +167,10 @@ impl<'a, R: Rows> Fold<'a, R> {
         let author = self.read.author(entry);
         let expires = entry.expires();
         let (edits, marks) = (vec![], vec![]);
+        let (deleted, gone, removed) = (false, false, self.read.is_removed(segment, &entry.id));
+        let text = if removed { Text::Erased } else { text };
         let mut row =
-            Row { segment, seq, author, device, text, edits, deleted: false, marks, expires, gone: false, disputed };
+            Row { segment, seq, author, device, text, edits, deleted, removed, marks, expires, gone, disputed };
         let waiting = match self.change.orphans.get(&entry.id) {
             Some(orphans) => orphans.clone(),
             None => self.read.orphans(&entry.id)?,
@@ -176,7 +193,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         match annotation {
             Annotation::Edit { payload } if by_author => {
                 row.edit(Edit { id: entry.id, segment: entry.segment, payload });
-                if !row.deleted {
+                if !row.is_erased() {
                     row.text = self.current(&row, payload);
                 }
             }
@@ -193,7 +210,7 @@ impl<'a, R: Rows> Fold<'a, R> {
     /// Returns the text of the newest version; `original` is the message's own body, used when it has no edits.
     fn current(&self, row: &Row, original: PayloadId) -> Text {
         match row.edits.last() {
-            _ if row.deleted => Text::Erased,
+            _ if row.is_erased() => Text::Erased,
             Some(edit) => self.text(edit.segment, &edit.payload),
             None => self.text(row.segment, &original),
         }

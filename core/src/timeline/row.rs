@@ -23,6 +23,8 @@ pub struct Row {
     pub edits: Vec<Edit>,
     /// Whether its author deleted it.
     pub deleted: bool,
+    /// Whether a moderator had it erased.
+    pub removed: bool,
     /// The newest word of each user on each emoji, in order of emoji, then user.
     pub marks: Vec<Mark>,
     /// From when on it is gone.
@@ -87,6 +89,11 @@ impl Row {
         if self.gone {
             self.text = Text::Erased;
         }
+    }
+
+    /// Tells whether its words are erased for good, whatever else is said about it.
+    pub fn is_erased(&self) -> bool {
+        self.deleted || self.removed
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {

@@ -49,6 +49,7 @@ impl Room {
         say(Said::Epoch { commitment: [4; 32] });
         let at = Hlc { ms: 5, counter: 1 };
         say(Said::Hide { message: MessageName { segment: 0, at, actor: ActorId([1; 16]), number: 0 }, hidden: true });
+        say(Said::Erase { message: MessageName { segment: 1, at, actor: ActorId([1; 16]), number: 0 } });
         say(Said::InviteRevoke { invite });
         say(Said::Remove { grant, cut, rekey: Some([5; 32]) });
         say(Said::CutExtend { grant, cut });

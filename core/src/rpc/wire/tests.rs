@@ -37,7 +37,7 @@ fn requests() -> Vec<Request> {
         Request::Remove { conversation: conversation.clone(), member: "bob".into() },
         Request::Leave { conversation: conversation.clone() },
         Request::Set { conversation: conversation.clone(), setting: Setting::Title("Ships".into()) },
-        Request::Hide { message: message.clone(), off: false },
+        Request::Hide { message: message.clone(), off: false, erase: true },
         Request::Contacts,
         Request::Contact { user: "bob".into() },
         Request::NoteContact { user: "bob".into(), petname: Some("Bobby".into()), verified: Some(true) },
