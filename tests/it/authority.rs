@@ -332,7 +332,7 @@ impl<'a> Set<'a> {
             if let Standing::Removed(by) = &grant.standing {
                 tally.removed += 1;
                 by.iter().for_each(|by| self.check_removal(&ruling, *target, *by));
-                self.check_cuts(set, *target, &grant.cuts.iter().copied().collect::<BTreeSet<_>>());
+                self.check_cuts(set, *target, &grant.all_cuts().collect::<BTreeSet<_>>());
             }
         }
         tally

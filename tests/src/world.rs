@@ -40,6 +40,17 @@ pub struct Mailbox {
     pub closed: bool,
 }
 
+/// A frame that a peer sent to another.
+#[derive(Debug, Clone)]
+pub struct Taped {
+    /// Who sent it.
+    pub from: Who,
+    /// To whom.
+    pub to: Who,
+    /// What.
+    pub frame: Bytes,
+}
+
 /// The world.
 pub struct World {
     /// The seed that it grew from.
@@ -56,6 +67,8 @@ pub struct World {
     pub invites: Vec<String>,
     /// What strangers were sent, by whom they are linked to and by their name.
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
+    /// All that was sent over links, if somebody keeps it.
+    pub tape: Option<Vec<Taped>>,
     /// Pairs that cannot be linked now.
     apart: BTreeSet<(Who, Who)>,
     inbox: VecDeque<(Who, Input)>,
@@ -72,6 +85,7 @@ impl World {
             dice: Dice::new(seed, 2),
             invites: Vec::new(),
             strangers: BTreeMap::new(),
+            tape: None,
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),
         }
@@ -393,6 +407,9 @@ impl World {
             return mailbox.frames.push(frame);
         }
         let Some(other) = self.linked(who, to) else { return };
+        if let Some(tape) = &mut self.tape {
+            tape.push(Taped { from: who, to: other, frame: frame.clone() });
+        }
         if self.network.post(self.now, (who, other), frame) == Posted::Congested {
             self.inbox.push_back((who, Input::Congested(to)));
         }

@@ -97,7 +97,16 @@ pub struct Grant {
     pub standing: Standing,
     /// What counts of the chains that were written under it, once it was removed.
     pub cuts: BTreeSet<CutHash>,
+    /// What others added to that.
+    pub extended: BTreeSet<CutHash>,
     pub(super) rank: Rank,
+}
+
+impl Grant {
+    /// Returns the cuts by which it ended, and what others added to them.
+    pub fn all_cuts(&self) -> impl Iterator<Item = CutHash> + '_ {
+        self.cuts.iter().chain(&self.extended).copied()
+    }
 }
 
 /// Someone who is in.
@@ -278,6 +287,6 @@ impl Ruling {
     /// Returns the cuts that bound a chain.
     pub(super) fn cuts(&self) -> impl Iterator<Item = CutHash> + '_ {
         let devices = self.device_cuts.values().flatten().map(|by| by.cut);
-        self.grants.values().flat_map(|grant| grant.cuts.iter().copied()).chain(devices)
+        self.grants.values().flat_map(Grant::all_cuts).chain(devices)
     }
 }

@@ -34,13 +34,13 @@ impl Ruling {
             let (given_to, role) = node.given()?;
             let removals: Vec<&Node> =
                 pass.ended.get(&at).into_iter().flatten().filter_map(|by| graph.node(*by)).collect();
-            let mut cuts = BTreeSet::new();
+            let (mut cuts, mut extended) = (BTreeSet::new(), BTreeSet::new());
             let standing = match pass.judged.get(at).copied() {
                 Some(Err(void)) => Standing::Void(void),
                 _ if removals.is_empty() => Standing::Live,
                 _ => {
                     cuts.extend(removals.iter().filter_map(|node| node.record.said().cut()));
-                    cuts.extend(pass.extended.get(&at).into_iter().flatten());
+                    extended.extend(pass.extended.get(&at).into_iter().flatten());
                     Standing::Removed(removals.iter().map(|node| node.record.hash()).collect())
                 }
             };
@@ -49,7 +49,7 @@ impl Ruling {
                 Said::Grant { since, .. } => *since,
                 _ => 0,
             };
-            let grant = Grant { user: resolve(users, given_to), given_to, role, since, standing, cuts, rank };
+            let grant = Grant { user: resolve(users, given_to), given_to, role, since, standing, cuts, extended, rank };
             Some((node.record.hash(), grant))
         });
         self.grants = grants.collect();

@@ -210,12 +210,13 @@ fn of_two_cuts_the_farther_counts_chain_by_chain() {
 }
 
 #[test]
-fn a_cut_whose_bytes_are_missing_makes_wait_and_another_admin_can_extend_it() {
+fn a_cut_whose_bytes_are_missing_says_nothing_and_another_admin_can_extend_it() {
     let mut story = Story::begin();
     let ((alice, a), (carol, c)) = (story.joins(2, Role::Admin), story.joins(4, Role::Member));
     let unknown = Cut::new([(ActorId([1; 16]), mark(5))]);
     story.says(&alice, a, remove(c, unknown.hash()));
-    assert_eq!(story.judge(1, &carol.device, c, 5), Verdict::Park(Wait::Cut(unknown.hash())));
+    assert_eq!(story.judge(1, &carol.device, c, 5), Verdict::Refuse(Refused::Removed));
+    assert_eq!(story.set.reach(&chain(1, &carol.device, c)), Reach::Nowhere);
     assert_eq!(story.set.missing(), BTreeSet::from([Missing::Cut(unknown.hash())]));
     assert!(story.set.insert_cut(unknown));
     assert_eq!(story.set.missing(), BTreeSet::new());
@@ -224,6 +225,21 @@ fn a_cut_whose_bytes_are_missing_makes_wait_and_another_admin_can_extend_it() {
     let (owner, genesis, cut) = (Person::new(1), story.genesis, story.cut(&[(1, 6)]));
     story.says(&owner, genesis, Said::CutExtend { grant: c, cut });
     assert_eq!(story.judge(1, &carol.device, c, 6), Verdict::Admit);
+}
+
+#[test]
+fn an_extended_cut_changes_nothing_of_what_counted_before() {
+    let mut story = Story::begin();
+    let ((bob, b), (carol, c)) = (story.joins(3, Role::Admin), story.joins(4, Role::Member));
+    let (owner, genesis, cut) = (Person::new(1), story.genesis, story.cut(&[(1, 5)]));
+    story.says(&owner, genesis, remove(c, cut));
+    // At the same place another change, whose hash sorts behind.
+    let other = Cut::new([(ActorId([1; 16]), Mark { seq: 5, hash: ChangeHash([0xff; 32]) })]);
+    let hash = other.hash();
+    story.says(&bob, b, Said::CutExtend { grant: c, cut: hash });
+    assert!(story.set.insert_cut(other));
+    assert_eq!(story.judge(1, &carol.device, c, 5), Verdict::Admit);
+    assert_eq!(story.set.reach(&chain(1, &carol.device, c)), Reach::Until(mark(5)));
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Returns our user's retired devices, as a conversation knows them, of which all cuts are here.
+    /// Returns our user's retired devices, as a conversation knows them.
     fn retired_here(&self, id: ConversationId) -> BTreeMap<DeviceId, Ended> {
         let user = self.profile.user;
         let Some(conversation) = self.conversations.get(&id) else { return BTreeMap::new() };
@@ -79,7 +79,7 @@ impl Engine {
                 .filter(|record| matches!(record.said(), UserSaid::DeviceRevoke { device: of } if *of == device));
             let until = revocations.map(UserRecord::at).max()?.plus(CLOCKS_DIFFER_MS);
             let cuts = ruling.device_cuts(&user, &device).map(|cut| conversation.authority.cut(&cut).cloned());
-            Some((device, Ended { until, cuts: cuts.collect::<Option<_>>()? }))
+            Some((device, Ended { until, cuts: cuts.flatten().collect() }))
         });
         retired.collect()
     }
@@ -218,15 +218,15 @@ impl Conversation {
         chains.filter_map(|(chain, _)| held(*chain)).collect()
     }
 
-    /// Returns the grants that were ended by removals of which all cuts are here.
+    /// Returns the grants that were ended by removals, with the cuts that are here.
     fn ended(&self) -> BTreeMap<RecordHash, Ended> {
-        let cut = |name| self.authority.cut(name).cloned();
+        let cut = |name| self.authority.cut(&name).cloned();
         let grants = self.authority.last_ruling().grants().iter();
         let ended = grants.filter_map(|(hash, grant)| match &grant.standing {
             Standing::Removed(by) if grant.role >= Role::Member => {
                 let removals = by.iter().filter_map(|removal| self.authority.record(removal));
                 let until = removals.map(|removal| removal.at()).max()?.plus(CLOCKS_DIFFER_MS);
-                Some((*hash, Ended { until, cuts: grant.cuts.iter().map(cut).collect::<Option<_>>()? }))
+                Some((*hash, Ended { until, cuts: grant.all_cuts().filter_map(cut).collect() }))
             }
             _ => None,
         });
