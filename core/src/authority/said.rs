@@ -159,13 +159,19 @@ pub enum Said {
         /// What counts of its chains.
         cut: CutHash,
     },
+    /// Begins a conversation of two, to whom nobody is added, or gives the other of them their place in it. Signed by nobody:
+    /// it follows from who the two are, see [`Record::direct`](super::Record::direct).
+    Direct {
+        /// The other one.
+        with: UserId,
+    },
     /// A kind that this version does not know: kept and passed on, without effect.
     #[serde(skip)]
     Unknown,
 }
 
 /// How many kinds this version knows.
-pub(super) const KINDS: u8 = 12;
+pub(super) const KINDS: u8 = 13;
 
 impl Said {
     /// Tells whether the limits are kept. Depends on what is said alone.

@@ -1,13 +1,14 @@
 //! Stories of who may do what.
 
 mod devices;
+mod direct;
 mod limits;
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::crypto::{DeviceKey, Signature};
-use crate::id::{ActorId, ChangeHash, ConversationId, CutHash, DeviceId, RecordHash, UserId};
+use crate::id::{ActorId, ChangeHash, ConversationId, CutHash, RecordHash, UserId};
 use crate::time::Timestamp;
 
 /// A user with one device.
@@ -529,7 +530,6 @@ fn a_record_is_bound_to_its_author_its_conversation_and_its_bytes() {
         assert!(Record::open(&flipped, story.conversation).is_err(), "byte {at}");
     }
     assert_eq!(Cut::open(&[255; 9]), Err(ControlError::Malformed));
-    let kinds =
-        postcard::to_stdvec(&Said::DeviceCut { user: UserId([0; 32]), device: DeviceId([0; 32]), cut: NOTHING });
+    let kinds = postcard::to_stdvec(&Said::Direct { with: UserId([0; 32]) });
     assert_eq!(kinds.unwrap()[0] + 1, super::said::KINDS);
 }
