@@ -26,6 +26,10 @@ pub(crate) struct Log {
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
 
+    /// Also show the words of people whom you blocked
+    #[arg(long)]
+    all: bool,
+
     /// Go on with what is new or changes
     #[arg(long)]
     follow: bool,
@@ -60,7 +64,7 @@ impl Log {
             true => Vec::new(),
             false => notices(peer, output, &self.conversation, &rows, self.limit).await?,
         };
-        let mut page = Page::new(output.zone());
+        let mut page = Page::new(output.zone()).with_blocked(self.all);
         interleave(&rows, &notices).into_iter().try_for_each(|item| match item {
             Item::Row(row) => output.say(row, || page.row(row, News::Row)),
             Item::Notice(notice) => output.say(notice, || page.notice(notice)),
@@ -79,7 +83,7 @@ impl Log {
         let stop = asked_to_stop();
         tokio::pin!(stop);
         let limit = self.limit.min(MAX_ROWS);
-        let mut followed = Followed::begin(peer, output, self.conversation.clone(), limit).await?;
+        let mut followed = Followed::begin(peer, output, self.conversation.clone(), limit, self.all).await?;
         loop {
             tokio::select! {
                 event = followed.next() => followed.show(event).await?,

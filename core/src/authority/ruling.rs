@@ -55,6 +55,9 @@ pub enum Void {
     /// There are [`MAX_MEMBERS`](super::MAX_MEMBERS) members before.
     #[error("the conversation is full")]
     Full,
+    /// In a conversation of two nobody is let in or put out, and both may do the same.
+    #[error("this conversation is between two")]
+    OfTwo,
     /// Its author said more than [`MAX_RECORDS`](super::MAX_RECORDS) things before.
     #[error("its author said too many things")]
     TooMany,
@@ -176,12 +179,18 @@ pub struct Ruling {
     pub(super) epochs: BTreeMap<RecordHash, EpochRecord>,
     pub(super) offers: BTreeMap<RecordHash, Offer>,
     pub(super) device_cuts: BTreeMap<DeviceId, BTreeSet<DeviceCutBy>>,
+    pub(super) is_direct: bool,
 }
 
 impl Ruling {
     /// Returns everyone who is in, by user.
     pub fn members(&self) -> &BTreeMap<UserId, Participant> {
         &self.members
+    }
+
+    /// Tells whether this is a conversation of two, to whom nobody is added.
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
     }
 
     /// Returns a user's role; `None` if they are not in.

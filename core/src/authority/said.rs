@@ -159,6 +159,12 @@ pub enum Said {
         /// What counts of its chains.
         cut: CutHash,
     },
+    /// Begins a conversation of two, to whom nobody is added, or gives the other of them their place in it. Signed by nobody:
+    /// it follows from who the two are, see [`Record::direct`](super::Record::direct).
+    Direct {
+        /// The other one.
+        with: UserId,
+    },
     /// Erases a message, with all its edits, on every peer. Cannot be undone.
     Erase {
         /// The message.
@@ -170,7 +176,7 @@ pub enum Said {
 }
 
 /// How many kinds this version knows.
-pub(super) const KINDS: u8 = 13;
+pub(super) const KINDS: u8 = 14;
 
 impl Said {
     /// Tells whether the limits are kept. Depends on what is said alone.

@@ -12,7 +12,7 @@ use crate::id::UserId;
 impl Ruling {
     /// Sums up all but what is known of the users, which the caller adds.
     pub(super) fn sum(graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Self {
-        let mut ruling = Ruling::default();
+        let mut ruling = Ruling { is_direct: graph.is_direct(), ..Ruling::default() };
         for (node, judged) in graph.nodes().iter().zip(&pass.judged) {
             ruling.void.extend(judged.err().map(|void| (node.record.hash(), void)));
         }

@@ -1,6 +1,7 @@
 //! Stories of who may do what.
 
 mod devices;
+mod direct;
 mod limits;
 
 use std::collections::BTreeSet;

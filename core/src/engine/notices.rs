@@ -165,6 +165,11 @@ impl Conversation {
         for (user, at) in came.map(|one| (one.who.unwrap_or(one.by), one.at)) {
             since.entry(user).or_insert(at);
         }
+        if authority.last_ruling().is_direct() {
+            // Nobody came in: it began when either said the first thing in it.
+            let began = authority.records().find(|record| !matches!(record.said(), Said::Direct { .. }));
+            since.extend(began.into_iter().flat_map(|first| self.users().map(|user| (*user, first.at().0))));
+        }
         for (user, joined) in since {
             let logged = self.authority.user_records(&user).filter(|record| record.at().0 > joined);
             happened.extend(logged.filter_map(|record| self.of_user(user, record)));
@@ -189,6 +194,10 @@ impl Conversation {
             Said::Genesis { title, .. } => {
                 roll.change(by, |grants| grants.insert(hash, Role::Owner));
                 Some((NoticeKind::Began, None, Some(title.clone())))
+            }
+            Said::Direct { .. } => {
+                roll.change(by, |grants| grants.insert(hash, Role::Member));
+                None
             }
             Said::Grant { role, .. } => {
                 let grant = grants.get(&hash).filter(|grant| !matches!(grant.standing, Standing::Void(_)))?;

@@ -40,6 +40,15 @@ impl Engine {
                 self.note_contact(now, call, &user, petname.as_deref(), verified)
             }
             Request::VerifyContact { code } => self.verify_contact(now, call, &code),
+            Request::Draft { conversation, text: Some(text) } => self.keep_draft(now, call, &conversation, text),
+            Request::Settings { key: Some(key), value } => self.prefer(now, call, key, value),
+            Request::Profile { name, status, avatar } if name.is_some() || status.is_some() || avatar.is_some() => {
+                self.show_as(now, call, name, status, avatar.as_deref())
+            }
+            Request::ContactLink { host, replace } => self.contact_link(now, call, host.as_deref(), replace),
+            Request::AddContact { link, message } => self.add_contact(now, call, &link, &message),
+            Request::AnswerRequest { user, yes } => self.answer_request(now, call, &user, yes),
+            Request::Block { user, off } => self.block(now, call, &user, off),
             Request::LinkDevice { offer } => self.link_device(now, call, &offer),
             Request::ConfirmDevice { yes } => self.confirm_device(now, call, yes),
             Request::RetireDevice { device, phrase } => {
@@ -189,6 +198,9 @@ impl Engine {
         }
         let conversation = self.conversations.get(&id);
         match conversation.and_then(|conversation| conversation.member(&self.profile.user)) {
+            Some(_) if conversation.is_some_and(|known| known.is_blocked) => {
+                Err(not_allowed("you blocked them: `bayou contact unblock` first".to_owned()))
+            }
             Some(member) if member.role >= Role::Member => Ok(member.grant),
             Some(_) => Err(not_allowed("you may only read in this conversation".to_owned())),
             None => Err(not_allowed(match conversation.and_then(|conversation| conversation.joining.as_ref()) {

@@ -49,6 +49,11 @@ impl Engine {
             Request::Contacts => Ok(self.contacts()),
             Request::Contact { user } => self.contact(&user),
             Request::Words { conversation } => self.words(&conversation),
+            Request::Profile { .. } => Ok(self.profile()),
+            Request::Avatar { user } => self.avatar(&user),
+            Request::Requests => Ok(self.requests()),
+            Request::Draft { conversation, .. } => self.draft(&conversation),
+            Request::Settings { .. } => Ok(self.settings()),
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status(now)),
@@ -62,7 +67,7 @@ impl Engine {
             return Ok(id);
         }
         let begins = |id: &ConversationId| text.len() >= MIN_ABBREVIATION && id.to_string().starts_with(text);
-        let fits = |(id, c): &(&ConversationId, &Conversation)| c.title() == text || begins(id);
+        let fits = |(id, c): &(&ConversationId, &Conversation)| self.title_of(c) == text || begins(id);
         let mut found = self.conversations.iter().filter(fits).map(|(id, _)| *id);
         match (found.next(), found.next()) {
             (Some(id), None) => Ok(id),
@@ -170,19 +175,24 @@ impl Engine {
             let counts = |key: &[u8], row: &Row| {
                 row.author != self.profile.user
                     && !row.is_erased()
+                    && !self.is_blocked(&row.author)
                     && !row.is_over(now)
                     && keys::id(key) != Some(conversation.read)
             };
             let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
             list.push(rpc::Conversation {
                 conversation: id.to_string(),
-                title: conversation.title().to_owned(),
+                title: self.title_of(conversation),
+                with: self.other_of(conversation).map(|user| user.to_string()),
                 members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
                 role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
                 joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
                 disappear: conversation.authority.last_ruling().settings().disappear,
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
-                last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
+                last_text: last
+                    .filter(|(_, row)| !self.is_blocked(&row.author))
+                    .map(|(_, row)| preview(&row))
+                    .unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
                 topic: conversation.authority.last_ruling().settings().topic.clone(),
                 history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
@@ -213,7 +223,7 @@ impl Engine {
     fn status(&self, now: Timestamp) -> Reply {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let status = rpc::Status {
-            name: self.profile.name.clone(),
+            name: self.shown_as(&self.profile.user).name,
             user: self.profile.user.to_string(),
             device: self.key.device().to_string(),
             peer: self.peer.to_string(),
@@ -280,6 +290,7 @@ impl Engine {
             edited: !row.edits.is_empty(),
             deleted: row.deleted,
             hidden,
+            blocked: self.is_blocked(&row.author),
             reactions,
             state: self.state(conversation, message, row),
         }

@@ -10,7 +10,7 @@ use super::io::{Effect, Ticket, View};
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
-use crate::authority::{Authority, Item, UserRecord};
+use crate::authority::{Authority, Avatar, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, Place, SegmentId};
 use crate::crypto::Entropy;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
@@ -56,6 +56,7 @@ impl Engine {
             unsaid: BTreeSet::new(),
             is_back: config.is_back,
             guiding: None,
+            sought: Timestamp(0),
             groups: BTreeMap::new(),
             peer: config.peer,
             nonce: [0; 16],
@@ -84,6 +85,7 @@ impl Engine {
         engine.recall(facts, config.instance);
         engine.read_own_log(&config.log);
         engine.read_conversations(now, view)?;
+        engine.recall_people();
         engine.read_secrets(now, view)?;
         for stream in view.streams() {
             engine.tails.found(stream, view.backlog(stream));
@@ -120,6 +122,7 @@ impl Engine {
                         self.registers.merge(register);
                     }
                 }
+                Fact::Avatar(bytes) => drop(Avatar::open(bytes).map(|avatar| self.own.insert_avatar(avatar))),
                 Fact::Left { conversation } => {
                     self.conversations.get_mut(conversation).into_iter().for_each(|known| known.left = true);
                 }
@@ -144,7 +147,10 @@ impl Engine {
                 }
             }
         }
-        self.facts = facts;
+        self.facts = facts
+            .into_iter()
+            .filter(|fact| !matches!(fact, Fact::Own(_) | Fact::Avatar(_) | Fact::Register(_)))
+            .collect();
         match known {
             Some((same, nonce)) if same == instance => self.nonce = nonce,
             _ => {

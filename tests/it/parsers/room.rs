@@ -149,6 +149,13 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Linking { message: vec![0x11; 40] },
         Frame::Ask { conversation, epochs: vec![RecordHash([0xe0; 32]); 2] },
         Frame::Boxes { conversation, boxes: vec![vec![0xb0; 90].into()] },
+        Frame::AtHome { tag: [0x7a; 16], log: vec![vec![0xc0, 0xff].into(); 2] },
+        Frame::Request {
+            proof: Signature([0x5a; 64]),
+            secret: [0x5e; 32],
+            message: "it is me".into(),
+            log: vec![vec![0xc0, 0xff].into(); 2],
+        },
     ]
 }
 
@@ -161,6 +168,9 @@ pub(super) fn registers(user: UserId, key: &DeviceKey) -> Vec<Vec<u8>> {
         RegisterKey::Draft(conversation),
         RegisterKey::Contact(UserId([9; 32])),
         RegisterKey::Setting("theme".into()),
+        RegisterKey::ContactLink,
+        RegisterKey::Asker(7),
+        RegisterKey::Asked(UserId([9; 32])),
     ];
     let write = |about| Register::write(user, about, vec![0x61; 40], AT, key).expect("short");
     keys.into_iter().map(|about| write(about).bytes().to_vec()).collect()
