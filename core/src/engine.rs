@@ -26,6 +26,7 @@
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `epochs` | group keys: opened, handed on, forgotten |
 //! | `links` | links: proof of device, shared conversations |
+//! | `rendezvous` | under which namespaces members find each other at nodes |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
@@ -57,6 +58,7 @@ mod own;
 mod people;
 mod queries;
 mod recover;
+mod rendezvous;
 mod roles;
 mod rows;
 mod shelf;
@@ -89,6 +91,7 @@ use durable::{DurableForks, DurableRuns, Pending};
 use epochs::Group;
 use facts::Fact;
 use links::Link;
+use rendezvous::Rendezvous;
 use shelf::Shelf;
 use upkeep::Tails;
 
@@ -119,6 +122,7 @@ pub struct Engine {
     waiting: Waiting,
     links: BTreeMap<PeerId, Link>,
     book: AddressBook,
+    rendezvous: Rendezvous,
     /// Where we listen: for invites, and for people.
     listening: Vec<(Address, Address)>,
     pending: BTreeMap<Ticket, Vec<Pending>>,
@@ -145,13 +149,19 @@ impl Engine {
             Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why, view),
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
             Input::Listening { address, dialable } => self.listening(address, dialable),
-            Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
-            Input::LinkDown(peer) => self.link_down(peer),
+            Input::Silent(address) => self.silent(&address),
+            Input::Relayed(relayed) => self.relayed(relayed),
+            Input::LinkUp { peer, binding, address, listens, relayed } => {
+                self.link_up(now, peer, binding, (address, relayed), listens);
+            }
+            Input::Moved { peer, address, relayed } => self.moved(peer, address, relayed),
+            Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
             Input::Drained(peer) => self.drained(peer),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
+            Input::Found(peer, addresses) => self.found(peer, addresses),
             Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),
         }

@@ -13,8 +13,8 @@ mod things;
 pub mod wire;
 
 pub use things::{
-    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice, NoticeKind, Peer, Reaction,
-    Row, Setting, Status, Words,
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Node, Notice, NoticeKind, Peer,
+    Reaction, Row, Setting, Status, Words,
 };
 
 use serde::{Deserialize, Serialize};
@@ -220,6 +220,18 @@ pub enum Request {
     Peers,
     /// Tells how this peer is. → [`Reply::Status`]
     Status,
+    /// Lists the nodes that this peer uses. → [`Reply::Nodes`]
+    Nodes,
+    /// Uses one more node, now and after each start. → [`Reply::Done`]
+    AddNode {
+        /// A multiaddr that ends in `/p2p/…`, as the node prints it.
+        address: String,
+    },
+    /// Uses a node no longer. → [`Reply::Done`]
+    RemoveNode {
+        /// One of its addresses, or what stands behind `/p2p/` in all of them.
+        node: String,
+    },
     /// Dials an address. → [`Reply::Done`]
     Dial {
         /// A multiaddr; it may end in `/p2p/…`.
@@ -257,6 +269,11 @@ pub enum Reply {
     },
     /// To `status`.
     Status(Box<Status>),
+    /// To `nodes`.
+    Nodes {
+        /// One each address.
+        nodes: Vec<Node>,
+    },
     /// To `invite`.
     Invite {
         /// `bayou://j/#…`

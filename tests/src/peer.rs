@@ -284,6 +284,8 @@ impl Peer {
                 Effect::Emit(Event::Notice { notice, .. }) => self.notices.push(notice),
                 Effect::Emit(_) | Effect::Report(_) => {}
                 Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) => outside.push(effect),
+                // Nobody in this world has a node.
+                Effect::Register(_) | Effect::Seek(_) => {}
             }
         }
         if self.disk_at.is_none() && self.disk_has_work() {

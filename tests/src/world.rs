@@ -263,7 +263,10 @@ impl World {
         for (who, other) in [(a, b), (b, a)] {
             let address = Address(format!("/memory/{other}"));
             let peer = self.peers[other].id;
-            self.inbox.push_back((who, Input::LinkUp { peer, binding, listens: vec![address.clone()], address }));
+            self.inbox.push_back((
+                who,
+                Input::LinkUp { peer, binding, listens: vec![address.clone()], address, relayed: false },
+            ));
         }
         self.hand_out();
         self.network.echo(self.now, link);
@@ -311,7 +314,7 @@ impl World {
     pub fn link_stranger(&mut self, who: Who, stranger: PeerId, binding: [u8; 32]) {
         self.strangers.insert((who, stranger), Mailbox::default());
         let address = Address("/memory/stranger".into());
-        self.give(who, Input::LinkUp { peer: stranger, binding, listens: vec![], address });
+        self.give(who, Input::LinkUp { peer: stranger, binding, listens: vec![], address, relayed: false });
         self.hand_out();
     }
 

@@ -3,8 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice, NoticeKind, Peer, Reaction,
-    Row, Setting, Status, Words,
+    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Node, Notice, NoticeKind, Peer,
+    Reaction, Row, Setting, Status, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -58,6 +58,9 @@ fn requests() -> Vec<Request> {
         Request::Conversations,
         Request::Peers,
         Request::Status,
+        Request::Nodes,
+        Request::AddNode { address: "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWx".into() },
+        Request::RemoveNode { node: "12D3KooWx".into() },
         Request::Dial { address: "/ip4/192.0.2.7/tcp/4001".into() },
     ]
 }
@@ -110,6 +113,7 @@ fn replies() -> Vec<Reply> {
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
         Reply::Conversations { conversations: vec![conversation] },
         Reply::Peers { peers: vec![peer] },
+        Reply::Nodes { nodes: vec![Node { address: "/ip4/192.0.2.7/tcp/4001/p2p/x".into(), reachable: true }] },
         Reply::Status(Box::new(status)),
         Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
         Reply::Invites { invites: vec![invite] },
