@@ -1,6 +1,6 @@
 //! The harness: what the stories, the demo and the benchmarks are told with.
 //!
-//! `process`, `lan`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
+//! `process`, `node`, `lan`, `town`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
 //! simulated network, where a seed decides everything: [`world::World`] holds [`peer::Peer`]s, a [`network::Network`]
 //! and one clock that is turned by hand; [`truth`] reads what became
 //! of it from the stores, and [`verdict`] judges it.
@@ -12,9 +12,11 @@ pub mod lan;
 pub mod lines;
 pub mod mallory;
 pub mod network;
+pub mod node;
 pub mod peer;
 pub mod process;
 pub mod socket;
+pub mod town;
 pub mod truth;
 pub mod verdict;
 pub mod world;
