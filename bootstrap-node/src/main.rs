@@ -1,17 +1,17 @@
 //! `bayou-bootstrap`: a meeting place for peers that can read nothing.
 //!
-//! It has an identity that stays the same over restarts, tells at which addresses it can be reached, and answers
-//! identify and ping.
+//! It has an identity that stays the same over restarts, tells at which addresses it can be reached, lets peers find each
+//! other, dials those who ask whether they can be dialled, and carries what passes between those who cannot reach each other.
 
 mod identity;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bayou_core::id::Address;
 use bayou_core::net::NetError;
-use bayou_core::net::meeting::{self, MeetingConfig};
+use bayou_core::net::meeting::{Bounds, Lists, Meeting, MeetingConfig, MeetingEvent, Roles};
 use clap::Parser;
 use identity::IdentityError;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +27,9 @@ struct Arguments {
     /// Where to listen, as a multiaddr; repeatable
     #[arg(long, default_values = ["/ip4/0.0.0.0/udp/4001/quic-v1", "/ip4/0.0.0.0/tcp/4001"])]
     listen: Vec<String>,
+    /// At which address others reach it, where that is not where it listens (behind a port forward); repeatable
+    #[arg(long)]
+    external: Vec<String>,
     /// Print one JSON object a line: {"address": …}
     #[arg(long)]
     json: bool,
@@ -58,23 +61,42 @@ fn main() -> ExitCode {
 
 fn start(arguments: Arguments) -> Result<(), Failure> {
     let json = arguments.json;
-    let listen = arguments.listen.into_iter().map(Address).collect();
+    let addresses = |texts: Vec<String>| texts.into_iter().map(Address).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let shutdown = shutdown()?;
-        run(&arguments.home, listen, |address| announce(&address, json), shutdown).await
+        let config = MeetingConfig {
+            secret: identity::load_or_create(&arguments.home)?,
+            listen: addresses(arguments.listen),
+            external: addresses(arguments.external),
+            nodes: Vec::new(),
+            roles: Roles { rendezvous: true, relay: true, autonat: true },
+            bounds: Bounds::default(),
+            lists: Lists::default(),
+        };
+        run(config, |address| announce(&address, json), shutdown).await
     })
 }
 
-/// Runs a node with the identity in `home` until `shutdown`.
+/// Runs a node until `shutdown`.
 async fn run(
-    home: &Path,
-    listen: Vec<Address>,
-    listening: impl FnMut(Address),
+    config: MeetingConfig,
+    mut listening: impl FnMut(Address),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let secret = identity::load_or_create(home)?;
-    Ok(meeting::run(MeetingConfig { secret, listen }, listening, shutdown).await?)
+    let (meeting, mut events) = Meeting::start(config)?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            event = events.recv() => match event {
+                Some(MeetingEvent::Listening(address)) => listening(address),
+                None => break,
+            },
+        }
+    }
+    meeting.stop().await;
+    Ok(())
 }
 
 /// Prints where the node can be reached. Scripts read this line by line, so none may wait in a buffer.

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod end;
+mod guest;
 mod measure;
 mod process;
 mod stranger;
