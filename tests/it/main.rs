@@ -20,6 +20,7 @@ mod net;
 mod notices;
 mod parsers;
 mod processes;
+mod rendezvous;
 mod rest;
 mod roles;
 mod store;

@@ -116,7 +116,7 @@ async fn dials_that_cross_leave_one_connection_and_one_link() {
 #[tokio::test]
 async fn peers_that_find_each_other_on_the_local_network_link_once() {
     let found = |secret| {
-        let config = NetConfig { secret: [secret; 32], listen: Vec::new(), mdns: true, boot: secret.into() };
+        let config = NetConfig { secret: [secret; 32], mdns: true, boot: secret.into(), ..NetConfig::default() };
         Net::start(config).unwrap()
     };
     let ((alice, mut at_alice), (bob, mut at_bob)) = (found(31), found(32));

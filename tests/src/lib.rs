@@ -5,6 +5,7 @@
 //! and one clock that is turned by hand; [`truth`] reads what became
 //! of it from the stores, and [`verdict`] judges it.
 
+pub mod board;
 pub mod craft;
 pub mod dice;
 pub mod disk;

@@ -283,9 +283,9 @@ impl Peer {
                 Effect::Emit(Event::Gone { id, .. }) => self.gone.push(id),
                 Effect::Emit(Event::Notice { notice, .. }) => self.notices.push(notice),
                 Effect::Emit(_) | Effect::Report(_) => {}
-                Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) => outside.push(effect),
-                // Nobody in this world has a node.
-                Effect::Register(_) | Effect::Seek(_) => {}
+                Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) | Effect::Register(_) | Effect::Seek(_) => {
+                    outside.push(effect);
+                }
             }
         }
         if self.disk_at.is_none() && self.disk_has_work() {

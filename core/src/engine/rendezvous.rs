@@ -64,6 +64,23 @@ enum Place {
     Devices([u8; 32]),
 }
 
+/// How often somebody is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Nobody is missing.
+    Never,
+    /// At the start: who comes later looks for us.
+    Once,
+    /// Until they are there.
+    Again,
+}
+
+impl Look {
+    fn while_missing(missing: bool) -> Look {
+        if missing { Look::Again } else { Look::Never }
+    }
+}
+
 impl Place {
     fn on(self, day: u64) -> Namespace {
         let (context, secret) = match self {
@@ -92,9 +109,9 @@ impl Engine {
         }
         let places = if self.rendezvous.relayed.is_empty() { Vec::new() } else { self.places(now) };
         let days = days(now, self.peer);
-        let mut namespaces: Vec<(Namespace, bool)> = Vec::new();
-        for (place, lonely) in places.into_iter().take(MAX_NAMESPACES / 2) {
-            namespaces.extend(days.iter().map(|day| (place.on(*day), lonely)));
+        let mut namespaces: Vec<(Namespace, Look)> = Vec::new();
+        for (place, look) in places.into_iter().take(MAX_NAMESPACES / 2) {
+            namespaces.extend(days.iter().map(|day| (place.on(*day), look)));
         }
         let wanted: BTreeSet<Namespace> = namespaces.iter().map(|(namespace, _)| *namespace).collect();
         let rendezvous = &mut self.rendezvous;
@@ -105,10 +122,13 @@ impl Engine {
             self.effects.push(Effect::Register(wanted.iter().copied().collect()));
             rendezvous.registered = wanted;
         }
-        let mut missing: Vec<Namespace> =
-            namespaces.iter().filter(|(_, lonely)| *lonely).map(|(namespace, _)| *namespace).collect();
-        missing.retain(|namespace| rendezvous.sought.get(namespace).is_none_or(|sought| sought.is_due(now)));
-        missing.truncate(MAX_SOUGHT);
+        let is_due = |(namespace, look): &&(Namespace, Look)| match (look, rendezvous.sought.get(namespace)) {
+            (Look::Never, _) | (Look::Once, Some(_)) => false,
+            (_, None) => true,
+            (Look::Again, Some(sought)) => sought.is_due(now),
+        };
+        let missing: Vec<Namespace> =
+            namespaces.iter().filter(is_due).map(|(namespace, _)| *namespace).take(MAX_SOUGHT).collect();
         for namespace in &missing {
             let wait = rendezvous.sought.get(namespace).map_or(FIRST_WAIT_MS, |sought| sought.wait * 2);
             rendezvous.sought.insert(*namespace, Sought { at: now, wait: wait.min(LONGEST_WAIT_MS) });
@@ -137,24 +157,28 @@ impl Engine {
         self.effects.push(Effect::Dial(Some(peer), addresses));
     }
 
-    /// Returns where we meet others, and whether somebody is missing there.
-    fn places(&self, now: Timestamp) -> Vec<(Place, bool)> {
+    /// Returns where we meet others, and how often to look who is there.
+    fn places(&self, now: Timestamp) -> Vec<(Place, Look)> {
         let mut places = Vec::new();
         let own = self.own.last_ruling().devices(&self.profile.user);
         let devices = own.map_or(0, |devices| devices.valid().count());
         let kin = self.links.values().filter(|link| link.kin.is_own).count();
         if devices > 1 && !self.is_retired() {
-            places.push((Place::Devices(*self.profile.devices_secret().expose()), kin + 1 < devices));
+            places.push((
+                Place::Devices(*self.profile.devices_secret().expose()),
+                Look::while_missing(kin + 1 < devices),
+            ));
         }
         for (id, conversation) in &self.conversations {
             if let Some(joining) = &conversation.joining
                 && !joining.is_welcome
             {
-                places.push((Place::Invite(joining.link.keys().id().0), true));
+                places.push((Place::Invite(joining.link.keys().id().0), Look::Again));
             } else if conversation.listens() {
                 let linked = self.links.values().filter(|link| link.shared.contains(id)).count();
-                places.push((Place::Conversation(conversation.secret), linked + 1 < conversation.devices.len()));
-                places.extend(conversation.open_invites(now).map(|key| (Place::Invite(key), true)));
+                let look = Look::while_missing(linked + 1 < conversation.devices.len());
+                places.push((Place::Conversation(conversation.secret), look));
+                places.extend(conversation.open_invites(now).map(|key| (Place::Invite(key), Look::Once)));
             }
         }
         places
@@ -203,7 +227,7 @@ mod tests {
         let all = [Place::Conversation(secret), Place::Invite(secret), Place::Devices(secret)];
         let names: BTreeSet<Namespace> = all.iter().flat_map(|place| [place.on(1), place.on(2)]).collect();
         assert_eq!(names.len(), 6);
-        assert_eq!(Place::Conversation(secret).on(20_000).to_string(), "GOLDEN");
+        assert_eq!(Place::Conversation(secret).on(20_000).to_string(), "5ed8c0a75e5e987b5f81532bbd4d7472");
     }
 
     #[test]

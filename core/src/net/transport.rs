@@ -31,19 +31,16 @@ const MAX_UNREAD_CONNECTION: u32 = 3 * 1024 * 1024;
 /// node one more for each circuit that goes over it.
 const MAX_STREAMS: u32 = 256;
 
+/// How long a connection may take to come up, from the first packet to the last handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long a connection without a link is kept.
 const IDLE: Duration = Duration::from_secs(10);
 
 type Ways = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Builds a swarm of this behaviour.
-pub(super) fn build<B: NetworkBehaviour>(secret: &[u8; 32], behaviour: B) -> Result<Swarm<B>, NetError> {
-    let key = keypair(secret);
-    Ok(swarm(&key, ways(&key)?, behaviour))
-}
-
-/// Builds a swarm that can also reach others, and be reached, over relays: `behaviour` is given the part that does it.
-pub(super) fn build_relayed<B: NetworkBehaviour>(
+/// Builds the swarm of a peer. Over relays it reaches others and is reached: `behaviour` is given the part that does it.
+pub(super) fn build<B: NetworkBehaviour>(
     secret: &[u8; 32],
     behaviour: impl FnOnce(relay::client::Behaviour) -> B,
 ) -> Result<Swarm<B>, NetError> {
@@ -54,13 +51,9 @@ pub(super) fn build_relayed<B: NetworkBehaviour>(
         .authenticate(noise(&key)?)
         .multiplex(yamux())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let ways = relayed.or_transport(ways(&key)?).map(|either, _| either.into_inner()).boxed();
-    Ok(swarm(&key, ways, behaviour(relay)))
-}
-
-fn swarm<B: NetworkBehaviour>(key: &Keypair, ways: Ways, behaviour: B) -> Swarm<B> {
+    let ways = relayed.or_transport(ways(&key)?).map(|either, _| either.into_inner()).timeout(PATIENCE).boxed();
     let config = swarm::Config::with_tokio_executor().with_smart_dial().with_idle_connection_timeout(IDLE);
-    Swarm::new(ways, behaviour, key.public().to_peer_id(), config)
+    Ok(Swarm::new(ways, behaviour(relay), key.public().to_peer_id(), config))
 }
 
 /// Joins the transports. WebSocket stands before the resolver: it has one of its own, as it must know the name that the
