@@ -27,7 +27,7 @@ fn members_who_were_parted_find_each_other_at_the_node() {
     world.says(alice, "is anyone there?");
     world.run(3_000);
     for who in [alice, bob, carol] {
-        assert_eq!(world.sees(who), "alice: is anyone there?");
+        assert_eq!(world.sees(who), "alice: is anyone there?\n");
     }
     // Whoever comes back finds who is there, without waiting for anyone to look.
     world.crash(bob, 60_000);
@@ -50,7 +50,7 @@ fn any_member_who_is_there_lets_in_who_comes_by_a_link() {
     world.joins(carol, &link);
     world.run(10_000);
     assert_eq!(world.sees(carol), world.sees(bob));
-    assert_eq!(world.sees(carol), "alice: I am off");
+    assert_eq!(world.sees(carol), "alice: I am off\n");
 }
 
 #[test]

@@ -25,6 +25,10 @@ const MAX_ADDRESSES: usize = 8;
 /// How long after the first answer others may come and be nearer, for the second place.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// How long QUIC is tried alone. Punching needs to know how the router shows the port at which we listen by QUIC, and that
+/// is seen only where a node was reached by it.
+const HEAD_START: Duration = Duration::from_millis(500);
+
 /// How long a node may take to grant a place.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,6 +72,8 @@ struct Node {
     way: Way,
     place: Place,
     dialled: Option<Instant>,
+    /// Addresses that are dialled then if no connection has come.
+    others: Option<(Instant, Vec<Address>)>,
     round_trip: Option<Duration>,
     failures: u32,
     /// It is left alone until then.
@@ -112,6 +118,7 @@ impl Reservations {
             // The handshake takes a few round trips, at all nodes alike; pings tell it better later.
             let handshake = node.dialled.take().map(|dialled| now.duration_since(dialled) / 4);
             node.round_trip = node.round_trip.or(handshake);
+            node.others = None;
             if !matches!(node.way, Way::Here(_)) {
                 node.way = Way::Here(now);
             }
@@ -129,6 +136,10 @@ impl Reservations {
     pub(super) fn lost(&mut self, peer: &PeerId, now: Instant) {
         let me = self.me;
         let Some(node) = self.nodes.get_mut(peer) else { return };
+        if let (Way::Dialling, Some((at, _))) = (node.way, &mut node.others) {
+            *at = now;
+            return;
+        }
         match (node.way, node.place) {
             // One that had no place for us may end: it is idle.
             (Way::Here(_), Place::None) => {}
@@ -182,7 +193,16 @@ impl Reservations {
         for peer in self.next_dials() {
             let Some(node) = self.nodes.get_mut(&peer) else { continue };
             (node.way, node.dialled) = (Way::Dialling, Some(now));
-            wanted.push(Wanted::Dial(peer, node.addresses.clone()));
+            let is_quic = |address: &Address| address.0.contains("/quic-v1");
+            let (first, others): (Vec<_>, Vec<_>) = node.addresses.iter().cloned().partition(is_quic);
+            let (first, others) = if first.is_empty() { (others, first) } else { (first, others) };
+            node.others = Some((now + HEAD_START, others)).filter(|(_, others)| !others.is_empty());
+            wanted.push(Wanted::Dial(peer, first));
+        }
+        for (peer, node) in &mut self.nodes {
+            if let Some((_, others)) = node.others.take_if(|(at, _)| *at <= now) {
+                wanted.push(Wanted::Dial(*peer, others));
+            }
         }
         wanted
     }
@@ -196,8 +216,9 @@ impl Reservations {
                 (Way::Here(since), Place::None) if lacking && node.rests.is_none() => Some(since + GRACE),
                 _ => None,
             };
+            let others = node.others.as_ref().map(|(at, _)| *at);
             // Whoever does not rest and is not wanted now is looked at again when something happens.
-            [patience, grace, node.rests.filter(|_| lacking)]
+            [patience, grace, others, node.rests.filter(|_| lacking)]
         });
         times.flatten().min()
     }
@@ -248,6 +269,7 @@ impl Node {
             way: Way::Away,
             place: Place::None,
             dialled: None,
+            others: None,
             round_trip: None,
             failures: 0,
             rests: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::upgrade;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
@@ -51,7 +52,8 @@ pub(super) fn build<B: NetworkBehaviour>(
         .authenticate(noise(&key)?)
         .multiplex(yamux())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let ways = relayed.or_transport(ways(&key)?).map(|either, _| either.into_inner()).timeout(PATIENCE).boxed();
+    let ways = relayed.or_transport(ways(&key)?).map(|either, _| either.into_inner());
+    let ways = TransportTimeout::new(ways, PATIENCE).boxed();
     let config = swarm::Config::with_tokio_executor().with_smart_dial().with_idle_connection_timeout(IDLE);
     Ok(Swarm::new(ways, behaviour(relay), key.public().to_peer_id(), config))
 }

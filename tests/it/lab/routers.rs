@@ -37,10 +37,11 @@ impl Pair {
         let listen = listen.map(Into::into);
         let mut pair = Pair { alice, bob, nodes: started?, town, conversation, listen };
         for node in &pair.nodes {
-            for peer in [&pair.alice, &pair.bob] {
-                peer.uses(&node.address("quic-v1")?)?;
-                peer.uses(&node.address("/tcp/4001/p2p")?)?;
-                peer.uses(&node.address("/ws")?)?;
+            for (peer, listen) in [&pair.alice, &pair.bob].into_iter().zip(&pair.listen) {
+                // Who listens by TCP alone cannot use UDP, or would.
+                let ways: &[&str] =
+                    if listen == TCP { &["/tcp/4001/p2p"] } else { &["quic-v1", "/tcp/4001/p2p", "/ws"] };
+                ways.iter().try_for_each(|way| peer.uses(&node.address(way)?))?;
             }
         }
         pair.serve_alice()?;

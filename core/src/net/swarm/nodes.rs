@@ -54,8 +54,7 @@ impl Hub {
 
     fn dial_node(&mut self, node: PeerId, addresses: &[Address], now: Instant) {
         let ways = addresses.iter().filter_map(|address| address.0.parse().ok()).collect();
-        let options =
-            DialOpts::peer_id(theirs(node)).condition(PeerCondition::DisconnectedAndNotDialing).addresses(ways).build();
+        let options = DialOpts::peer_id(theirs(node)).condition(PeerCondition::Disconnected).addresses(ways).build();
         self.swarm.behaviour_mut().link.leave_out(options.connection_id());
         if self.swarm.dial(options).is_ok() {
             return;

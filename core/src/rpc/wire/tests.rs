@@ -113,7 +113,6 @@ fn replies() -> Vec<Reply> {
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
         Reply::Conversations { conversations: vec![conversation] },
         Reply::Peers { peers: vec![peer] },
-        Reply::Nodes { nodes: vec![Node { address: "/ip4/192.0.2.7/tcp/4001/p2p/x".into(), reachable: true }] },
         Reply::Status(Box::new(status)),
         Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
         Reply::Invites { invites: vec![invite] },
@@ -141,6 +140,7 @@ fn replies_about_people() -> Vec<Reply> {
         Reply::Contacts { contacts: vec![contact.clone()] },
         Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
         Reply::Words { words: vec!["abandon".into(), "ability".into()] },
+        Reply::Nodes { nodes: vec![Node { address: "/ip4/192.0.2.7/tcp/4001/p2p/x".into(), reachable: true }] },
     ]
 }
 
