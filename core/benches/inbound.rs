@@ -79,6 +79,10 @@ impl Rows for Kept {
         UserId(entry.device.0)
     }
 
+    fn is_removed(&self, _segment: u32, _message: &EntryId) -> bool {
+        false
+    }
+
     fn is_erased(&self, _segment: u32, _body: &PayloadId) -> bool {
         false
     }

@@ -19,6 +19,7 @@ mod members;
 mod net;
 mod notices;
 mod parsers;
+mod people;
 mod processes;
 mod rendezvous;
 mod rest;

@@ -9,6 +9,7 @@ pub mod board;
 pub mod craft;
 pub mod dice;
 pub mod disk;
+pub mod flooder;
 pub mod lan;
 pub mod lines;
 pub mod mallory;

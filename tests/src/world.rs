@@ -41,6 +41,17 @@ pub struct Mailbox {
     pub closed: bool,
 }
 
+/// A frame that a peer sent to another.
+#[derive(Debug, Clone)]
+pub struct Taped {
+    /// Who sent it.
+    pub from: Who,
+    /// To whom.
+    pub to: Who,
+    /// What.
+    pub frame: Bytes,
+}
+
 /// The world.
 pub struct World {
     /// The seed that it grew from.
@@ -59,6 +70,8 @@ pub struct World {
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
     /// The node that everyone uses, if there is one. Dials lead somewhere only over it.
     pub board: Option<Board>,
+    /// All that was sent over links, if somebody keeps it.
+    pub tape: Option<Vec<Taped>>,
     /// Pairs that cannot be linked now.
     apart: BTreeSet<(Who, Who)>,
     inbox: VecDeque<(Who, Input)>,
@@ -78,6 +91,7 @@ impl World {
             invites: Vec::new(),
             strangers: BTreeMap::new(),
             board: None,
+            tape: None,
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),
             dialled: VecDeque::new(),
@@ -438,6 +452,9 @@ impl World {
             return mailbox.frames.push(frame);
         }
         let Some(other) = self.linked(who, to) else { return };
+        if let Some(tape) = &mut self.tape {
+            tape.push(Taped { from: who, to: other, frame: frame.clone() });
+        }
         if self.network.post(self.now, (who, other), frame) == Posted::Congested {
             self.inbox.push_back((who, Input::Congested(to)));
         }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! of a conversation   H("bayou/1/namespace of a conversation", secret ‖ day)[..16]          members know the secret
-//! of an invite        H("bayou/1/namespace of an invite", invite's public key ‖ day)[..16]  members and who has the link
+//! of an invite        H("bayou/1/namespace of an invite", invite's public key ‖ day)[..16]  members and who has the link;
+//!                                                                                        a contact link has such a key, too
 //! of own devices      H("bayou/1/namespace of own devices", secret ‖ day)[..16]
 //! ```
 //!
@@ -169,6 +170,9 @@ impl Engine {
                 Look::while_missing(kin + 1 < devices),
             ));
         }
+        // Whose contact link we hold, and who may hold ours.
+        places.extend(self.sought_links().map(|keys| (Place::Invite(keys.id().0), Look::Again)));
+        places.extend(self.link_id().map(|id| (Place::Invite(id.0), Look::Once)));
         for (id, conversation) in &self.conversations {
             if let Some(joining) = &conversation.joining
                 && !joining.is_welcome

@@ -17,12 +17,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
-use super::NetEvent;
 use super::link::choice::{Candidate, Ruling, rule};
+use super::link::ends::{End, Ends};
 use super::link::greet::{GreetError, Greeted, greet};
 use super::link::handshake::{Hello, binding};
-use super::link::outbox::{Flow, Outbox, Outboxes};
+use super::link::intake::Intake;
+use super::link::outbox::{Flow, Outbox};
 use super::link::pump;
+use super::{MAX_UNHANDLED, NetEvent};
 use crate::id::{Address, PeerId};
 
 type Wire = Compat<Stream>;
@@ -90,13 +92,13 @@ pub(super) struct Links {
     boot: u64,
     slots: BTreeMap<PeerId, Slot>,
     tasks: JoinSet<(Route, Step)>,
-    outboxes: Outboxes,
+    ends: Ends,
     events: mpsc::Sender<NetEvent>,
 }
 
 impl Links {
-    pub(super) fn new(me: PeerId, boot: u64, outboxes: Outboxes, events: mpsc::Sender<NetEvent>) -> Links {
-        Links { me, boot, slots: BTreeMap::new(), tasks: JoinSet::new(), outboxes, events }
+    pub(super) fn new(me: PeerId, boot: u64, ends: Ends, events: mpsc::Sender<NetEvent>) -> Links {
+        Links { me, boot, slots: BTreeMap::new(), tasks: JoinSet::new(), ends, events }
     }
 
     /// Returns the way over which the peer is linked, if it is.
@@ -245,17 +247,17 @@ impl Links {
         (kept.route, kept.hello, kept.since) = (route.clone(), hello, now);
         kept.outbox.set_moving(false);
         let moved = NetEvent::Moved { peer: route.peer, address: route.address.clone(), relayed: route.relayed };
-        let outbox = kept.outbox.clone();
-        self.pump(route, wire, moved, outbox);
+        let Some(end) = self.ends.get(old.peer) else { return false };
+        self.pump(route, wire, moved, end);
         true
     }
 
-    fn pump(&mut self, route: Route, wire: Wire, up: NetEvent, outbox: Arc<Outbox>) {
+    fn pump(&mut self, route: Route, wire: Wire, up: NetEvent, end: End) {
         let events = self.events.clone();
         self.tasks.spawn(async move {
-            match pump::run(wire, route.peer, up, outbox, events).await {
-                pump::End::Moved => (route, Step::Moved),
-                pump::End::Over => (route, Step::Over(None)),
+            match pump::run(wire, route.peer, up, end, events).await {
+                pump::Outcome::Moved => (route, Step::Moved),
+                pump::Outcome::Over => (route, Step::Over(None)),
             }
         });
     }
@@ -279,10 +281,10 @@ impl Links {
             listens: kept.hello.listens.clone(),
             relayed: route.relayed,
         };
-        let outbox = kept.outbox.clone();
+        let end = End { outbox: kept.outbox.clone(), intake: Arc::new(Intake::new(MAX_UNHANDLED)) };
         let spared = slot.next.take();
-        self.outboxes.insert(route.peer, outbox.clone());
-        self.pump(route.clone(), wire, up, outbox);
+        self.ends.insert(route.peer, end.clone());
+        self.pump(route.clone(), wire, up, end);
         if let Some((route, greeted)) = spared {
             self.spare(route, greeted);
         }
@@ -296,7 +298,7 @@ impl Links {
         if slot.kept.as_ref().is_some_and(|kept| kept.route.connection == route.connection) {
             slot.kept = None;
             heir = slot.heir.take().map(|heir| heir.route);
-            self.outboxes.remove(route.peer);
+            self.ends.remove(route.peer);
             if let Some((route, greeted)) = slot.next.take() {
                 self.keep(route, greeted, now);
                 return heir;

@@ -246,7 +246,10 @@ impl Reservations {
 
     /// Returns whom to dial: at first all, later as many as places are missing.
     fn next_dials(&self) -> Vec<PeerId> {
-        let coming = |node: &&Node| node.way == Way::Dialling || (node.rests.is_none() && node.way != Way::Away);
+        let coming = |node: &&Node| {
+            let here = matches!(node.way, Way::Here(_)) && node.place == Place::None && node.rests.is_none();
+            here || node.way == Way::Dialling
+        };
         let missing = PLACES.saturating_sub(self.taken() + self.nodes.values().filter(coming).count());
         let mut away: Vec<_> =
             self.nodes.iter().filter(|(_, node)| node.way == Way::Away && node.rests.is_none()).collect();

@@ -1,7 +1,7 @@
 //! Frames between a link and the rest of us. One task a link: a slow peer holds up nobody else.
 //!
-//! Reading stops while the event queue is full, which in time stops the peer's writing: backpressure reaches to the
-//! other end. Writing puts all that waits into one write, and flushes as soon as nothing waits.
+//! Reading stops while enough of the peer's frames wait to be handled, and while the link rests, which in time stops the
+//! peer's writing: backpressure reaches to the other end. Writing puts all that waits into one write, and flushes as soon as nothing waits.
 //!
 //! ```text
 //!  0                4                  4 + length
@@ -15,7 +15,6 @@
 //! says so as the last thing on the old stream, and reads the old one to where the other end said it.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -26,6 +25,8 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
+use super::ends::End;
+use super::intake::Intake;
 use super::outbox::{Flow, Outbox};
 use crate::id::PeerId;
 use crate::net::{MAX_FRAME, NetEvent};
@@ -44,7 +45,7 @@ const MOVING: Duration = Duration::from_secs(10);
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::net) enum End {
+pub(in crate::net) enum Outcome {
     /// The link is over, and `LinkDown` was said.
     Over,
     /// The link goes on over another stream.
@@ -56,42 +57,42 @@ pub(in crate::net) async fn run<S>(
     stream: S,
     peer: PeerId,
     up: NetEvent,
-    outbox: Arc<Outbox>,
+    End { outbox, intake }: End,
     events: mpsc::Sender<NetEvent>,
-) -> End
+) -> Outcome
 where
     S: AsyncRead + AsyncWrite,
 {
     if events.send(up).await.is_err() {
-        return End::Over;
+        return Outcome::Over;
     }
     let (from_peer, to_peer) = tokio::io::split(stream);
     let end = tokio::select! {
-        both = async { tokio::try_join!(read(from_peer, peer, &outbox, &events), write(to_peer, &outbox)) } => {
-            both.map(|_| End::Moved)
+        both = async { tokio::try_join!(read(from_peer, peer, (&outbox, &intake), &events), write(to_peer, &outbox)) } => {
+            both.map(|_| Outcome::Moved)
         }
-        end = report(peer, &outbox, &events) => end.map(|()| End::Over),
+        end = report(peer, &outbox, &events) => end.map(|()| Outcome::Over),
         () = overdue(&outbox) => Err(io::ErrorKind::TimedOut.into()),
-        () = outbox.until(Flow::Closed) => Ok(End::Over),
+        () = outbox.until(Flow::Closed) => Ok(Outcome::Over),
     };
     match end {
-        Ok(End::Moved) => {
+        Ok(Outcome::Moved) => {
             tracing::debug!(peer = peer.fmt_short(), "link moved");
-            return End::Moved;
+            return Outcome::Moved;
         }
-        Ok(End::Over) => tracing::debug!(peer = peer.fmt_short(), "link closed"),
+        Ok(Outcome::Over) => tracing::debug!(peer = peer.fmt_short(), "link closed"),
         Err(reason) => tracing::debug!(peer = peer.fmt_short(), %reason, "link broke"),
     }
     // When nobody listens for events any more there is nobody to tell.
     events.send(NetEvent::LinkDown(peer)).await.ok();
-    End::Over
+    Outcome::Over
 }
 
 /// Reads frames up to where the peer says that the link moves.
 async fn read<S: AsyncRead + Unpin>(
     stream: S,
     peer: PeerId,
-    outbox: &Outbox,
+    (outbox, intake): (&Outbox, &Intake),
     events: &mpsc::Sender<NetEvent>,
 ) -> io::Result<()> {
     let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec();
@@ -102,6 +103,7 @@ async fn read<S: AsyncRead + Unpin>(
             // The other stream is agreed on by both ends, so we hear of it, too.
             return Ok(timeout(MOVING, outbox.until_moving()).await?);
         }
+        intake.admit().await;
         events.send(NetEvent::Frame(peer, frame.freeze())).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
     }
     Err(io::ErrorKind::UnexpectedEof.into())
@@ -161,6 +163,8 @@ async fn report(peer: PeerId, outbox: &Outbox, events: &mpsc::Sender<NetEvent>) 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::{BufMut, Bytes};
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -174,7 +178,7 @@ mod tests {
         let (events, mut happened) = mpsc::channel(64);
         let outbox = Outbox::new();
         outbox.set_moving(true);
-        let well = read(bytes, PEER, &outbox, &events).await.is_ok();
+        let well = read(bytes, PEER, (&outbox, &Intake::new(64)), &events).await.is_ok();
         drop(events);
         let mut frames = Vec::new();
         while let Some(NetEvent::Frame(_, frame)) = happened.recv().await {
@@ -220,7 +224,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_that_moves_loses_no_frame_and_keeps_their_order() {
-        let (one, other) = (Arc::new(Outbox::new()), Arc::new(Outbox::new()));
+        let end = || End { outbox: Arc::new(Outbox::new()), intake: Arc::new(Intake::new(4096)) };
+        let (one, other) = (end(), end());
         let (to_one, mut at_one) = mpsc::channel(4096);
         let (to_other, mut at_other) = mpsc::channel(4096);
         let mut sent = 0_u32;
@@ -232,22 +237,22 @@ mod tests {
         };
         for round in 0..5 {
             let (left, right) = tokio::io::duplex(64);
-            one.set_moving(false);
-            other.set_moving(false);
+            one.outbox.set_moving(false);
+            other.outbox.set_moving(false);
             let up = NetEvent::LinkDown(PEER);
             let left = tokio::spawn(run(left, PEER, up.clone(), one.clone(), to_one.clone()));
             let right = tokio::spawn(run(right, PEER, up, other.clone(), to_other.clone()));
-            say(&one, 100);
+            say(&one.outbox, 100);
             // One end hears earlier than the other that the link moves.
-            one.set_moving(true);
-            say(&one, 100);
+            one.outbox.set_moving(true);
+            say(&one.outbox, 100);
             tokio::task::yield_now().await;
-            other.set_moving(true);
-            assert_eq!((left.await.unwrap(), right.await.unwrap()), (End::Moved, End::Moved), "round {round}");
+            other.outbox.set_moving(true);
+            assert_eq!((left.await.unwrap(), right.await.unwrap()), (Outcome::Moved, Outcome::Moved), "round {round}");
         }
         let (left, right) = tokio::io::duplex(64);
-        one.set_moving(false);
-        other.set_moving(false);
+        one.outbox.set_moving(false);
+        other.outbox.set_moving(false);
         let up = NetEvent::LinkDown(PEER);
         tokio::spawn(run(left, PEER, up.clone(), one.clone(), to_one));
         tokio::spawn(run(right, PEER, up, other, to_other));
@@ -258,7 +263,7 @@ mod tests {
                 expected += 1;
             }
         }
-        one.close();
+        one.outbox.close();
         while at_one.recv().await.is_some() {}
     }
 }
