@@ -19,12 +19,15 @@ mod discovery;
 mod failure;
 mod link;
 mod links;
+pub mod mailbox;
 pub mod meeting;
 mod punch;
 mod rendezvous;
 mod reservation;
 mod swarm;
+pub mod token;
 mod transport;
+pub mod visit;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The harness: what the stories, the demo and the benchmarks are told with.
 //!
-//! `process`, `node`, `lan`, `town`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
+//! `process`, `node`, `public_node`, `lan`, `town`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
 //! simulated network, where a seed decides everything: [`world::World`] holds [`peer::Peer`]s, a [`network::Network`]
 //! and one clock that is turned by hand; [`truth`] reads what became
 //! of it from the stores, and [`verdict`] judges it.
@@ -17,6 +17,7 @@ pub mod network;
 pub mod node;
 pub mod peer;
 pub mod process;
+pub mod public_node;
 pub mod socket;
 pub mod town;
 pub mod truth;
