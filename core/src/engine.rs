@@ -32,6 +32,7 @@
 //! | `mail` | what waits in mailboxes for who is away |
 //! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
+//! | `rendezvous` | under which namespaces members find each other at nodes |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
@@ -70,6 +71,7 @@ mod people;
 mod profile;
 mod queries;
 mod recover;
+mod rendezvous;
 mod requests;
 mod roles;
 mod rows;
@@ -105,6 +107,7 @@ use epochs::Group;
 use facts::Fact;
 use links::Link;
 use mail::Mail;
+use rendezvous::Rendezvous;
 use shelf::Shelf;
 use upkeep::Tails;
 
@@ -141,6 +144,7 @@ pub struct Engine {
     next_export: u64,
     links: BTreeMap<PeerId, Link>,
     book: AddressBook,
+    rendezvous: Rendezvous,
     /// Where we listen: for invites, and for people.
     listening: Vec<(Address, Address)>,
     pending: BTreeMap<Ticket, Vec<Pending>>,
@@ -167,14 +171,20 @@ impl Engine {
             Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why, view),
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
             Input::Listening { address, dialable } => self.listening(address, dialable),
-            Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
-            Input::LinkDown(peer) => self.link_down(peer),
+            Input::Silent(address) => self.silent(&address),
+            Input::Relayed(relayed) => self.relayed(relayed),
+            Input::LinkUp { peer, binding, address, listens, relayed } => {
+                self.link_up(now, peer, binding, (address, relayed), listens);
+            }
+            Input::Moved { peer, address, relayed } => self.moved(peer, address, relayed),
+            Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
             Input::Drained(peer) => self.drained(peer),
             Input::Mailed(ticket, answer) => self.mailed(now, ticket, answer, view),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
+            Input::Found(peer, addresses) => self.found(peer, addresses),
             Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),
         }

@@ -8,6 +8,7 @@ use super::entrance::Joining;
 use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::mail::Mail;
+use super::rendezvous::Rendezvous;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
@@ -72,6 +73,7 @@ impl Engine {
             next_export: 0,
             links: BTreeMap::new(),
             book: AddressBook::default(),
+            rendezvous: Rendezvous::default(),
             listening: Vec::new(),
             pending: BTreeMap::new(),
             next: Ticket { generation: 0, number: 0 },
@@ -220,7 +222,7 @@ impl Engine {
     fn read_peers(&mut self, view: &dyn View) -> Result<(), StoreError> {
         for (key, value) in view.scan(keys::PEERS.0, keys::PEERS.1, usize::MAX, false)? {
             let (Some(peer), Ok(known)) = (keys::last32(&key), postcard::from_bytes::<Known>(&value)) else { continue };
-            self.book.note(PeerId(peer), known.addresses);
+            self.book.recall(PeerId(peer), known);
         }
         Ok(())
     }
