@@ -250,7 +250,7 @@ impl Peer {
     pub fn parts_from(&self, other: &Peer) -> io::Result<()> {
         let peer = text(&other.answer(&["status"])?, "peer")?;
         let serving = self.serving.as_ref().ok_or_else(|| io::Error::other(format!("{} does not serve", self.name)))?;
-        serving.lines.wait(&format!("{} parts from {}", self.name, other.name), |lines| {
+        serving.lines.wait(format!("{} parts from {}", self.name, other.name), |lines| {
             let newest = lines.iter().rev().find(|line| line["peer"] == *peer && line["event"] != "ready")?;
             (newest["event"] == "unlinked").then_some(())
         })

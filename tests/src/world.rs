@@ -69,12 +69,12 @@ pub struct World {
     pub invites: Vec<String>,
     /// What strangers were sent, by whom they are linked to and by their name.
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
+    /// The node that everyone uses, if there is one. Dials lead somewhere only over it.
+    pub board: Option<Board>,
     /// Nodes where mail waits.
     pub mailboxes: Mailboxes,
     /// Answers of mailboxes that are on their way: when they arrive, to whom.
     answers: BTreeMap<u64, Vec<(Who, Input)>>,
-    /// The node that everyone uses, if there is one. Dials lead somewhere only over it.
-    pub board: Option<Board>,
     /// All that was sent over links, if somebody keeps it.
     pub tape: Option<Vec<Taped>>,
     /// Pairs that cannot be linked now.
@@ -95,9 +95,9 @@ impl World {
             dice: Dice::new(seed, 2),
             invites: Vec::new(),
             strangers: BTreeMap::new(),
+            board: None,
             mailboxes: Mailboxes::default(),
             answers: BTreeMap::new(),
-            board: None,
             tape: None,
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),

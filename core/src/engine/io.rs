@@ -152,12 +152,12 @@ pub enum Effect {
     Close(PeerId),
     /// Dial.
     Dial(Option<PeerId>, Vec<Address>),
-    /// Run an errand to a mailbox. Comes only after what it tells of is durable.
-    Mail(MailTicket, Errand),
     /// Let others find us at our nodes under these namespaces, and under no others.
     Register(Vec<Namespace>),
     /// Ask our nodes who else is there under these; answers come as [`Input::Found`].
     Seek(Vec<Namespace>),
+    /// Run an errand to a mailbox. Comes only after what it tells of is durable.
+    Mail(MailTicket, Errand),
     /// Come back at once with [`Input::Continue`], before any other input.
     Continue,
     /// Answer a call.

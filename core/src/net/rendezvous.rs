@@ -15,8 +15,8 @@ use crate::id::{Namespace, PeerId};
 /// Namespaces under which we are to be found.
 pub(super) const MAX_NAMESPACES: usize = 256;
 
-/// Questions that may go to one node at once; one more each [`PACE`].
-const BURST: u32 = 24;
+/// Questions that may go to one node at once; one more each [`PACE`]. A node takes eight at once on a connection.
+const BURST: u32 = 6;
 
 /// How long after a question the next may go to the same node, when the burst is used up.
 const PACE: Duration = Duration::from_millis(250);

@@ -7,7 +7,7 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::rendezvous::client::Event as RendezvousEvent;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{Multiaddr, identify, relay, rendezvous};
+use libp2p::{Multiaddr, identify, relay, rendezvous, upnp};
 use tokio::time::Instant;
 
 use super::Hub;
@@ -157,8 +157,8 @@ impl Hub {
             self.say(NetEvent::Silent(bare(address)));
         }
         match (self.places.remove(&listener), reason) {
-            (Some(node), reason) => {
-                tracing::info!(node = node.fmt_short(), ?reason, "no longer reachable over a node");
+            (Some(node), _) => {
+                tracing::info!(node = node.fmt_short(), "no longer reachable over a node");
                 self.reservations.refused(&node, Instant::now());
                 self.rendezvous.reachable(&node, false);
             }
@@ -178,7 +178,10 @@ impl Hub {
                 }
             }
             BehaviourEvent::Rendezvous(event) => self.on_rendezvous(event),
-            BehaviourEvent::Upnp(event) => tracing::debug!(?event, "the router answered"),
+            // What the router maps comes as a confirmed address.
+            BehaviourEvent::Upnp(upnp::Event::GatewayNotFound) => {
+                tracing::debug!("no router lets us ask it for a way in")
+            }
             _ => {}
         }
     }
