@@ -17,7 +17,7 @@ pub mod wire;
 pub use error::{ErrorCode, RpcError};
 pub use event::Event;
 pub use things::{
-    Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
+    Alarm, Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
     NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
 
@@ -293,6 +293,11 @@ pub enum Request {
         user: String,
         /// Whether to talk with them.
         yes: bool,
+    },
+    /// Takes somebody as they are now who is like somebody verified, or whose devices were replaced. → [`Reply::Done`]
+    ConfirmContact {
+        /// Who, as in [`Request::Contact`].
+        user: String,
     },
     /// Wants to hear nothing of somebody, or to hear of them again. They are not told. → [`Reply::Done`]
     Block {

@@ -3,7 +3,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
+    Alarm, Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
     NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
 
@@ -20,6 +20,7 @@ fn row(id: &str, text: &str) -> Row {
         deleted: false,
         hidden: false,
         blocked: false,
+        look_alike: true,
         reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into() }],
         state: "with 1 of 2".into(),
     }
@@ -69,6 +70,7 @@ fn requests() -> Vec<Request> {
         Request::AddContact { link: "bayou://c/#x".into(), message: "it is me".into() },
         Request::Requests,
         Request::AnswerRequest { user: "bob".into(), yes: true },
+        Request::ConfirmContact { user: "bob".into() },
         Request::Block { user: "bob".into(), off: false },
     ]
 }
@@ -83,6 +85,7 @@ fn member() -> Member {
         status: "rowing".into(),
         avatar: None,
         verified: true,
+        alarm: Some(Alarm::NewDevices),
         blocked: false,
     }
 }
@@ -169,6 +172,7 @@ fn replies_about_people() -> Vec<Reply> {
         status: "rowing".into(),
         avatar: Some("a0".repeat(32)),
         verified: true,
+        alarm: None,
         by_link: true,
         blocked: false,
         shared: 2,
