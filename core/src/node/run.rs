@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::fairness::Fairness;
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
-use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Report, Ticket};
+use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
 use crate::net::{Net, NetConfig, NetEvent, NetEvents};
@@ -109,8 +109,12 @@ impl Shell {
             None => (None, None),
         };
         let Newborn { profile, log, is_back } = born;
+        let first = profile.prekeys.clone();
         let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
+        if let Err(error) = home::leave_prekeys(&home, &vault, &first, engine.prekeys()) {
+            tracing::warn!("the first prekey stays in the file identity until the next start: {error}");
+        }
         let mut shell = Shell {
             home,
             vault,
@@ -283,6 +287,8 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
+                // No mailbox is reached over the network yet.
+                Effect::Mail(ticket, _) => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
                 Effect::Reply(call, result) => {
                     if let Some(reply) = self.calls.remove(&call) {
