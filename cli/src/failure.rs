@@ -48,6 +48,7 @@ impl Failure {
                 ErrorCode::NotAllowed => 4,
                 ErrorCode::Machine => 5,
                 ErrorCode::Locked => 6,
+                ErrorCode::Unconfirmed => 7,
             },
         })
     }

@@ -55,7 +55,8 @@ Exit codes:
   3  what was named does not exist, or the abbreviation fits several
   4  it is another's to do
   5  this machine failed: disk full, no permission, home in use
-  6  the home is locked: no passphrase, or a wrong one";
+  6  the home is locked: no passphrase, or a wrong one
+  7  somebody who reads there is to be confirmed first";
 
 fn main() -> ExitCode {
     if let Err(error) = harden::keep_memory_private() {

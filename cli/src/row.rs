@@ -47,7 +47,7 @@ impl Shown {
         let reactions: Vec<_> = row.reactions.iter().map(|reaction| (&reaction.emoji, &reaction.by)).collect();
         let waiting = row.state == "waiting";
         let now = (
-            hash(&(&row.text, row.edited, row.deleted, row.hidden, row.blocked, reactions, waiting)),
+            hash(&(&row.text, row.edited, row.deleted, row.hidden, row.blocked, row.look_alike, reactions, waiting)),
             hash(&row.state),
         );
         match self.rows.insert(row.id.clone(), now) {
@@ -98,6 +98,7 @@ impl<'a> Page<'a> {
         let (divider, time) = self.time(row.at);
         let mark = if news == News::Content { "~ " } else { "" };
         let (id, author) = (short(&clean_line(&row.id)), clean_line(&row.author));
+        let author = if row.look_alike { format!("{author} (not the one you verified)") } else { author };
         format!("{divider}{time}  {id}  {mark}{author}: {}", said(row, self.shows_blocked))
     }
 

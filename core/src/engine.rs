@@ -40,6 +40,7 @@
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
+mod alarms;
 mod asking;
 mod birth;
 mod blocks;

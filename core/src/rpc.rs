@@ -19,9 +19,9 @@ pub use error::{ErrorCode, RpcError};
 pub use event::Event;
 pub use reply::Reply;
 pub use things::{
-    Asked, Asker, Avatar, BUNDLE_MAGIC, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite,
-    InviteOptions, MAX_BUNDLE_BLOCK, Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status,
-    Words,
+    Alarm, Asked, Asker, Avatar, BUNDLE_MAGIC, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest,
+    Invite, InviteOptions, MAX_BUNDLE_BLOCK, Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting,
+    Status, Words,
 };
 
 use serde::{Deserialize, Serialize};
@@ -335,6 +335,11 @@ pub enum Request {
         user: String,
         /// Whether to talk with them.
         yes: bool,
+    },
+    /// Takes somebody as they are now who is like somebody verified, or whose devices were replaced. → [`Reply::Done`]
+    ConfirmContact {
+        /// Who, as in [`Request::Contact`].
+        user: String,
     },
     /// Wants to hear nothing of somebody, or to hear of them again. They are not told. → [`Reply::Done`]
     Block {

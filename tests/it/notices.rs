@@ -1,6 +1,10 @@
 //! What people are told besides messages: who came and went, what was set, whose devices changed. All are told the same.
 
+use bayou_core::authority::{Item, UserRecord, UserSaid};
+use bayou_core::id::DeviceId;
 use bayou_core::rpc::{NoticeKind, Reply, Request, Setting};
+use bayou_core::time::Timestamp;
+use bayou_tests::mallory::Mallory;
 use bayou_tests::world::{Who, World};
 
 /// Kind, who did it, whom it concerns, and what.
@@ -88,4 +92,32 @@ fn a_device_more_is_told_of_and_one_less() {
     world.does(alice, Request::RetireDevice { device: device.clone(), phrase: None }).expect("her own");
     world.run(60_000);
     assert_eq!(told_last(&mut world), Some(is(NoticeKind::DeviceRetired, "alice", "alice", &device)));
+}
+
+/// The root can say at once which devices are somebody's: each change by it is told.
+#[test]
+fn devices_that_the_root_sets_are_told_one_by_one() {
+    let mut world = World::new(5);
+    let alice = world.person("alice");
+    world.begin("river", &[alice]);
+    let mut mallory = Mallory::invited(&world);
+    mallory.links(&mut world, alice);
+    let [laptop, phone, watch] = [mallory.key.device(), DeviceId([1; 32]), DeviceId([2; 32])];
+    let set = UserSaid::DeviceSet { n: 1, devices: vec![(phone, true), (watch, false)] };
+    let [cert, _] = mallory.log();
+    let set = UserRecord::by_root(set, vec![cert.hash()], Timestamp(1_900_000_000_000), &mallory.root);
+    mallory.tells(&mut world, alice, &mallory.controls(&[Item::User(set).to_bytes()]));
+    world.run(1_000);
+    let expected = [
+        (NoticeKind::DeviceAdded, Some(phone.to_string())),
+        (NoticeKind::DeviceAdded, Some(watch.to_string())),
+        (NoticeKind::DeviceRetired, Some(laptop.to_string())),
+    ];
+    let all = told(&mut world, alice);
+    let all: Vec<_> = all.into_iter().map(|(kind, _, _, what)| (kind, what)).collect();
+    assert_eq!(all[all.len() - 3..], expected);
+    let heard = &world.peers[alice].notices;
+    let heard = &heard[heard.len() - 3..];
+    assert_eq!(heard.iter().map(|one| (one.kind, one.what.clone())).collect::<Vec<_>>(), expected);
+    assert!(heard[0].id != heard[1].id && heard[1].id != heard[2].id, "each has a name of its own");
 }

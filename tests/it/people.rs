@@ -1,5 +1,6 @@
 //! What a person is to others and to their own devices.
 
+mod alarms;
 mod blocks;
 mod drafts;
 mod profiles;

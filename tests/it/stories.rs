@@ -2,6 +2,14 @@
 //!
 //! Each is told twice: once as it happened while people were apart, and once when all have met.
 
+use bayou_core::authority::{Item, UserRecord, UserSaid};
+use bayou_core::conversation::{Place, Record, Target};
+use bayou_core::crypto::DeviceKey;
+use bayou_core::rpc::{Reply, Request};
+use bayou_core::time::Timestamp;
+use bayou_tests::craft::Author;
+use bayou_tests::mallory::Mallory;
+use bayou_tests::truth;
 use bayou_tests::verdict::judge;
 use bayou_tests::world::{Who, World};
 
@@ -89,6 +97,54 @@ fn a_reaction_comes_before_its_message() {
     world.link(bob, carol);
     world.run(5);
     all_see(&mut world, "alice: look · 🎉 bob");
+}
+
+/// Of two messages one was deleted by its author, on another device, and the other erased by the owner. Bob hears of both
+/// before he has either.
+#[test]
+fn a_tombstone_comes_before_its_message() {
+    let (mut world, [alice, bob]) = meet(["alice", "bob"]);
+    let mut mallory = Mallory::invited(&world);
+    mallory.links(&mut world, alice);
+    let tablet = DeviceKey::from_seed(&[0x60; 32]).device();
+    let cert = UserSaid::DeviceCert { device: tablet, may_enrol: false, prekey: None };
+    let cert = Item::User(UserRecord::by_root(cert, vec![], Timestamp(1), &mallory.root)).to_bytes();
+    mallory.tells(&mut world, alice, &mallory.controls(&[cert]));
+    world.link(alice, bob);
+    world.run(2_000);
+    world.cut(alice, bob);
+    mallory.links(&mut world, bob);
+    let mut laptop = mallory.author(0);
+    let messages = ["said in haste", "not to be kept"].map(|text| laptop.says(&[text])).to_vec();
+    mallory.tells(&mut world, alice, &mallory.push(0, vec![messages.clone()]));
+    world.run(1_000);
+    let conversation = world.conversation(0);
+    let Ok(Reply::Log { rows, .. }) = world.does(alice, Request::Log { conversation, limit: 9, before: None }) else {
+        panic!("no log")
+    };
+    assert_eq!(rows[1].text, "not to be kept");
+    let erase = Request::Hide { message: rows[1].id.clone(), off: false, erase: true };
+    world.does(alice, erase).expect("she is the owner");
+    world.run(1_000);
+    let message = truth::rows(&world.peers[alice].store)[0].0;
+    let delete = Record::encode_delete(Target { segment: 0, message });
+    let tablet = Author::under(mallory.segment(0), 0x60, mallory.grant).next_records(&[(Place::Annotations, delete)]);
+    let (has, had) = (truth::items(&world.peers[alice].store), truth::items(&world.peers[bob].store));
+    let erasure: Vec<Vec<u8>> = has.difference(&had).map(|(_, bytes)| bytes.clone()).collect();
+    assert_eq!(erasure.len(), 1);
+    mallory.tells(&mut world, bob, &mallory.controls(&erasure));
+    mallory.tells(&mut world, bob, &mallory.push(0, vec![vec![tablet]]));
+    world.run(1_000);
+    assert!(truth::items(&world.peers[bob].store) == has && truth::rows(&world.peers[bob].store).is_empty());
+    mallory.tells(&mut world, bob, &mallory.push(0, vec![messages]));
+    world.run(1_000);
+    let seen = world.sees(bob);
+    assert!(seen.lines().count() == 2 && seen.contains("(deleted)"), "{seen}");
+    world.make_peace();
+    assert_eq!((world.sees(alice), world.sees(bob)), (seen.clone(), seen));
+    for (who, words) in [alice, bob].iter().flat_map(|who| [(*who, "said in haste"), (*who, "not to be kept")]) {
+        assert_eq!(truth::places(&world.peers[who].store, words), [""; 0]);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use bayou_core::rpc::{Asked, Asker, Contact, Reply, Request};
+use bayou_core::rpc::{Alarm, Asked, Asker, Contact, Reply, Request};
 use data_encoding::BASE64;
 
 use crate::failure::Failure;
@@ -92,6 +92,12 @@ enum What {
         #[arg(value_name = "USER")]
         user: String,
     },
+    /// Take somebody as they are now, of whom `bayou send` says that they are to be confirmed
+    Confirm {
+        /// Who: the id or the name
+        #[arg(value_name = "USER")]
+        user: String,
+    },
     /// Hear nothing of somebody any more; they are not told
     Block {
         /// Who: the id or the name
@@ -144,6 +150,10 @@ impl Command {
             What::Requests => requests(home, output).await,
             What::Accept { user } => answer(home, output, user, true).await,
             What::Refuse { user } => answer(home, output, user, false).await,
+            What::Confirm { user } => {
+                let reply = peer::ask(home, Request::ConfirmContact { user }).await?;
+                output.say(&reply, || "confirmed, for all your devices".to_owned())
+            }
             What::Block { user } => block(home, output, user, false).await,
             What::Unblock { user } => block(home, output, user, true).await,
             What::Avatar { user, file } => avatar(home, output, user, &file).await,
@@ -270,10 +280,20 @@ fn line(contact: &Contact) -> String {
         Contact { by_link: true, .. } => ", known by link",
         _ => "",
     };
+    let alarm = alarm(contact.alarm);
     let blocked = if contact.blocked { ", blocked" } else { "" };
     let shared = match contact.shared {
         1 => "1 conversation".to_owned(),
         some => format!("{some} conversations"),
     };
-    format!("{}  {name}{status}{verified}{blocked}, {shared}", short(&contact.user))
+    format!("{}  {name}{status}{verified}{alarm}{blocked}, {shared}", short(&contact.user))
+}
+
+/// Says what is to be confirmed of somebody.
+pub(super) fn alarm(alarm: Option<Alarm>) -> &'static str {
+    match alarm {
+        Some(Alarm::LookAlike) => ", NOT THE ONE OF THIS NAME WHOM YOU VERIFIED",
+        Some(Alarm::NewDevices) => ", HAS ONLY NEW DEVICES: TO BE CONFIRMED",
+        None => "",
+    }
 }

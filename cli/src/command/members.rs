@@ -35,9 +35,10 @@ fn member(member: &Member) -> String {
         (false, false) => "",
     };
     let status = if member.status.is_empty() { String::new() } else { format!(" ({})", clean_line(&member.status)) };
+    let alarm = super::contact::alarm(member.alarm);
     let blocked = if member.blocked { ", blocked" } else { "" };
     let name = clean_line(&member.name);
-    format!("{}  {:<7} {name}{status}, {devices}{you}{blocked}", short(&member.user), member.role)
+    format!("{}  {:<7} {name}{status}, {devices}{you}{alarm}{blocked}", short(&member.user), member.role)
 }
 
 fn guest(guest: &Guest) -> String {

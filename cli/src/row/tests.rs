@@ -17,6 +17,7 @@ fn row(id: &str, author: &str, at: u64, text: &str, state: &str) -> Row {
         deleted: false,
         hidden: false,
         blocked: false,
+        look_alike: false,
         reactions: vec![],
         state: state.into(),
     }
@@ -96,6 +97,9 @@ fn what_was_shown_is_remembered_within_bounds() {
 #[test]
 fn the_words_of_who_is_blocked_are_shown_to_who_asks_for_them() {
     let zone = TimeZone::UTC;
+    let mut other = row("kpg4", "bob", LATE, "me again", "received");
+    other.look_alike = true;
+    assert!(Page::new(&zone).row(&other, News::Row).ends_with("bob (not the one you verified): me again"));
     let mut blocked = row("kpg3", "eve", LATE, "listen!", "received");
     blocked.blocked = true;
     assert!(Page::new(&zone).row(&blocked, News::Row).ends_with("eve: (blocked)"));

@@ -4,18 +4,19 @@
 //! them, by a number of 60 digits or by scanning a code. Both are registers: all of the user's devices know of it, and
 //! nobody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use super::alarms::VerifiedNames;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::CallId;
 use super::outbound::invalid;
 use super::roles::not_allowed;
 use crate::authority::MAX_NAME;
-use crate::id::{InviteId, UserId};
+use crate::id::{DeviceId, InviteId, UserId};
 use crate::identity::{RegisterKey, SafetyNumber, Scanned, VerifyCode, group_words};
 use crate::rpc::{self, ErrorCode, Reply, RpcError};
 use crate::time::Timestamp;
@@ -40,6 +41,10 @@ pub(super) struct Card {
     pub(super) came_by: Option<InviteId>,
     /// By which link they came, whom our user said no to.
     pub(super) refused: Option<InviteId>,
+    /// The devices that they had when our user verified or confirmed them; at most eight of each conversation.
+    pub(super) known: BTreeSet<DeviceId>,
+    /// The names, as they are compared, under which our user takes them though somebody verified has one, too.
+    pub(super) taken_as: BTreeSet<String>,
 }
 
 impl Card {
@@ -69,7 +74,8 @@ impl Engine {
 
     /// Lists everyone with whom our user is in a conversation, or of whom our user noted something.
     pub(super) fn contacts(&self) -> Reply {
-        let contacts = self.everyone().into_iter().map(|(user, shared)| self.contact_of(user, shared));
+        let names = self.verified_names();
+        let contacts = self.everyone().into_iter().map(|(user, shared)| self.contact_of(user, shared, &names));
         let mut contacts: Vec<rpc::Contact> = contacts.collect();
         contacts
             .sort_by_key(|contact| (contact.petname.clone().unwrap_or_else(|| contact.name.clone())).to_lowercase());
@@ -81,17 +87,18 @@ impl Engine {
         let (user, shared) = self.find_contact(text)?;
         let me = self.profile.user;
         Ok(Reply::Contact {
-            contact: self.contact_of(user, shared),
+            contact: self.contact_of(user, shared, &self.verified_names()),
             number: SafetyNumber::of(&me, &user).to_string(),
             code: VerifyCode { mine: me, theirs: user }.to_link(),
         })
     }
 
-    fn contact_of(&self, user: UserId, shared: u32) -> rpc::Contact {
+    fn contact_of(&self, user: UserId, shared: u32, verified_names: &VerifiedNames) -> rpc::Contact {
         let Card { petname, verified, by_link, blocked, .. } = self.card(&user);
         let shown = self.shown_as(&user);
         rpc::Contact {
             user: user.to_string(),
+            alarm: self.alarm(&user, &shown.name, verified_names),
             name: shown.name,
             petname,
             status: shown.status,
@@ -125,8 +132,9 @@ impl Engine {
 
     pub(super) fn find_contact(&self, text: &str) -> Result<(UserId, u32), RpcError> {
         let begins = |user: &UserId| text.len() >= MIN_ABBREVIATION && user.to_string().starts_with(text);
-        let is_called = |contact: &rpc::Contact| contact.name == text || contact.petname.as_deref() == Some(text);
-        let fits = |(user, shared): &(UserId, u32)| begins(user) || is_called(&self.contact_of(*user, *shared));
+        let is_called =
+            |user: &UserId| self.shown_as(user).name == text || self.card(user).petname.as_deref() == Some(text);
+        let fits = |(user, _): &(UserId, u32)| begins(user) || is_called(user);
         let mut found = self.everyone().into_iter().filter(fits);
         match (found.next(), found.next()) {
             (Some(contact), None) => Ok(contact),
@@ -154,7 +162,10 @@ impl Engine {
             }
             card.petname = Some(petname.to_owned()).filter(|petname| !petname.is_empty());
         }
-        card.verified = verified.unwrap_or(card.verified);
+        if let Some(verified) = verified {
+            card.verified = verified;
+            card.known = if verified { self.devices_of(&user) } else { BTreeSet::new() };
+        }
         self.keep_card(now, user, &card)?;
         self.persist(vec![], vec![Pending::Reply(call, Box::new(Reply::Done { done: true }))]);
         Ok(())
@@ -178,7 +189,7 @@ impl Engine {
                 return Err(not_allowed(why.to_owned()));
             }
         }
-        let card = Card { verified: true, ..self.card(&theirs) };
+        let card = Card { verified: true, known: self.devices_of(&theirs), ..self.card(&theirs) };
         self.keep_card(now, theirs, &card)?;
         self.persist(vec![], vec![Pending::Reply(call, Box::new(Reply::Done { done: true }))]);
         Ok(())

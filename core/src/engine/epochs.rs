@@ -315,6 +315,11 @@ impl Engine {
         postcard::to_stdvec(&all).expect("secrets always encode")
     }
 
+    /// Returns the device's prekeys: after a start those that the store keeps, if it keeps any.
+    pub fn prekeys(&self) -> &Prekeys {
+        &self.profile.prekeys
+    }
+
     /// Reads what is kept of epochs and prekeys.
     pub(super) fn read_secrets(&mut self, now: Timestamp, view: &dyn View) -> Result<(), crate::store::StoreError> {
         let stream = view.read(StreamId::Secrets)?;

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::conversation::{Author, Conversation};
 use super::io::{Effect, View};
 use super::{Engine, keys, people};
-use crate::authority::{Item, ItemName, Role, Said, Setting, Standing, UserRecord, UserSaid, abbreviate};
+use crate::authority::{
+    DeviceStatus, Devices, Item, ItemName, Role, Said, Setting, Standing, UserRecord, UserSaid, abbreviate,
+};
 use crate::conversation::{Fork, SegmentId};
+use crate::crypto;
 use crate::id::{ActorId, ConversationId, DeviceId, RecordHash, UserId};
 use crate::rpc::{ErrorCode, Event, Notice, NoticeKind, Reply, RpcError};
 use crate::store::{IndexOp, StoreError};
@@ -26,6 +29,8 @@ const MAX_TOLD: usize = 50;
 struct Happening {
     /// What tells of it: a record, or the proof of a fork.
     source: [u8; 32],
+    /// Its own name: the source's, if that tells of nothing else.
+    id: [u8; 32],
     at: u64,
     by: UserId,
     kind: NoticeKind,
@@ -102,7 +107,7 @@ impl Engine {
     fn notice(&self, conversation: &Conversation, happened: &Happening) -> Notice {
         let name = |user: &UserId| self.name_of(conversation, user);
         Notice {
-            id: RecordHash(happened.source).to_string(),
+            id: RecordHash(happened.id).to_string(),
             at: happened.at,
             by: name(&happened.by),
             user: happened.by.to_string(),
@@ -153,6 +158,7 @@ impl Conversation {
             let said = self.told(record.user(), record.hash(), record.said(), &mut roll);
             happened.extend(said.into_iter().map(|(kind, who, what)| Happening {
                 source: record.hash().0,
+                id: record.hash().0,
                 at: record.at().0,
                 by: record.user(),
                 kind,
@@ -172,7 +178,7 @@ impl Conversation {
         }
         for (user, joined) in since {
             let logged = self.authority.user_records(&user).filter(|record| record.at().0 > joined);
-            happened.extend(logged.filter_map(|record| self.of_user(user, record)));
+            happened.extend(logged.flat_map(|record| self.of_user(user, record)));
         }
         happened
     }
@@ -233,17 +239,69 @@ impl Conversation {
     }
 
     /// Returns what a record of a user's log tells, that was made after they came in.
-    fn of_user(&self, user: UserId, record: &UserRecord) -> Option<Happening> {
-        let devices = self.authority.last_ruling().devices(&user)?;
-        let is_known = |device: &DeviceId| devices.status(device).is_some();
-        let (kind, what) = match record.said() {
-            UserSaid::DeviceCert { device, .. } if is_known(device) => (NoticeKind::DeviceAdded, device.to_string()),
-            UserSaid::DeviceRevoke { device } if is_known(device) => (NoticeKind::DeviceRetired, device.to_string()),
-            UserSaid::RootMove { to, .. } if devices.moved() == Some(*to) => (NoticeKind::KeyChanged, to.to_string()),
-            _ => return None,
-        };
+    fn of_user(&self, user: UserId, record: &UserRecord) -> Vec<Happening> {
+        let Some(devices) = self.authority.last_ruling().devices(&user) else { return vec![] };
         let (source, at) = (record.hash().0, record.at().0);
-        Some(Happening { source, at, by: user, kind, who: Some(user), what: Some(what) })
+        let told = |kind, what: String| Happening {
+            source,
+            id: source,
+            at,
+            by: user,
+            kind,
+            who: Some(user),
+            what: Some(what),
+        };
+        let is_known = |device: &DeviceId| devices.status(device).is_some();
+        match record.said() {
+            UserSaid::DeviceCert { device, .. } if is_known(device) => {
+                vec![told(NoticeKind::DeviceAdded, device.to_string())]
+            }
+            UserSaid::DeviceRevoke { device } if is_known(device) => {
+                vec![told(NoticeKind::DeviceRetired, device.to_string())]
+            }
+            UserSaid::RootMove { to, .. } if devices.moved() == Some(*to) => {
+                vec![told(NoticeKind::KeyChanged, to.to_string())]
+            }
+            UserSaid::DeviceSet { n, devices: listed } => {
+                let listed: BTreeSet<DeviceId> = listed.iter().map(|(device, _)| *device).collect();
+                let changes = self.changes_of_set(user, *n, &listed, devices).into_iter();
+                let one = |(kind, device): (NoticeKind, DeviceId)| Happening {
+                    id: crypto::hash("bayou/1/notice", &[&source, device.as_bytes()]),
+                    ..told(kind, device.to_string())
+                };
+                changes.map(one).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Returns which devices a set of the root brought, and which it retired: no other record tells of them.
+    fn changes_of_set(
+        &self,
+        user: UserId,
+        number: u32,
+        listed: &BTreeSet<DeviceId>,
+        devices: &Devices,
+    ) -> Vec<(NoticeKind, DeviceId)> {
+        let (mut before, mut revoked) = (BTreeSet::new(), BTreeSet::new());
+        let mut is_last = true;
+        for record in self.authority.user_records(&user) {
+            match record.said() {
+                UserSaid::DeviceCert { device, .. } => drop(before.insert(*device)),
+                UserSaid::DeviceRevoke { device } => drop(revoked.insert(*device)),
+                UserSaid::DeviceSet { n, devices } => {
+                    before.extend(devices.iter().map(|(device, _)| *device).filter(|_| *n < number));
+                    is_last &= *n <= number;
+                }
+                _ => {}
+            }
+        }
+        let known = |device: &&DeviceId| devices.status(device).is_some();
+        let added = listed.difference(&before).filter(known);
+        let is_retired = |device: &&DeviceId| devices.status(device) == Some(DeviceStatus::Revoked);
+        let retired = before.difference(&revoked).filter(is_retired).filter(|_| is_last);
+        let added = added.map(|device| (NoticeKind::DeviceAdded, *device));
+        added.chain(retired.map(|device| (NoticeKind::DeviceRetired, *device))).collect()
     }
 
     /// Returns the forks that were found, each at the last message that stays of its chain.
@@ -262,6 +320,6 @@ impl Conversation {
         let author = self.authors.get(&(segment, *actor))?;
         let by = self.authority.last_ruling().grants().get(&author.grant)?.given_to;
         let what = Some(author.device.to_string());
-        Some(Happening { source, at, by, kind: NoticeKind::Disputed, who: Some(by), what })
+        Some(Happening { source, id: source, at, by, kind: NoticeKind::Disputed, who: Some(by), what })
     }
 }

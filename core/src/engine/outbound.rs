@@ -48,6 +48,7 @@ impl Engine {
             Request::ContactLink { host, replace } => self.contact_link(now, call, host.as_deref(), replace),
             Request::AddContact { link, message } => self.add_contact(now, call, &link, &message),
             Request::AnswerRequest { user, yes } => self.answer_request(now, call, &user, yes),
+            Request::ConfirmContact { user } => self.confirm_contact(now, call, &user),
             Request::Block { user, off } => self.block(now, call, &user, off),
             Request::LinkDevice { offer } => self.link_device(now, call, &offer),
             Request::ConfirmDevice { yes } => self.confirm_device(now, call, yes),
@@ -85,6 +86,7 @@ impl Engine {
         view: &dyn View,
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
+        self.check_readers(id)?;
         let payload = self.payload(text)?;
         let lifetime = self.conversations.get(&id).map_or(0, |c| c.authority.last_ruling().settings().disappear);
         let record = match lifetime {
@@ -103,6 +105,7 @@ impl Engine {
         view: &dyn View,
     ) -> Result<(), RpcError> {
         let (id, target, _) = self.own_message(now, message, "edit", view)?;
+        self.check_readers(id)?;
         let payload = self.payload(text)?;
         let record = Record::encode_edit(target, payload.hash(), payload.body.len());
         self.write(now, call, id, Place::Annotations, record, vec![payload], view)

@@ -13,6 +13,7 @@ impl Engine {
         let (mut members, mut guests) = (Vec::new(), Vec::new());
         if let Some(conversation) = self.conversations.get(&id) {
             let ruling = conversation.authority.last_ruling();
+            let names = self.verified_names();
             members.extend(ruling.members().iter().map(|(user, member)| Member {
                 status: self.shown_as(user).status,
                 avatar: self.shown_as(user).avatar,
@@ -24,6 +25,7 @@ impl Engine {
                     conversation.devices.iter().filter(|(_, of)| *of == user).map(|(d, _)| d.to_string()).collect(),
                 you: *user == self.profile.user,
                 verified: self.is_verified(user),
+                alarm: self.alarm(user, &self.name_of(conversation, user), &names),
             }));
             members.sort_by_key(|member| (std::cmp::Reverse(role(&member.role).ok()), member.name.clone()));
             let waiting = conversation.guests.iter();

@@ -292,6 +292,7 @@ impl Engine {
             deleted: row.deleted,
             hidden,
             blocked: self.is_blocked(&row.author),
+            look_alike: self.is_look_alike(conversation, &row.author),
             reactions,
             state: self.state(conversation, message, row),
         }

@@ -57,6 +57,11 @@ impl Prekeys {
         Prekeys(vec![Prekey { number: 1, seed: Secret::new(entropy.bytes()), made: now, replaced: None }])
     }
 
+    /// Returns none: for a file that is read when others are kept elsewhere.
+    pub fn none() -> Self {
+        Prekeys(vec![])
+    }
+
     /// Returns number and address of the newest: what others are to seal to.
     pub fn newest(&self) -> Option<(u32, BoxAddress)> {
         self.0.last().map(|prekey| (prekey.number, BoxKey::from_seed(&prekey.seed).address()))
@@ -99,11 +104,12 @@ impl Prekeys {
         turn
     }
 
-    /// Tells whether these can have been written by [`turn`](Self::turn): few, numbers rising, all but the last replaced.
+    /// Tells whether these can have been kept: none, or as [`turn`](Self::turn) leaves them: few, numbers rising, all but the
+    /// last replaced.
     pub(super) fn are_sound(&self) -> bool {
         let rising = self.0.windows(2).all(|pair| matches!(pair, [a, b] if a.number < b.number));
         let replaced = self.0.iter().rev().skip(1).all(|prekey| prekey.replaced.is_some());
-        let newest = self.0.last().is_some_and(|newest| newest.replaced.is_none());
+        let newest = self.0.last().is_none_or(|newest| newest.replaced.is_none());
         self.0.len() <= MAX_PREKEYS && rising && replaced && newest
     }
 }

@@ -194,6 +194,12 @@ impl Registers {
         self.0.values()
     }
 
+    /// Returns those that hold about other people, in order.
+    pub fn contacts(&self) -> impl Iterator<Item = &Register> {
+        let (first, last) = (RegisterKey::Contact(UserId([0; 32])), RegisterKey::Contact(UserId([255; 32])));
+        self.0.range(first..=last).map(|(_, register)| register)
+    }
+
     /// Returns when the next one is to be written that shall hold: now, or just after the one that holds.
     pub fn next_stamp(&self, key: &RegisterKey, now: Timestamp) -> Timestamp {
         self.0.get(key).map_or(now, |held| now.max(held.body.at.plus(1)))

@@ -20,7 +20,7 @@ use crate::crypto;
 use crate::crypto::{Entropy, Secret};
 use crate::engine::Newborn;
 use crate::id::{Address, DeviceId, PeerId, UserId};
-use crate::identity::{Phrase, Profile};
+use crate::identity::{Phrase, Prekeys, Profile};
 
 const VERSION: u8 = 5;
 
@@ -100,6 +100,23 @@ pub(super) fn settle_in(home: &Path, newborn: &Newborn, by: &[Protection]) -> Re
     }
     // A key with neither identity nor journal is what an earlier attempt left; nothing is sealed with it.
     let vault = Vault::new(&key::create(home, by)?, random()?);
+    keep(home, &vault, newborn)?;
+    Ok(identified(&newborn.profile))
+}
+
+/// Takes the first prekey out of the identity file once the store was found to keep others: there it is erased by its key
+/// when its time is over, and here it never would be.
+pub(super) fn leave_prekeys(home: &Path, vault: &Vault, first: &Prekeys, kept: &Prekeys) -> Result<(), NodeError> {
+    if first.newest().is_none() || kept == first {
+        return Ok(());
+    }
+    let mut newborn = load(home, vault)?;
+    newborn.profile.prekeys = Prekeys::none();
+    keep(home, vault, &newborn)
+}
+
+fn keep(home: &Path, vault: &Vault, newborn: &Newborn) -> Result<(), NodeError> {
+    let path = home.join("identity");
     let damaged = |_| NodeError::BadIdentity(path.clone());
     let kept = Kept {
         profile: newborn.profile.to_bytes().map_err(damaged)?.to_vec(),
@@ -107,8 +124,7 @@ pub(super) fn settle_in(home: &Path, newborn: &Newborn, by: &[Protection]) -> Re
         is_back: newborn.is_back,
     };
     let bytes = postcard::to_stdvec(&kept).map(Zeroizing::new).map_err(|error| NodeError::Io(error.to_string()))?;
-    replace(&path, &[&[VERSION], vault.seal(&PLACE_OF_IDENTITY, &bytes).as_slice()].concat())?;
-    Ok(identified(&newborn.profile))
+    replace(&path, &[&[VERSION], vault.seal(&PLACE_OF_IDENTITY, &bytes).as_slice()].concat())
 }
 
 /// What is in the identity file.
@@ -234,6 +250,8 @@ fn at_any_address(address: &Address) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::PREKEY_TURN_MS;
+    use crate::time::Timestamp;
 
     #[test]
     fn only_the_port_of_an_address_is_noted() {
@@ -242,5 +260,25 @@ mod tests {
         assert_eq!(noted("/ip6/2001:db8::7/tcp/4001").as_deref(), Some("/ip6/::/tcp/4001"));
         assert_eq!(noted("/ip4/192.0.2.7/tcp/4001/p2p/x/p2p-circuit"), None);
         assert_eq!(noted("/dns/example.org/tcp/443/wss"), None);
+    }
+
+    #[test]
+    fn the_first_prekey_leaves_the_file_when_others_are_kept_and_not_before() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = Vault::new(&HomeKey::new(Secret::new([1; 32])), [2; 32]);
+        let (phrase, mut entropy) = (Phrase::new(Secret::new([3; 32])), Entropy::from_seed([4; 32]));
+        let made = Timestamp(1_800_000_000_000);
+        let born = Newborn::of_phrase(&phrase, "alice", true, made, &mut entropy);
+        keep(home.path(), &vault, &born).unwrap();
+        let first = born.profile.prekeys.clone();
+        let kept = || load(home.path(), &vault).unwrap();
+        leave_prekeys(home.path(), &vault, &first, &first).unwrap();
+        assert!(kept().profile == born.profile, "it is nowhere else");
+        let mut next = first.clone();
+        next.turn(made.plus(PREKEY_TURN_MS), &mut entropy);
+        leave_prekeys(home.path(), &vault, &first, &next).unwrap();
+        assert!(kept().profile.prekeys.newest().is_none() && kept().profile.prekeys.key(1).is_none());
+        assert!(kept().log == born.log && kept().is_back, "and nothing else changes");
+        assert_eq!(identified(&kept().profile), identified(&born.profile));
     }
 }

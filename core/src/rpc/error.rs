@@ -26,6 +26,8 @@ pub enum ErrorCode {
     Machine,
     /// The home is locked: no passphrase or a wrong one, or its keyring is silent. (exit code 6)
     Locked,
+    /// Somebody who reads there is to be confirmed first. (exit code 7)
+    Unconfirmed,
 }
 
 impl From<ErrorCode> for i32 {
@@ -36,6 +38,7 @@ impl From<ErrorCode> for i32 {
             ErrorCode::NotAllowed => -32002,
             ErrorCode::Machine => -32003,
             ErrorCode::Locked => -32004,
+            ErrorCode::Unconfirmed => -32005,
         }
     }
 }
@@ -51,6 +54,7 @@ impl TryFrom<i32> for ErrorCode {
             -32002 => Ok(ErrorCode::NotAllowed),
             -32003 => Ok(ErrorCode::Machine),
             -32004 => Ok(ErrorCode::Locked),
+            -32005 => Ok(ErrorCode::Unconfirmed),
             other => Err(format!("unknown error code {other}")),
         }
     }

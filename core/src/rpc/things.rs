@@ -31,6 +31,8 @@ pub struct Row {
     pub hidden: bool,
     /// Whether its author is blocked: to be folded away.
     pub blocked: bool,
+    /// Whether its author is called like somebody whom we verified, and is somebody else.
+    pub look_alike: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
     /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with all"`. Others':
@@ -274,6 +276,16 @@ impl std::fmt::Debug for Words {
     }
 }
 
+/// Why somebody is to be confirmed before we write where they read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alarm {
+    /// They are called like somebody whom we verified, and are somebody else.
+    LookAlike,
+    /// We verified them, and since then all their devices were replaced, by the recovery phrase.
+    NewDevices,
+}
+
 /// Someone who is in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -293,6 +305,8 @@ pub struct Member {
     pub avatar: Option<String>,
     /// Whether we compared keys with them.
     pub verified: bool,
+    /// What is to be confirmed before we write where they read; absent: nothing.
+    pub alarm: Option<Alarm>,
     /// Whether we want to hear nothing of them.
     pub blocked: bool,
 }
@@ -312,6 +326,8 @@ pub struct Contact {
     pub avatar: Option<String>,
     /// Whether we compared keys with them.
     pub verified: bool,
+    /// What is to be confirmed before we write where they read; absent: nothing.
+    pub alarm: Option<Alarm>,
     /// Whether we were given their link. It names their key: who had it from themselves knows the right one.
     pub by_link: bool,
     /// Whether we want to hear nothing of them.

@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 48] = [
+const METHODS: [&str; 49] = [
     "new",
     "invite",
     "invites",
@@ -69,6 +69,7 @@ const METHODS: [&str; 48] = [
     "add_contact",
     "requests",
     "answer_request",
+    "confirm_contact",
     "block",
     "disputed",
     "export_bundle",

@@ -43,6 +43,7 @@ fn row(text: &str) -> Row {
         deleted: false,
         hidden: false,
         blocked: false,
+        look_alike: false,
         reactions: vec![],
         state: "kept".into(),
     }

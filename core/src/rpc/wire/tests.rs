@@ -3,8 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite, InviteOptions,
-    Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
+    Alarm, Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite,
+    InviteOptions, Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -20,6 +20,7 @@ fn row(id: &str, text: &str) -> Row {
         deleted: false,
         hidden: false,
         blocked: false,
+        look_alike: true,
         reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into() }],
         state: "with 1 of 2".into(),
     }
@@ -75,6 +76,7 @@ fn requests() -> Vec<Request> {
         Request::AddContact { link: "bayou://c/#x".into(), message: "it is me".into() },
         Request::Requests,
         Request::AnswerRequest { user: "bob".into(), yes: true },
+        Request::ConfirmContact { user: "bob".into() },
         Request::Block { user: "bob".into(), off: false },
     ]
 }
@@ -89,6 +91,7 @@ fn member() -> Member {
         status: "rowing".into(),
         avatar: None,
         verified: true,
+        alarm: Some(Alarm::NewDevices),
         blocked: false,
     }
 }
@@ -179,6 +182,7 @@ fn replies_about_people() -> Vec<Reply> {
         status: "rowing".into(),
         avatar: Some("a0".repeat(32)),
         verified: true,
+        alarm: None,
         by_link: true,
         blocked: false,
         shared: 2,
