@@ -205,15 +205,21 @@ impl Graph {
 
     /// Walks back from a record that is about to take its place and notes what it has seen of the rows that matter.
     fn look_back(&self, node: &Node) -> Vec<Seen> {
-        let of = |grant: Option<usize>| grant.into_iter().flat_map(|at| [Row::Under(at), Row::Offered(at)]).collect();
+        let of = |grant: Option<usize>| grant.into_iter().flat_map(|at| [Row::Under(at), Row::Offered(at)]);
         let mut rows: Vec<Row> = match node.record.said() {
-            Said::Remove { .. } => of(node.about),
-            Said::Leave { .. } | Said::HandOver { .. } => of(node.auth),
+            Said::Remove { .. } => of(node.about).chain([Row::Entered]).collect(),
+            Said::Leave { .. } | Said::HandOver { .. } => of(node.auth).collect(),
             Said::InviteRevoke { .. } => node.about.map(Row::Through).into_iter().collect(),
             Said::DeviceCut { device, .. } => vec![Row::By(*device)],
             _ => Vec::new(),
         };
-        if matches!(node.record.said(), Said::Epoch { .. } | Said::Remove { rekey: Some(_), .. }) {
+        if matches!(
+            node.record.said(),
+            Said::Epoch { .. }
+                | Said::Remove { rekey: Some(_), .. }
+                | Said::Invite { .. }
+                | Said::Grant { via: Some(_), .. }
+        ) {
             rows.push(Row::Removals);
         }
         let mut seen: Vec<Seen> = rows.into_iter().map(Seen::nothing_of).collect();
@@ -245,7 +251,7 @@ impl Graph {
         let mut rows = vec![Row::By(node.record.device())];
         rows.extend(node.auth.map(Row::Under));
         if let (Said::Grant { via: Some(_), .. }, Some(invite)) = (node.record.said(), node.about) {
-            rows.push(Row::Through(invite));
+            rows.extend([Row::Through(invite), Row::Entered]);
             rows.extend(self.node(invite).and_then(|invite| invite.auth).map(Row::Offered));
         }
         if node.is_removal() {
@@ -276,6 +282,23 @@ impl Graph {
     /// Returns the place of a removal among all removals.
     pub(super) fn removal_number(&self, removal: usize) -> Option<usize> {
         self.node(removal)?.number(Row::Removals)
+    }
+
+    /// Tells whether someone may be let back in by an invite in spite of a removal: the invite was made by who knew of it,
+    /// or who lets them in knew of it, and needs no invite to let anyone in.
+    pub(super) fn lets_back(&self, grant: usize, invite: usize, removal: usize) -> bool {
+        let Some(node) = self.node(grant) else { return false };
+        let needs_none = || {
+            let own = node.auth.and_then(|at| self.grant(at)).map(|(_, own)| own);
+            own >= Some(Role::Admin) && own > node.given().map(|(_, role)| role)
+        };
+        self.knows_of(invite, removal) || (self.knows_of(grant, removal) && needs_none())
+    }
+
+    /// Tells whether an invite, or a grant through one, was made by someone who had seen a removal.
+    pub(super) fn knows_of(&self, record: usize, removal: usize) -> bool {
+        let (Some(node), Some(number)) = (self.node(record), self.removal_number(removal)) else { return false };
+        node.seen.iter().any(|seen| seen.row == Row::Removals && seen.has(number))
     }
 
     /// Tells whether a new group key was made by someone who had seen the removals, or with the removal. They are given

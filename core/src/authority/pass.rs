@@ -48,6 +48,8 @@ pub(super) struct Pass<'a> {
     pub(super) withdrawn: BTreeMap<usize, Vec<usize>>,
     /// Who came in through each invite.
     pub(super) used: BTreeMap<usize, BTreeSet<UserId>>,
+    /// Who was put out by somebody else, and the removals by which they were.
+    pub(super) put_out: BTreeMap<UserId, BTreeSet<usize>>,
     /// For each user who is in, by how many grants.
     seated: BTreeMap<UserId, u32>,
     beyond: BTreeSet<usize>,
@@ -82,6 +84,7 @@ impl<'a> Pass<'a> {
             device_cuts: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
             used: BTreeMap::new(),
+            put_out: BTreeMap::new(),
             seated: BTreeMap::new(),
             beyond: beyond_limit(graph),
         };
@@ -165,6 +168,11 @@ impl<'a> Pass<'a> {
             let mut ends = inviter.and_then(|inviter| self.ended.get(&inviter)).into_iter().flatten();
             if !ends.all(|by| self.graph.has_seen(*by, grant)) {
                 return Err(Void::InviteRevoked);
+            }
+            // Whoever ranks below this grant cannot shut its holder out, so all that can are known by now.
+            let removals = self.put_out.get(&user).into_iter().flatten();
+            if removals.copied().any(|by| !self.graph.has_seen(by, grant) && !self.graph.lets_back(grant, invite, by)) {
+                return Err(Void::ShutOut);
             }
             let offered = match self.graph.node(invite).map(|node| node.record.said()) {
                 Some(Said::Invite { uses, .. }) => *uses,
@@ -337,11 +345,23 @@ impl<'a> Pass<'a> {
             self.judge(*record, verdict);
             let (Ok(()), Some(target)) = (verdict, target) else { continue };
             match node.record.said() {
-                Said::Remove { .. } => self.ended.entry(target).or_default().push(*record),
+                Said::Remove { .. } => {
+                    self.ended.entry(target).or_default().push(*record);
+                    self.put_out(target, *record, holder);
+                }
                 Said::InviteRevoke { .. } => self.withdrawn.entry(target).or_default().push(*record),
                 Said::CutExtend { cut, .. } => drop(self.extended.entry(target).or_default().insert(*cut)),
                 _ => {}
             }
+        }
+    }
+
+    /// Notes that a removal put somebody else out.
+    fn put_out(&mut self, grant: usize, removal: usize, by: UserId) {
+        let Some((user, _)) = self.graph.node(grant).and_then(Node::given) else { return };
+        let user = resolve(self.users, user);
+        if user != by {
+            self.put_out.entry(user).or_default().insert(removal);
         }
     }
 

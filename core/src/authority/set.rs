@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cut::{Cut, Mark};
 use super::graph::Graph;
-use super::pass::Pass;
+use super::pass::{Pass, resolve};
 use super::ruling::{Ruling, Void};
 use super::signed::{MAX_PARENTS, Record};
 use super::user::UserRecord;
@@ -132,6 +132,13 @@ impl Authority {
     pub fn judge(&mut self, chain: &ChainOf, change: Mark) -> Verdict {
         self.ruling();
         verdict::judge(&self.ruling, &self.cuts, chain, change)
+    }
+
+    /// Tells whether an invite lets somebody in only if an admin says so: they were removed, and it is older than that.
+    pub fn shuts_out(&self, user: &UserId, invite: &RecordHash) -> bool {
+        let removals = self.ruling.put_out.get(&resolve(&self.ruling.users, *user)).into_iter().flatten();
+        let Some(invite) = self.graph.find(invite) else { return false };
+        removals.filter_map(|by| self.graph.find(by)).any(|by| !self.graph.knows_of(invite, by))
     }
 
     /// Returns how far a chain counts: where a rebuild ends, and which branch of a fork is kept.

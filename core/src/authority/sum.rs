@@ -19,6 +19,8 @@ impl Ruling {
         ruling.sum_grants(graph, users, pass);
         ruling.sum_members(graph);
         ruling.sum_said(graph, users, pass);
+        let hashes = |by: &BTreeSet<usize>| by.iter().filter_map(|at| Some(graph.node(*at)?.record.hash())).collect();
+        ruling.put_out = pass.put_out.iter().map(|(user, by)| (*user, hashes(by))).collect();
         for (device, cuts) in &pass.device_cuts {
             let cuts: BTreeSet<_> = cuts.iter().map(|(_, by)| by.clone()).collect();
             if !cuts.is_empty() {

@@ -311,6 +311,9 @@ fn in_words(void: Void) -> String {
         Void::HandedOver => "you handed this conversation over: the new owner may".to_owned(),
         Void::InviteUsedUp => "the link that they came with is used up: send them another".to_owned(),
         Void::InviteRevoked => "the link that they came with was withdrawn: send them another".to_owned(),
+        Void::ShutOut => {
+            "they were removed, and their link is older than that: only an admin can let them in".to_owned()
+        }
         other => format!("this would not count: {other}"),
     }
 }
