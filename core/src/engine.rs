@@ -153,6 +153,7 @@ impl Engine {
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Continue => self.go_on(now, view),
+            Input::Gathered => self.judge_gathered(),
             Input::Tick => self.tick(now, view),
         }
         self.written.clear();

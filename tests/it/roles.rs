@@ -154,6 +154,7 @@ fn an_older_link_brings_who_was_removed_back_only_if_an_admin_says_so() {
     refused(world.does(bob, Request::Join { link: link.clone() }), "you were removed: ask an admin");
     assert_eq!(world.members(carol).len(), 2);
     // The owner's own peer does not let him in either, before she says so.
+    world.reunite();
     world.partition(&[alice, bob]);
     world.link(alice, bob);
     let joined = world.does(bob, Request::Join { link });

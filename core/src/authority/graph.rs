@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
+use super::pass::MAX_RECORDS;
 use super::past::{self, Bits, Row, Seen};
 use super::ruling::Void;
 use super::said::{Role, Said};
@@ -86,6 +87,10 @@ pub(super) struct Graph {
     ends: BTreeSet<usize>,
     /// Every device that signed something, for a user: its number.
     signers: BTreeMap<(UserId, DeviceId), usize>,
+    /// Of each signer the first records, in the order of generation and hash: those that may count.
+    first: Vec<BTreeSet<(u32, RecordHash)>>,
+    /// Whether a record may be here that is not needed any more.
+    has_surplus: bool,
     early: BTreeMap<RecordHash, Record>,
     /// For each record that is missing, those that wait for it.
     waiting: BTreeMap<RecordHash, BTreeSet<RecordHash>>,
@@ -105,6 +110,9 @@ impl Graph {
                 continue;
             }
             let hash = record.hash();
+            if self.is_beyond(&record) && !self.waiting.contains_key(&hash) {
+                continue;
+            }
             self.place(record);
             placed += 1;
             let woken = self.waiting.remove(&hash).unwrap_or_default();
@@ -118,11 +126,66 @@ impl Graph {
         self.index.contains_key(hash) || self.early.contains_key(hash)
     }
 
+    fn generation(&self, record: &Record) -> u32 {
+        let seen = record.sees().filter_map(|hash| self.node(self.find(&hash)?));
+        seen.map(|node| node.generation + 1).max().unwrap_or(0)
+    }
+
+    /// Tells whether a record that is not here comes after all that may count of its signer. What comes later only moves it
+    /// further back.
+    fn is_beyond(&self, record: &Record) -> bool {
+        let signer = self.signers.get(&(record.user(), record.device())).and_then(|signer| self.first.get(*signer));
+        let full = signer.filter(|first| first.len() >= MAX_RECORDS).and_then(BTreeSet::last);
+        full.is_some_and(|last| *last < (self.generation(record), record.hash()))
+    }
+
+    /// Tells whether a record may count: its signer did not say too much before.
+    pub(super) fn is_first(&self, node: &Node) -> bool {
+        self.first.get(node.signer).is_some_and(|first| first.contains(&(node.generation, node.record.hash())))
+    }
+
+    fn note_first(&mut self, signer: usize, order: (u32, RecordHash)) {
+        if self.first.len() <= signer {
+            self.first.resize_with(signer + 1, BTreeSet::new);
+        }
+        let Some(first) = self.first.get_mut(signer) else { return };
+        first.insert(order);
+        if first.len() > MAX_RECORDS {
+            first.pop_last();
+            self.has_surplus = true;
+        }
+    }
+
+    /// Forgets what is beyond the limit of its signer, unless a record that is not has seen it. So what is here does not
+    /// depend on the order in which it came. Returns whether anything was forgotten.
+    pub(super) fn shed(&mut self) -> bool {
+        if !std::mem::take(&mut self.has_surplus) {
+            return false;
+        }
+        let mut needed = Bits::default();
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if needed.get(at) || self.is_first(node) {
+                needed.set(at);
+                for seen in &node.sees {
+                    needed.set(*seen);
+                }
+            }
+        }
+        if (0..self.nodes.len()).all(|at| needed.get(at)) {
+            return false;
+        }
+        let (early, waiting) = (std::mem::take(&mut self.early), std::mem::take(&mut self.waiting));
+        let nodes = std::mem::take(self).nodes.into_iter().enumerate();
+        nodes.filter(|(at, _)| needed.get(*at)).for_each(|(_, node)| self.place(node.record));
+        (self.early, self.waiting, self.has_surplus) = (early, waiting, false);
+        true
+    }
+
     fn place(&mut self, record: Record) {
+        let generation = self.generation(&record);
         let mut sees: Vec<usize> = record.sees().filter_map(|hash| self.index.get(&hash).copied()).collect();
         sees.sort_unstable();
         sees.dedup();
-        let generation = sees.iter().filter_map(|at| self.node(*at)).map(|node| node.generation + 1).max().unwrap_or(0);
         let auth = record.auth().and_then(|hash| self.find(&hash));
         let about = record.said().names().and_then(|hash| self.find(&hash));
         let (at, hash) = (self.nodes.len(), record.hash());
@@ -159,6 +222,7 @@ impl Graph {
         if let Some(rank) = node.rank {
             self.ranked.insert(rank, at);
         }
+        self.note_first(node.signer, (node.generation, hash));
         self.ordered.insert((node.generation, hash), at);
         self.index.insert(hash, at);
         self.nodes.push(node);

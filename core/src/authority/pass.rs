@@ -18,7 +18,8 @@ use crate::id::{CutHash, DeviceId, UserId};
 /// The most users that may be in a conversation.
 pub const MAX_MEMBERS: usize = 1000;
 
-/// The most records of one device of a user that count in a conversation: those with the smallest (generation, hash).
+/// The most records of one device of a user that count in a conversation: those with the smallest (generation, hash). What
+/// is beyond is not held, unless a record that counts has seen it.
 ///
 /// Counted by device and not by user: a device can use up its own right only, as only it can sign. Anyone can write a
 /// record in the name of a user, with a device that is not the user's.
@@ -52,7 +53,6 @@ pub(super) struct Pass<'a> {
     pub(super) put_out: BTreeMap<UserId, BTreeSet<usize>>,
     /// For each user who is in, by how many grants.
     seated: BTreeMap<UserId, u32>,
-    beyond: BTreeSet<usize>,
 }
 
 /// Follows a user through the roots that they moved to.
@@ -86,7 +86,6 @@ impl<'a> Pass<'a> {
             used: BTreeMap::new(),
             put_out: BTreeMap::new(),
             seated: BTreeMap::new(),
-            beyond: beyond_limit(graph),
         };
         for (rank, grant) in graph.grants() {
             pass.visit(rank, grant);
@@ -190,7 +189,7 @@ impl<'a> Pass<'a> {
     /// What does not depend on the device: form, limits, whose grant it is, and removals that had not seen it.
     fn within(&self, record: usize, node: &Node, grant: usize, holder: UserId) -> Result<(), Void> {
         node.flaw.map_or(Ok(()), Err)?;
-        if self.beyond.contains(&record) {
+        if !self.graph.is_first(node) {
             return Err(Void::TooMany);
         }
         if self.user(node) != Some(holder) {
@@ -376,18 +375,4 @@ impl<'a> Pass<'a> {
         let later_owner = self.graph.grant(grant).is_some_and(|(_, role)| role == Role::Owner);
         of > rank || (of < rank && later_owner && self.handed.contains_key(&target))
     }
-}
-
-/// Returns the records of devices that said too much, without those that come first.
-fn beyond_limit(graph: &Graph) -> BTreeSet<usize> {
-    let mut said = vec![0; graph.signers().count()];
-    let mut beyond = BTreeSet::new();
-    for (at, node) in graph.ordered() {
-        let Some(said) = said.get_mut(node.signer) else { continue };
-        *said += 1;
-        if *said > MAX_RECORDS {
-            beyond.insert(at);
-        }
-    }
-    beyond
 }

@@ -49,6 +49,8 @@ pub struct Authority {
     bounding: BTreeSet<CutHash>,
     /// Whether something was added since the ruling was made.
     stale: bool,
+    /// Whether records were forgotten since that was asked.
+    has_forgotten: bool,
 }
 
 impl Authority {
@@ -63,6 +65,7 @@ impl Authority {
             ruling: Ruling::default(),
             bounding: BTreeSet::new(),
             stale: false,
+            has_forgotten: false,
         }
     }
 
@@ -114,6 +117,7 @@ impl Authority {
             self.ruling.users.insert(user, devices);
         }
         if self.stale {
+            self.has_forgotten |= self.graph.shed();
             let users = std::mem::take(&mut self.ruling.users);
             let sum = Ruling::sum(&self.graph, &users, &Pass::run(&self.graph, &users));
             self.ruling = Ruling { users, ..sum };
@@ -121,6 +125,12 @@ impl Authority {
             self.stale = false;
         }
         &self.ruling
+    }
+
+    /// Tells whether records were forgotten, since this was asked, because their authors say too much. They may be wanted
+    /// again.
+    pub fn has_forgotten(&mut self) -> bool {
+        std::mem::take(&mut self.has_forgotten)
     }
 
     /// Returns what followed when [`Authority::ruling`] was last asked.

@@ -84,8 +84,10 @@ impl Engine {
         let record = Record::sign(said, from, &self.key);
         let mut trial = conversation.authority.clone();
         trial.insert(record.clone());
-        match trial.ruling().void().get(&record.hash()) {
+        trial.ruling();
+        match trial.last_ruling().void().get(&record.hash()) {
             Some(void) => Err(not_allowed(in_words(*void))),
+            None if trial.record(&record.hash()).is_none() => Err(not_allowed(in_words(Void::TooMany))),
             None => Ok(record),
         }
     }

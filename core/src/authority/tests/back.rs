@@ -118,6 +118,7 @@ fn nobody_is_shut_out_from_below() {
         Said::Grant { to: bob.user(), role, since: 0, via },
     );
     // Of two admins of the same depth the senior is who comes first in the order: only the senior shuts the other out.
-    let is_senior = story.set.ruling().grants()[&a].rank < story.set.ruling().grants()[&up].rank;
+    let grants = story.set.ruling().grants();
+    let is_senior = grants[&a].rank < grants[&up].rank;
     assert_eq!(story.void(up), is_senior.then_some(Void::ShutOut));
 }
