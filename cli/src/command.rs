@@ -1,11 +1,13 @@
 //! The commands, one file each: its arguments, what it asks, what it prints.
 
 mod admit;
+mod bundle;
 mod chat;
 mod contact;
 mod conversations;
 mod delete;
 mod device;
+mod draft;
 mod edit;
 mod hide;
 mod init;
@@ -17,6 +19,7 @@ mod members;
 mod new;
 mod passphrase;
 mod peers;
+mod profile;
 mod react;
 mod remove;
 mod restore;
@@ -24,6 +27,7 @@ mod role;
 mod send;
 mod serve;
 mod set;
+mod settings;
 mod status;
 
 use tokio::io::AsyncReadExt;
@@ -52,6 +56,7 @@ pub(crate) enum Command {
     Set(set::Set),
     Hide(hide::Hide),
     Send(send::Send),
+    Draft(draft::Draft),
     Edit(edit::Edit),
     Delete(delete::Delete),
     React(react::React),
@@ -61,7 +66,10 @@ pub(crate) enum Command {
     Status(status::Status),
     Device(device::Command),
     Contact(contact::Command),
+    Profile(profile::Profile),
+    Settings(settings::Settings),
     Chat(chat::Chat),
+    Bundle(bundle::Command),
 }
 
 impl Command {
@@ -83,6 +91,9 @@ impl Command {
             Command::Leave(command) => command.run(home, output).await,
             Command::Set(command) => command.run(home, output).await,
             Command::Hide(command) => command.run(home, output).await,
+            Command::Draft(command) => command.run(home, output).await,
+            Command::Profile(command) => command.run(home, output).await,
+            Command::Settings(command) => command.run(home, output).await,
             Command::Send(command) => command.run(home, output).await,
             Command::Edit(command) => command.run(home, output).await,
             Command::Delete(command) => command.run(home, output).await,
@@ -94,6 +105,7 @@ impl Command {
             Command::Device(command) => command.run(home, output).await,
             Command::Contact(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,
+            Command::Bundle(command) => command.run(home, output).await,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! without asking any clock.
 //!
 //! ```text
-//!  what is said      said (control records), user (a user's own log), cut (how far a removed one's chains count)
+//!  what is said      said (control records), user (a user's own log), cut (how far a removed one's chains count), avatar
 //!  what is signed    signed
 //!  what is held      graph (control records), user_log, together in set: Authority; item: how it is kept and travels
 //!  what follows      devices (of one log)  ->  pass (over all grants)  ->  sum: Ruling  ->  verdict (on one change)
@@ -15,6 +15,7 @@
 //! and removals reach only downward. **What a removal has seen stands, what it has not seen is void**: so nobody who was
 //! removed can add to their past, and nobody loses what they honestly did before.
 
+mod avatar;
 mod cut;
 mod devices;
 mod error;
@@ -34,6 +35,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use avatar::{Avatar, MAX_AVATAR};
 pub use cut::{Cut, MAX_CUT, Mark};
 pub use devices::{DeviceStatus, Devices, MAX_DEPTH};
 pub use error::{ControlError, MAX_NAME, MAX_TITLE};
@@ -41,7 +43,7 @@ pub use graph::MAX_EARLY;
 pub use item::{Item, ItemName, abbreviate};
 pub use pass::{MAX_MEMBERS, MAX_RECORDS};
 pub use ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing, Void};
-pub use said::{History, MAX_TOPIC, MAX_USES, MessageName, Role, Said, Setting, Via};
+pub use said::{History, MAX_MAILBOX, MAX_MAILBOXES, MAX_TOPIC, MAX_USES, MessageName, Role, Said, Setting, Via};
 pub use set::{Authority, MAX_USERS, Missing};
 pub use signed::{MAX_PARENTS, MAX_RECORD, Record, Standpoint};
 pub use user::{MAX_DEVICES, MAX_PREKEY, MAX_STATUS, Prekey, UserRecord, UserSaid};

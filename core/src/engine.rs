@@ -13,6 +13,10 @@
 //! | `birth` | a device as it starts: from the recovery phrase, or let in by another |
 //! | `own` | our user's other devices, and what they agree on |
 //! | `contacts` | names of our own for others, and whether we compared keys |
+//! | `profile` | how our user shows themselves, and others do |
+//! | `asking`, `requests`, `direct` | from a contact link to a conversation of two |
+//! | `blocks` | of whom our user wants to hear nothing |
+//! | `drafts` | what our user began to write, and how they like their front ends |
 //! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
@@ -25,6 +29,8 @@
 //! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `epochs` | group keys: opened, handed on, forgotten |
+//! | `mail` | what waits in mailboxes for who is away |
+//! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
@@ -33,12 +39,17 @@
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
+mod asking;
 mod birth;
+mod blocks;
+mod bundles;
 mod contacts;
 mod controls;
 mod conversation;
 mod cuts;
 mod devices;
+mod direct;
+mod drafts;
 mod durable;
 mod entrance;
 mod epochs;
@@ -51,23 +62,26 @@ mod invites;
 mod io;
 mod keys;
 mod links;
+mod mail;
 mod notices;
 mod outbound;
 mod own;
 mod people;
+mod profile;
 mod queries;
 mod recover;
+mod requests;
 mod roles;
 mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
 pub use birth::{BadHandover, Newborn};
-pub use io::{CallId, Effect, Input, Report, Ticket, View};
+pub use io::{CallId, Effect, Errand, Input, MailAnswer, MailTicket, Report, Ticket, View, Wanted};
 pub use queries::usefulness;
 pub use recover::{Config, OpenError};
 
@@ -83,12 +97,14 @@ use crate::sync::Waiting;
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
+use bundles::Export;
 use conversation::Conversation;
 use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
 use epochs::Group;
 use facts::Fact;
 use links::Link;
+use mail::Mail;
 use shelf::Shelf;
 use upkeep::Tails;
 
@@ -106,6 +122,8 @@ pub struct Engine {
     is_back: bool,
     /// A device of our user's that is being let in.
     guiding: Option<Guiding>,
+    /// When we looked last for those whom our user asked to be a contact.
+    sought: Timestamp,
     /// The group keys of each conversation.
     groups: BTreeMap<ConversationId, Group>,
     peer: PeerId,
@@ -117,6 +135,10 @@ pub struct Engine {
     conversations: BTreeMap<ConversationId, Conversation>,
     shelf: Shelf,
     waiting: Waiting,
+    mail: Mail,
+    /// Bundles that are being made, and the number of the next.
+    exports: VecDeque<Export>,
+    next_export: u64,
     links: BTreeMap<PeerId, Link>,
     book: AddressBook,
     /// Where we listen: for invites, and for people.
@@ -150,6 +172,7 @@ impl Engine {
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
             Input::Drained(peer) => self.drained(peer),
+            Input::Mailed(ticket, answer) => self.mailed(now, ticket, answer, view),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Continue => self.go_on(now, view),

@@ -12,7 +12,7 @@ use bayou_core::authority::{
     UserRecord, UserSaid, Verdict, Via, Void,
 };
 use bayou_core::crypto::DeviceKey;
-use bayou_core::id::{ActorId, ChangeHash, ConversationId, RecordHash, UserId};
+use bayou_core::id::{ActorId, Address, ChangeHash, ConversationId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};
 use bayou_tests::dice::Dice;
 
@@ -218,12 +218,15 @@ impl<'a> Set<'a> {
             20 => {
                 let at = Hlc { ms: self.dice.below(3), counter: 0 };
                 let message = MessageName { segment: 0, at, actor: ActorId([0; 16]), number: 0 };
-                Said::Hide { message, hidden: self.dice.one_in(2) }
+                match self.dice.one_in(3) {
+                    true => Said::Erase { message },
+                    false => Said::Hide { message, hidden: self.dice.one_in(2) },
+                }
             }
-            21 => Said::Set(if self.dice.one_in(2) {
-                Setting::History(History::SinceJoin)
-            } else {
-                Setting::Disappear(self.dice.below(9) as u32)
+            21 => Said::Set(match self.dice.below(3) {
+                0 => Setting::History(History::SinceJoin),
+                1 => Setting::Disappear(self.dice.below(9) as u32),
+                _ => Setting::Mailboxes(vec![Address(format!("/memory/{}", self.dice.below(3)))]),
             }),
             22 => Said::CutExtend { grant: self.target(is_grant), cut: self.cut().hash() },
             _ => {

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod authority;
+mod bundles;
 mod cli;
 mod convergence;
 mod crash;
@@ -15,10 +16,13 @@ mod group_keys;
 mod harm;
 mod identity;
 mod lab;
+mod mail;
 mod members;
 mod net;
+mod node;
 mod notices;
 mod parsers;
+mod people;
 mod processes;
 mod rest;
 mod roles;

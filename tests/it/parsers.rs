@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use bayou_core::authority::{Authority, Cut, Item, MAX_RECORD, Mark, Record, UserRecord};
 use bayou_core::conversation::{ForkProof, Genesis};
 use bayou_core::crypto::{DeviceKey, Signature};
-use bayou_core::envelope::{EpochBox, Frame, MAX_FRAME};
-use bayou_core::id::{ActorId, ChangeHash, UserId};
+use bayou_core::envelope::{EpochBox, Frame, Head, MAX_FRAME, Parcel};
+use bayou_core::id::{ActorId, ChangeHash, PeerId, UserId};
 use bayou_core::identity::{MAX_REGISTER_VALUE, Register, Registers};
+use bayou_core::net::mailbox::{self, Answer, Batch, GetRequest, PutRequest, Refusal, Request};
 use bayou_core::rpc::wire::{Incoming, Lines, read_call, read_incoming, write_call};
 use bayou_tests::craft::{quietly, segment_id};
 use bayou_tests::dice::{Dice, damage};
@@ -96,6 +97,36 @@ fn frames_are_read_as_they_are_written() {
     );
     // The same length in two bytes where one is enough.
     assert!(Frame::decode(&[1, 1, 0]).is_ok() && Frame::decode(&[1, 1, 0x80, 0]).is_err());
+}
+
+#[test]
+fn what_a_member_and_a_mailbox_say_is_read_as_it_is_written() {
+    let node = PeerId([9; 32]);
+    let put = |size| Request::Put(PutRequest::signed(&[1; 32], node, 7, vec![3; size]));
+    let get = Request::Get(GetRequest::signed(&[1; 32], node, 7, 8));
+    let requests: Vec<Vec<u8>> = [put(256), put(1024), get].iter().map(mailbox::encode_request).collect();
+    let accepted = storm("mailbox request", &requests, |bytes, _| match mailbox::decode_request(bytes) {
+        Ok(request) => {
+            assert_eq!(mailbox::encode_request(&request), bytes, "a request has one form");
+            assert!(!request.is_signed_for(node), "changed, and still signed");
+            true
+        }
+        Err(_) => false,
+    });
+    assert!(accepted > 500, "the mutants are too wild to tell: {accepted}");
+    let batch = Batch { envelopes: vec![vec![1; 256], vec![2; 1024]], cursor: 5, more: true };
+    let refused = [Refusal::Clock(9), Refusal::TooOften(2), Refusal::Busy].map(Answer::Refused);
+    let answers =
+        [vec![Answer::Kept, Answer::Batch(batch), Answer::Batch(Batch::default())], refused.to_vec()].concat();
+    let answers: Vec<Vec<u8>> = answers.iter().map(mailbox::encode_answer).collect();
+    let accepted = storm("mailbox answer", &answers, |bytes, _| match mailbox::decode_answer(bytes) {
+        Ok(answer) => {
+            assert_eq!(mailbox::encode_answer(&answer), bytes, "an answer has one form");
+            true
+        }
+        Err(_) => false,
+    });
+    assert!(accepted > 500, "the mutants are too wild to tell: {accepted}");
 }
 
 #[test]
@@ -194,6 +225,25 @@ fn cuts_and_boxes_are_read_as_they_are_written() {
         })
     });
     assert!(cuts > 500 && boxes > 500, "the mutants are too wild to tell: {cuts}, {boxes}");
+}
+
+#[test]
+fn parcels_and_bundles_are_read_as_they_are_written() {
+    let samples: Vec<Vec<u8>> = room::parcels().iter().map(Parcel::encode).collect();
+    let parcels = storm("parcel", &samples, |bytes, _| {
+        Parcel::decode(bytes).is_ok_and(|parcel| {
+            assert_eq!(parcel.encode(), bytes, "a parcel has one form");
+            true
+        })
+    });
+    assert!(parcels > 500, "the mutants are too wild to tell: {parcels}");
+    let room = room::Room::new();
+    let (head, key, pieces) = room.bundle();
+    assert_eq!(storm("bundle head", &[head], |bytes, _| Head::open(bytes).is_ok()), 0, "changed, and still signed");
+    let opened = storm("bundle piece", &pieces, |bytes, _| {
+        (0..3).any(|number| [false, true].iter().any(|is_last| key.open(number, *is_last, bytes).is_ok()))
+    });
+    assert_eq!(opened, 0, "changed, and it opens");
 }
 
 #[test]

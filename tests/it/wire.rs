@@ -8,7 +8,8 @@ use bayou_core::authority::{Cut, Item, Mark, Record, Role, Said, Standpoint, Use
 use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
-    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Recipient, Room, Sealed, Tips, Turned, day,
+    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Head, Parcel, Part, Recipient, Room, Sealed, Tips,
+    Turned, day,
 };
 use bayou_core::id::{ActorId, ChangeHash, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};
@@ -69,6 +70,9 @@ fn a_genesis_and_a_grant_are_written_as_documented() {
     let grant = Said::Grant { to: UserId([2; 32]), role: Role::Member, since: 0, via: None };
     let grant = Item::Record(Record::sign(grant, from, &key));
     check("grant", &hex(&grant.to_bytes()));
+    let [direct, place] = Record::direct(UserId([3; 32]), UserId([2; 32])).map(Item::Record);
+    check("genesis of two", &hex(&direct.to_bytes()));
+    check("place of the other", &hex(&place.to_bytes()));
     let mark = Mark { seq: 3, hash: ChangeHash([4; 32]) };
     check("cut", &hex(&Item::Cut(Cut::new([(ActorId([5; 16]), mark)])).to_bytes()));
     assert_eq!(Item::open(&grant.to_bytes(), conversation), Ok(grant.clone()));
@@ -118,7 +122,7 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Names", Frame::Names { conversation, names: vec![[0x6e; 8]] }),
         ("Knock", Frame::Knock { tag }),
         ("Door", Frame::Door { tag, invite }),
-        ("Enter", Frame::Enter { conversation, invite, proof: proof_of_link, log }),
+        ("Enter", Frame::Enter { conversation, invite, proof: proof_of_link, log: log.clone() }),
         ("Welcome", Frame::Welcome { conversation, secret: [0x5e; 32] }),
         ("Wait", Frame::Wait { conversation }),
         ("Turned", Frame::Turned { conversation, why: Turned::UsedUp }),
@@ -130,6 +134,8 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Linking", Frame::Linking { message: item.clone() }),
         ("Ask", Frame::Ask { conversation, epochs: vec![invite] }),
         ("Boxes", Frame::Boxes { conversation, boxes: vec![item.clone().into()] }),
+        ("AtHome", Frame::AtHome { tag, log: log.clone() }),
+        ("Request", Frame::Request { proof: proof_of_link, secret: [0x5e; 32], message: "It is me".into(), log }),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {
         let bytes = frame.encode();
@@ -165,4 +171,28 @@ fn an_epoch_and_an_envelope_are_written_as_documented() {
     check("envelope id", &sealed.id().to_string());
     let opened = epochs.open(&Sealed::parse(sealed.bytes().to_vec()).unwrap()).unwrap();
     assert_eq!((opened.0, opened.1.content()), (id, b"hello".as_slice()));
+}
+
+#[test]
+fn a_parcel_and_a_bundle_are_written_as_documented() {
+    let (_, sent) = hello();
+    let parcel = Parcel {
+        parts: vec![
+            Part::Controls(vec![vec![0xc0, 0xff, 0xee].into()]),
+            Part::Boxes(vec![vec![0xb0; 4].into()]),
+            Part::Changes { segment: 0, runs: vec![vec![sent]] },
+        ],
+    };
+    check("parcel", &hex(&parcel.encode()));
+    assert_eq!(Parcel::decode(&parcel.encode()), Ok(parcel));
+
+    let key = BoxKey::from_seed(&Secret::new([2; 32]));
+    let bob = Recipient { device: DeviceId([2; 32]), prekey: 3, address: key.address() };
+    let mut rng = Entropy::from_seed([7; 32]);
+    let (head, bundle) = Head::seal(ConversationId([0xb0; 32]), [bob], Timestamp(AT), &alice(), &mut rng);
+    check("bundle head", &hex(&head));
+    let piece = bundle.seal(0, true, &Parcel::default(), &mut rng);
+    check("bundle piece", &hex(&piece));
+    let theirs = Head::open(&head).unwrap().key(&bob.device, |number| (number == 3).then(|| key.clone())).unwrap();
+    assert_eq!(theirs.open(0, true, &piece), Ok(Parcel::default()));
 }

@@ -70,6 +70,8 @@ pub struct Peer {
     pub gone: Vec<String>,
     /// What happened besides messages, as followers were told.
     pub notices: Vec<rpc::Notice>,
+    /// What else followers were told, but of rows.
+    pub told: Vec<Event>,
     /// Milliseconds by which its clock is wrong.
     pub clock: i64,
     /// Effects after which it crashes.
@@ -146,6 +148,7 @@ impl Peer {
             problems: Vec::new(),
             gone: Vec::new(),
             notices: Vec::new(),
+            told: Vec::new(),
             clock: 0,
             fuse: None,
             full: 0,
@@ -284,8 +287,10 @@ impl Peer {
                 Effect::Report(Report::Problem(problem)) => self.problems.push(problem),
                 Effect::Emit(Event::Gone { id, .. }) => self.gone.push(id),
                 Effect::Emit(Event::Notice { notice, .. }) => self.notices.push(notice),
-                Effect::Emit(_) | Effect::Report(_) => {}
-                Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) => outside.push(effect),
+                Effect::Emit(Event::Row { .. }) => {}
+                Effect::Emit(event) => self.told.push(event),
+                Effect::Report(_) => {}
+                Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) | Effect::Mail(..) => outside.push(effect),
             }
         }
         if self.disk_at.is_none() && self.disk_has_work() {

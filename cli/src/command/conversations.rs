@@ -60,6 +60,7 @@ mod tests {
     fn a_conversation_takes_two_lines() {
         let mut conversation = Conversation {
             conversation: "3f9a".repeat(16),
+            with: None,
             title: "Boats".into(),
             topic: "who rows".into(),
             history: "since_join".into(),
@@ -67,6 +68,7 @@ mod tests {
             role: Some("admin".into()),
             joining: None,
             disappear: 0,
+            mailboxes: vec![],
             last_at: Some(1_795_478_280_000),
             last_text: "Good,\nat eight".into(),
             unread: 2,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::devices::{DeviceStatus, Devices};
 use super::graph::Rank;
 use super::said::{History, MessageName, Role};
-use crate::id::{CutHash, DeviceId, RecordHash, UserId};
+use crate::id::{Address, CutHash, DeviceId, RecordHash, UserId};
 
 /// Why a record does not count. It may count later, when more records are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
@@ -58,6 +58,9 @@ pub enum Void {
     /// There are [`MAX_MEMBERS`](super::MAX_MEMBERS) members before.
     #[error("the conversation is full")]
     Full,
+    /// In a conversation of two nobody is let in or put out, and both may do the same.
+    #[error("this conversation is between two")]
+    OfTwo,
     /// Its author said more than [`MAX_RECORDS`](super::MAX_RECORDS) things before.
     #[error("its author said too many things")]
     TooMany,
@@ -134,6 +137,8 @@ pub struct Settings {
     pub history: History,
     /// After how many seconds messages disappear; 0: never.
     pub disappear: u32,
+    /// The nodes where mail waits for who is away.
+    pub mailboxes: Vec<Address>,
 }
 
 /// A group key that someone announced.
@@ -175,17 +180,24 @@ pub struct Ruling {
     pub(super) void: BTreeMap<RecordHash, Void>,
     pub(super) settings: Settings,
     pub(super) hidden: BTreeSet<MessageName>,
+    pub(super) erased: BTreeSet<MessageName>,
     pub(super) epochs: BTreeMap<RecordHash, EpochRecord>,
     pub(super) offers: BTreeMap<RecordHash, Offer>,
     /// Who was put out by somebody else, and the removals by which they were.
     pub(super) put_out: BTreeMap<UserId, BTreeSet<RecordHash>>,
     pub(super) device_cuts: BTreeMap<DeviceId, BTreeSet<DeviceCutBy>>,
+    pub(super) is_direct: bool,
 }
 
 impl Ruling {
     /// Returns everyone who is in, by user.
     pub fn members(&self) -> &BTreeMap<UserId, Participant> {
         &self.members
+    }
+
+    /// Tells whether this is a conversation of two, to whom nobody is added.
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
     }
 
     /// Returns a user's role; `None` if they are not in.
@@ -253,7 +265,17 @@ impl Ruling {
 
     /// Tells whether a message is hidden from all.
     pub fn hides(&self, message: &MessageName) -> bool {
-        self.hidden.contains(message)
+        self.hidden.contains(message) || self.erases(message)
+    }
+
+    /// Tells whether a message is to be erased on every peer.
+    pub fn erases(&self, message: &MessageName) -> bool {
+        self.erased.contains(message)
+    }
+
+    /// Returns the messages that are to be erased.
+    pub fn erased(&self) -> &BTreeSet<MessageName> {
+        &self.erased
     }
 
     /// Returns the cuts that say what counts of a user's retired device.

@@ -4,11 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::error::MAX_TITLE;
 use crate::crypto::Signature;
-use crate::id::{ActorId, CutHash, DeviceId, RecordHash, UserId};
+use crate::id::{ActorId, Address, CutHash, DeviceId, RecordHash, UserId};
 use crate::time::{Hlc, Timestamp};
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC: usize = 1000;
+
+/// The most mailboxes of one conversation.
+pub const MAX_MAILBOXES: usize = 3;
+
+/// The longest address of a mailbox, in bytes.
+pub const MAX_MAILBOX: usize = 256;
 
 /// The most uses that an invite may offer.
 pub const MAX_USES: u32 = 1000;
@@ -20,7 +26,7 @@ pub enum Role {
     Reader,
     /// Writes, and renews the group key.
     Member,
-    /// Grants roles below this one, removes those who rank below, invites, hides messages, changes settings.
+    /// Grants roles below this one, removes those who rank below, invites, hides and erases messages, changes settings.
     Admin,
     /// The one who began the conversation, or to whom it was handed over. Cannot be removed.
     Owner,
@@ -69,6 +75,8 @@ pub enum Setting {
     History(History),
     /// After how many seconds messages disappear; 0: never.
     Disappear(u32),
+    /// The nodes where mail waits for who is away; at most [`MAX_MAILBOXES`] of [`MAX_MAILBOX`] bytes each.
+    Mailboxes(Vec<Address>),
 }
 
 /// What a control record says. Kinds are only ever added at the end, before [`Said::Unknown`].
@@ -159,13 +167,24 @@ pub enum Said {
         /// What counts of its chains.
         cut: CutHash,
     },
+    /// Begins a conversation of two, to whom nobody is added, or gives the other of them their place in it. Signed by nobody:
+    /// it follows from who the two are, see [`Record::direct`](super::Record::direct).
+    Direct {
+        /// The other one.
+        with: UserId,
+    },
+    /// Erases a message, with all its edits, on every peer. Cannot be undone.
+    Erase {
+        /// The message.
+        message: MessageName,
+    },
     /// A kind that this version does not know: kept and passed on, without effect.
     #[serde(skip)]
     Unknown,
 }
 
 /// How many kinds this version knows.
-pub(super) const KINDS: u8 = 12;
+pub(super) const KINDS: u8 = 14;
 
 impl Said {
     /// Tells whether the limits are kept. Depends on what is said alone.
@@ -173,6 +192,9 @@ impl Said {
         match self {
             Said::Genesis { title, .. } | Said::Set(Setting::Title(title)) => title.len() <= MAX_TITLE,
             Said::Set(Setting::Topic(topic)) => topic.len() <= MAX_TOPIC,
+            Said::Set(Setting::Mailboxes(nodes)) => {
+                nodes.len() <= MAX_MAILBOXES && nodes.iter().all(|node| node.0.len() <= MAX_MAILBOX)
+            }
             Said::Invite { uses, .. } => (1..=MAX_USES).contains(uses),
             _ => true,
         }
@@ -189,7 +211,7 @@ impl Said {
     }
 
     /// Returns the cut that it brings, if it brings one.
-    pub(super) fn cut(&self) -> Option<CutHash> {
+    pub fn cut(&self) -> Option<CutHash> {
         match self {
             Said::Remove { cut, .. }
             | Said::Leave { cut }

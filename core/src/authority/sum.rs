@@ -17,7 +17,7 @@ const MAX_EPOCHS_EACH: usize = 64;
 impl Ruling {
     /// Sums up all but what is known of the users, which the caller adds.
     pub(super) fn sum(graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Self {
-        let mut ruling = Ruling::default();
+        let mut ruling = Ruling { is_direct: graph.is_direct(), ..Ruling::default() };
         for (node, judged) in graph.nodes().iter().zip(&pass.judged) {
             ruling.void.extend(judged.err().map(|void| (node.record.hash(), void)));
         }
@@ -90,6 +90,7 @@ impl Ruling {
                 Said::Set(setting) => self.settings.set(setting),
                 Said::Hide { message, hidden: true } => drop(self.hidden.insert(*message)),
                 Said::Hide { message, hidden: false } => drop(self.hidden.remove(message)),
+                Said::Erase { message } => drop(self.erased.insert(*message)),
                 Said::Epoch { commitment } | Said::Remove { rekey: Some(commitment), .. } => renews(commitment),
                 Said::Invite { role, uses, .. } => {
                     let used = pass.used.get(&at).map_or(0, BTreeSet::len);
@@ -145,6 +146,7 @@ impl Settings {
             Setting::Topic(topic) => self.topic.clone_from(topic),
             Setting::History(history) => self.history = *history,
             Setting::Disappear(after) => self.disappear = *after,
+            Setting::Mailboxes(nodes) => self.mailboxes.clone_from(nodes),
         }
     }
 }

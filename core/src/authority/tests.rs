@@ -2,14 +2,15 @@
 
 mod back;
 mod devices;
+mod direct;
 mod limits;
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::crypto::{DeviceKey, Signature};
-use crate::id::{ActorId, ChangeHash, ConversationId, CutHash, DeviceId, RecordHash, UserId};
-use crate::time::Timestamp;
+use crate::id::{ActorId, ChangeHash, ConversationId, CutHash, RecordHash, UserId};
+use crate::time::{Hlc, Timestamp};
 
 /// A user with one device.
 struct Person {
@@ -530,7 +531,7 @@ fn a_record_is_bound_to_its_author_its_conversation_and_its_bytes() {
         assert!(Record::open(&flipped, story.conversation).is_err(), "byte {at}");
     }
     assert_eq!(Cut::open(&[255; 9]), Err(ControlError::Malformed));
-    let kinds =
-        postcard::to_stdvec(&Said::DeviceCut { user: UserId([0; 32]), device: DeviceId([0; 32]), cut: NOTHING });
+    let message = MessageName { segment: 0, at: Hlc::default(), actor: ActorId([0; 16]), number: 0 };
+    let kinds = postcard::to_stdvec(&Said::Erase { message });
     assert_eq!(kinds.unwrap()[0] + 1, super::said::KINDS);
 }

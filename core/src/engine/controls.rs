@@ -13,7 +13,7 @@ use super::Engine;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{CallId, Effect, View};
-use crate::authority::{Item, ItemName};
+use crate::authority::{ControlError, Item, ItemName, UserRecord};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, PeerId, StreamId, UserId};
 use crate::rpc::{Event, Reply};
@@ -86,20 +86,44 @@ impl Engine {
         id: ConversationId,
         items: &[serde_bytes::ByteBuf],
     ) {
-        let Some(conversation) = self.conversations.get(&id) else { return };
-        let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
-        match fresh.map(|bytes| Item::open(bytes, id)).collect::<Result<Vec<Item>, _>>() {
+        match self.open_items(id, items) {
             Ok(items) => {
-                let of_us = |item: &Item| match item {
-                    Item::User(record) if record.user() == self.profile.user => Some(record.clone()),
-                    _ => None,
-                };
-                let of_us: Vec<_> = items.iter().filter_map(of_us).collect();
+                let of_us = self.of_us(&items);
                 self.gather(peer, id, items);
                 self.own_learned(now, of_us);
             }
             Err(_) => self.misbehaved(peer, "it sent a control record that is not valid"),
         }
+    }
+
+    /// Takes items in at once that came by no link; returns whether any of them did not find its place yet.
+    pub(super) fn take_controls(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        items: &[serde_bytes::ByteBuf],
+    ) -> Result<bool, ControlError> {
+        let items = self.open_items(id, items)?;
+        let (of_us, names): (_, Vec<ItemName>) = (self.of_us(&items), items.iter().map(Item::name).collect());
+        self.take_items(id, items, vec![], None, Then::Nothing);
+        self.own_learned(now, of_us);
+        Ok(self.conversations.get(&id).is_some_and(|known| names.iter().any(|name| !known.kept.contains(name))))
+    }
+
+    /// Opens the items that are not here.
+    fn open_items(&self, id: ConversationId, items: &[serde_bytes::ByteBuf]) -> Result<Vec<Item>, ControlError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(vec![]) };
+        let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
+        fresh.map(|bytes| Item::open(bytes, id)).collect()
+    }
+
+    /// Returns what items say of our own user.
+    fn of_us(&self, items: &[Item]) -> Vec<UserRecord> {
+        let of_us = |item: &Item| match item {
+            Item::User(record) if record.user() == self.profile.user => Some(record.clone()),
+            _ => None,
+        };
+        items.iter().filter_map(of_us).collect()
     }
 
     /// Puts items of a peer by, to be judged together with what else comes in this round.
@@ -154,11 +178,15 @@ impl Engine {
         view: &dyn View,
     ) {
         self.tails.grew(StreamId::Control(id), items.len(), now);
+        if from.is_none() {
+            self.stir_mail(now, id);
+        }
         // Who is no longer in hears why, before nothing more is said to them.
         for peer in self.sharing(id).into_iter().filter(|peer| Some(*peer) != from) {
             self.send_items(peer, id, items.iter().cloned());
         }
         self.tell_notices(id, &items);
+        self.tell_profiles(id, &items);
         self.carry_out(now, id, view);
         match then {
             Then::Nothing => {}
@@ -176,8 +204,10 @@ impl Engine {
         self.announce_epochs(now, id);
         self.regard_all(now, id);
         self.enter(id);
+        self.rest_if_blocked(now, id);
         self.notice_change(id);
         self.stay_out(now, id, view);
+        self.moderate(now, id, view);
         self.enforce_all(now, id, view);
         self.retry_waiting(now, id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));
@@ -198,12 +228,13 @@ impl Engine {
 impl Conversation {
     /// Adds items; returns those that found their place by it.
     pub(super) fn add(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let (mut logs, mut cuts, mut grew) = (Vec::new(), Vec::new(), self.kept.is_empty());
+        let (mut logs, mut cuts, mut avatars, mut grew) = (Vec::new(), Vec::new(), Vec::new(), self.kept.is_empty());
         for item in items {
             match item {
                 Item::Record(_) => grew |= self.authority.add(item),
                 Item::User(record) => logs.push(record),
                 Item::Cut(cut) => cuts.push(cut),
+                Item::Avatar(avatar) => avatars.push(avatar),
             }
         }
         self.authority.ruling();
@@ -214,13 +245,16 @@ impl Conversation {
         for cut in cuts {
             grew |= self.authority.insert_cut(cut);
         }
-        if !grew {
+        if !grew && avatars.is_empty() {
             return Vec::new();
         }
         self.authority.ruling();
         if self.authority.has_forgotten() {
             let held = self.authority.items_beyond(&BTreeSet::new()).iter().map(Item::name).collect();
             self.kept = self.kept.intersection(&held).copied().collect();
+        }
+        for avatar in avatars {
+            self.authority.insert_avatar(avatar);
         }
         let fresh = self.authority.items_beyond(&self.kept);
         self.kept.extend(fresh.iter().map(Item::name));

@@ -16,6 +16,7 @@ use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vecto
 use crate::envelope::{Frame, Told};
 use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, StreamId};
+use crate::identity::RegisterKey;
 use crate::rpc::Reply;
 use crate::store::{IndexOp, Lsn};
 use crate::sync::SegmentHeads;
@@ -43,8 +44,8 @@ pub(super) enum Pending {
     Epochs(ConversationId),
     /// Answer who asked for it.
     Reply(CallId, Box<Reply>),
-    /// Tell our user's other devices.
-    Own(Vec<Vec<u8>>),
+    /// Tell our user's other devices of items, and front ends of registers.
+    Own(Vec<Vec<u8>>, Vec<RegisterKey>),
     /// Hand over to a new device of our user's, and answer who said yes.
     Certified { call: CallId, peer: PeerId, message: Vec<u8> },
     /// Nothing more.
@@ -140,7 +141,7 @@ impl Engine {
             Pending::Erased(id, _) => self.shelf.release(id, 1),
             Pending::Joined { call, id } => self.joined(now, call, id),
             Pending::Reply(call, reply) => self.reply(call, Ok(*reply)),
-            Pending::Own(items) => self.own_settled(&items),
+            Pending::Own(items, keys) => self.own_settled(now, &items, &keys),
             Pending::Epochs(_) => self.tails.grew(StreamId::Secrets, 1, now),
             Pending::Certified { call, peer, message } => self.certified_now(call, peer, message),
             Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}
@@ -177,6 +178,7 @@ impl Engine {
                 .filter_map(|run| self.note_author(id, run.actor, Author { device: run.device, grant: run.grant })),
         );
         let me = self.key.device();
+        let is_own = applied.iter().any(|run| matches!(run.origin, Origin::Own(..)));
         for run in applied.iter().filter(|run| run.device == me) {
             ops.extend(self.note_own_chain(id, run.actor));
             self.note_recent(id, run);
@@ -192,6 +194,10 @@ impl Engine {
         // The ruling may have changed while these were on their way to disk.
         self.enforce(now, id.conversation, &Vec::from_iter(chains), view);
         self.retry_waiting(now, id.conversation, id.number, view);
+        if is_own {
+            self.stir_mail(now, id.conversation);
+            self.send_mail(now, id.conversation, view);
+        }
     }
 
     pub(super) fn note_heads(&mut self, id: SegmentId, heads: SegmentHeads) -> Vec<IndexOp> {
@@ -232,7 +238,7 @@ impl Engine {
         for run in applied {
             let Origin::Peer(source) = &run.origin else { continue };
             let author = self.links.iter().find(|(_, link)| link.device == Some(run.device)).map(|(peer, _)| *peer);
-            for peer in author.into_iter().chain([source.from]) {
+            for peer in author.into_iter().chain(source.from) {
                 acks.entry(peer).or_default().insert(run.actor, run.seq);
             }
         }
@@ -250,7 +256,7 @@ impl Engine {
         for durable in runs {
             let audience = match &durable.origin {
                 Origin::Own(..) => (Vec::new(), None),
-                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), Some(*from)),
+                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), *from),
                 Origin::Peer(Source { told: None, .. }) => continue,
             };
             let run = (durable.run.gated().actor(), std::mem::take(&mut durable.sent));
@@ -263,11 +269,12 @@ impl Engine {
 
     /// Answers our own calls, and has others told that heads moved by what we fetched.
     fn answer(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
-        let mut fetched = BTreeSet::new();
+        let (mut fetched, mut unasked) = (BTreeSet::new(), false);
         for run in applied {
             match run.origin {
                 Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
-                Origin::Peer(Source { from, told: None }) => drop(fetched.insert(from)),
+                Origin::Peer(Source { from: Some(from), told: None }) => drop(fetched.insert(from)),
+                Origin::Peer(Source { from: None, .. }) => unasked = true,
                 Origin::Peer(_) => {}
             }
         }
@@ -276,6 +283,9 @@ impl Engine {
                 link.news.insert(id.conversation);
             }
             self.tell_news(now, from);
+        }
+        if unasked {
+            self.sharing(id.conversation).into_iter().for_each(|peer| self.tell_heads(now, peer, id.conversation));
         }
     }
 
@@ -326,6 +336,7 @@ impl Engine {
                         self.reply(call, Err(machine(why)));
                     }
                 }
+                Pending::Reply(call, _) => self.reply(call, Err(machine(why))),
                 Pending::Epochs(id) => self.epochs_not_kept(id),
                 Pending::Erased(id, body) => self.erase_later(id, body),
                 _ => {}

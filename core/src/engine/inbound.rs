@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 /// Where runs came from.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    pub(super) from: PeerId,
+    /// Who sent them; `None`: nobody who is linked, they lay in a mailbox or in a file.
+    pub(super) from: Option<PeerId>,
     /// Whom the frame named as told; `None` for an answer to a question.
     pub(super) told: Option<Vec<Told>>,
 }
@@ -51,11 +52,7 @@ enum Rejected {
 impl Engine {
     pub(super) fn frame(&mut self, now: Timestamp, peer: PeerId, bytes: &[u8], view: &dyn View) {
         let Ok(frame) = Frame::decode(bytes) else { return self.misbehaved(peer, "it sent a malformed frame") };
-        let Some(link) = self.links.get(&peer) else { return };
-        let shows = matches!(frame, Frame::Heads { .. } | Frame::Names { .. } | Frame::Controls { .. });
-        let heard = if shows { &link.acquainted } else { &link.shared };
-        if frame.conversation().is_some_and(|id| !heard.contains(&id)) {
-            // We may have met the conversation only on one side yet; heads will be told again.
+        if !self.is_heard(peer, &frame) {
             return;
         }
         let segment = |conversation, number| SegmentId { conversation, number };
@@ -73,8 +70,8 @@ impl Engine {
                 self.enters(now, peer, conversation, (invite, proof), &log);
             }
             Frame::Welcome { conversation, secret } => self.welcomed(now, peer, conversation, secret),
-            Frame::Wait { conversation } => self.told(peer, conversation, entrance::Told::Wait),
-            Frame::Turned { conversation, why } => self.told(peer, conversation, entrance::Told::Turned(why)),
+            Frame::Wait { conversation } => self.told(now, peer, conversation, entrance::Told::Wait),
+            Frame::Turned { conversation, why } => self.told(now, peer, conversation, entrance::Told::Turned(why)),
             Frame::Ask { conversation, epochs } => self.asked_for_epochs(peer, conversation, &epochs),
             Frame::Boxes { conversation, boxes } => self.boxes(now, peer, conversation, &boxes),
             Frame::Return { tag } => self.returned(peer, tag),
@@ -82,17 +79,22 @@ impl Engine {
             Frame::Mine { log } => self.shown(now, peer, &log),
             Frame::Own { names } => self.give_own(peer, names),
             Frame::Owned { items } => self.owned(now, peer, &items),
+            Frame::AtHome { tag, log } => self.at_home(peer, tag, &log),
+            Frame::Request { proof, secret, message, log } => {
+                self.requested(now, peer, (proof, secret, &message), &log);
+            }
             Frame::Linking { message } => self.linking(now, peer, &message),
             Frame::Have { conversation, segment: number, tips } => {
                 self.give(now, peer, segment(conversation, number), &tips, view);
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let reception = self.runs(now, id, runs, &Source { from: peer, told: None }, view);
+                let reception = self.runs(now, id, runs, &Source { from: Some(peer), told: None }, view);
                 self.answered(now, peer, id, answer, reception, view);
             }
             Frame::Push { conversation, segment: number, told, runs } => {
-                self.runs(now, segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
+                let (id, source) = (segment(conversation, number), Source { from: Some(peer), told: Some(told) });
+                self.runs(now, id, runs, &source, view);
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(now, peer, conversation, segment, &vector, view),
@@ -106,6 +108,15 @@ impl Engine {
                 self.take_forks(peer, segment(conversation, number), proofs, view);
             }
         }
+    }
+
+    /// Tells whether a frame is for us to hear from this peer. We may have met the conversation only on one side yet; heads
+    /// will be told again.
+    fn is_heard(&self, peer: PeerId, frame: &Frame) -> bool {
+        let Some(link) = self.links.get(&peer) else { return false };
+        let shows = matches!(frame, Frame::Heads { .. } | Frame::Names { .. } | Frame::Controls { .. });
+        let heard = if shows { &link.acquainted } else { &link.shared };
+        frame.conversation().is_none_or(|id| heard.contains(&id))
     }
 
     /// Lets runs in, or lets them wait. All that are let in are kept as one batch.
@@ -133,18 +144,17 @@ impl Engine {
                 Err(Rejected::Early) => {
                     reception = Reception::Early;
                     self.waiting.add(Early { segment: id, from: source.from, run });
-                    if let Some(link) = self.links.get_mut(&source.from).filter(|_| source.told.is_some()) {
-                        link.pull.want(id);
-                    }
+                    let link = source.from.filter(|_| source.told.is_some()).and_then(|peer| self.links.get_mut(&peer));
+                    link.into_iter().for_each(|link| link.pull.want(id));
                 }
                 Err(Rejected::Fork) => {
                     // Without a change for the same place there is no proof yet: who sent this is asked for it.
                     if !self.prove_fork(id, &run, view) {
-                        self.have(source.from, id, view);
+                        source.from.into_iter().for_each(|peer| self.have(peer, id, view));
                     }
                 }
                 Err(Rejected::Faulty(what)) => {
-                    self.misbehaved(source.from, what);
+                    source.from.into_iter().for_each(|peer| self.misbehaved(peer, what));
                     break;
                 }
                 Err(Rejected::Unentitled) => {}
@@ -176,6 +186,7 @@ impl Engine {
         }
         self.opens(id, verified.gated(), view)?;
         verified.leave_out_expired(now);
+        self.leave_out_erased(id, &mut verified);
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
         Ok(Some(verified))

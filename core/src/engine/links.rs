@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::conversation::Conversation;
 use super::own::Kinship;
+use super::requests::Approach;
 use super::{Effect, Engine, Report, keys};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
@@ -52,6 +53,8 @@ pub(super) struct Link {
     /// Conversations of which something new came over this link while it was being asked.
     pub(super) news: BTreeSet<ConversationId>,
     pub(super) heads_told: Timestamp,
+    /// How far we are if one of both asks the other to be a contact.
+    pub(super) approach: Approach,
 }
 
 impl Engine {
@@ -59,6 +62,7 @@ impl Engine {
         let place = (address, dialable.clone());
         if !self.listening.contains(&place) {
             self.listening.push(place);
+            self.mail.hurry();
             self.effects.push(Effect::Report(Report::Listening(dialable)));
         }
     }
@@ -95,6 +99,7 @@ impl Engine {
             congested: false,
             news: BTreeSet::new(),
             heads_told: now,
+            approach: Approach::default(),
         };
         self.links.insert(peer, link);
         let signature = self.key.sign(CONTEXT, &[&binding, self.peer.as_bytes(), peer.as_bytes()]);
@@ -260,9 +265,10 @@ impl Link {
 
 impl Conversation {
     /// Tells whether we listen: we were let in, now or once. Who was removed or has left goes on to listen, for somebody
-    /// may have let them in again without knowing of it.
+    /// may have let them in again without knowing of it. Of two, one of whom is
+    /// blocked, neither hears anything.
     fn listens(&self) -> bool {
-        self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
+        !self.is_blocked && self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
     }
 
     /// Returns whose device it is, if it is known as one of someone who is not in.

@@ -96,6 +96,7 @@ impl Engine {
         self.give_up_late_devices(now);
         self.tell_own(now);
         self.look_after_epochs(now);
+        self.mail(now, view);
         self.erase_again(view);
         // First, as nothing is compacted while an erasure is on its way to disk.
         self.compact(view, now);
@@ -121,7 +122,7 @@ impl Engine {
             return false;
         }
         let image = match stream {
-            StreamId::Local => Some(facts::compact(&self.facts)),
+            StreamId::Local => Some(facts::compact(&self.facts, &self.own, &self.registers)),
             StreamId::Secrets => Some(self.secrets_image()),
             StreamId::Control(id) => self.conversations.get(&id).map(|conversation| {
                 let items = conversation.authority.items_beyond(&BTreeSet::new());

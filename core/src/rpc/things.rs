@@ -1,6 +1,7 @@
 //! What requests and replies are about, as people see it.
 
-use serde::{Deserialize, Serialize};
+use data_encoding::BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[cfg(doc)]
 use super::Reply;
@@ -26,12 +27,15 @@ pub struct Row {
     pub edited: bool,
     /// Whether it was deleted.
     pub deleted: bool,
-    /// Whether an admin hid it. Then `text` is empty.
+    /// Whether an admin hid it, or had it erased. Then `text` is empty.
     pub hidden: bool,
+    /// Whether its author is blocked: to be folded away.
+    pub blocked: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
-    /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with all"`. Others': `"received"`, or
-    /// `"waiting"` when only the announcement arrived and the text is still on its way.
+    /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with all"`. Others':
+    /// `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to
+    /// `disputed`: `"disputed"`.
     pub state: String,
 }
 
@@ -85,13 +89,15 @@ pub enum NoticeKind {
     History,
     /// What is written from then on disappears after another time; `what`: in seconds.
     Disappear,
+    /// Mail waits elsewhere; `what`: the addresses of the nodes, empty for nowhere.
+    Mailboxes,
     /// Somebody uses a device more; `what`: its id.
     DeviceAdded,
     /// Somebody retired a device of theirs; `what`: its id.
     DeviceRetired,
     /// Somebody's key is another; `what`: their id from then on.
     KeyChanged,
-    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id.
+    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id. `disputed` has it.
     Disputed,
 }
 
@@ -100,8 +106,10 @@ pub enum NoticeKind {
 pub struct Conversation {
     /// Its whole id.
     pub conversation: String,
-    /// Its title; empty while it has not arrived yet.
+    /// Its title; empty while it has not arrived yet. Of two: the other's name.
     pub title: String,
+    /// The other one, if it is of two, to whom nobody is added.
+    pub with: Option<String>,
     /// What it is about; empty: nobody said.
     pub topic: String,
     /// What newcomers may read: `"all"` or `"since_join"`.
@@ -114,6 +122,8 @@ pub struct Conversation {
     pub joining: Option<String>,
     /// After how many seconds what is written now disappears; 0: never.
     pub disappear: u32,
+    /// The nodes where mail waits for who is away.
+    pub mailboxes: Vec<String>,
     /// When its newest message was written; absent when there is none.
     pub last_at: Option<u64>,
     /// The newest message's text, cut to one line.
@@ -170,7 +180,43 @@ pub enum Setting {
     History(String),
     /// After how many seconds messages disappear that are written from now on; 0: never.
     Disappear(u32),
+    /// The nodes where mail waits for who is away; at most three addresses, each with `/p2p/…`. None: nowhere.
+    Mailboxes(Vec<String>),
 }
+
+/// A block of a bundle. In the file, each stands behind its length: four bytes, big-endian.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleBlock {
+    /// Names the bundle as long as it is being made.
+    pub bundle: u64,
+    /// The block.
+    pub block: Base64,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// Bytes. In JSON they are text in base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text.as_bytes()).map(Base64).map_err(|_| serde::de::Error::custom("bytes are written in base64"))
+    }
+}
+
+/// What a bundle's file begins with.
+pub const BUNDLE_MAGIC: &[u8; 15] = b"bayou bundle 1\n";
+
+/// The largest block of a bundle, in bytes.
+pub const MAX_BUNDLE_BLOCK: u32 = 1024 * 1024;
 
 /// An invite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,8 +287,14 @@ pub struct Member {
     pub devices: Vec<String>,
     /// Whether it is we.
     pub you: bool,
+    /// What they say that they are up to; empty: nothing.
+    pub status: String,
+    /// The name of their picture, which is another for another picture; absent: they have none.
+    pub avatar: Option<String>,
     /// Whether we compared keys with them.
     pub verified: bool,
+    /// Whether we want to hear nothing of them.
+    pub blocked: bool,
 }
 
 /// Somebody else.
@@ -254,10 +306,68 @@ pub struct Contact {
     pub name: String,
     /// What we call them.
     pub petname: Option<String>,
+    /// What they say that they are up to; empty: nothing.
+    pub status: String,
+    /// The name of their picture, which is another for another picture; absent: they have none.
+    pub avatar: Option<String>,
     /// Whether we compared keys with them.
     pub verified: bool,
+    /// Whether we were given their link. It names their key: who had it from themselves knows the right one.
+    pub by_link: bool,
+    /// Whether we want to hear nothing of them.
+    pub blocked: bool,
     /// In how many conversations they are with us.
     pub shared: u32,
+    /// The conversation of the two of us, if there is one.
+    pub conversation: Option<String>,
+}
+
+/// How our user shows themselves to all with whom they share a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What they are up to; empty: nothing.
+    pub status: String,
+    /// The name of their picture; absent: there is none.
+    pub avatar: Option<String>,
+}
+
+/// A picture. It came from somebody else, and nothing of it was looked at but its first bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Avatar {
+    /// `"image/png"`, `"image/jpeg"` or `"image/webp"`.
+    pub kind: String,
+    /// The picture, in base64.
+    pub image: String,
+}
+
+/// Somebody who asks to be a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What they say; at most 280 bytes.
+    pub message: String,
+    /// When we heard of it: milliseconds since the Unix epoch.
+    pub at: u64,
+}
+
+/// Somebody whom we asked to be a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Their id.
+    pub user: String,
+    /// What we said.
+    pub message: String,
+    /// When we asked: milliseconds since the Unix epoch.
+    pub at: u64,
+    /// How far it is, in words.
+    pub state: String,
 }
 
 /// Someone who waits to be let in.

@@ -317,7 +317,11 @@ fn what_she_hides_is_not_lost_and_the_owner_shows_it_again() {
     }
     for (id, _) in &rows {
         let message = id.to_string();
-        reign.scene.world.does(reign.scene.alice, Request::Hide { message, off: true }).expect("the owner may");
+        reign
+            .scene
+            .world
+            .does(reign.scene.alice, Request::Hide { message, off: true, erase: false })
+            .expect("the owner may");
     }
     reign.scene.world.run(3_000);
     assert_eq!(reign.scene.world.sees(reign.scene.bob), before);

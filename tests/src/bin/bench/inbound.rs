@@ -150,6 +150,10 @@ impl Rows for Home {
         UserId(entry.device.0)
     }
 
+    fn is_removed(&self, _segment: u32, _message: &EntryId) -> bool {
+        false
+    }
+
     fn is_erased(&self, _segment: u32, _body: &PayloadId) -> bool {
         false
     }
