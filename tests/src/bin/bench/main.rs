@@ -15,6 +15,7 @@ mod floor;
 mod inbound;
 mod lan;
 mod latency;
+mod node;
 mod open;
 mod rekey;
 mod report;
@@ -40,6 +41,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("lan", lan::run),
     ("throughput", throughput::run),
     ("flood", flood::run),
+    ("node", node::run),
     ("catchup", catchup::run),
     ("open", open::run),
     ("disk", disk::run),
@@ -48,7 +50,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, catchup, open or disk; all when left out.
+    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, node, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]
