@@ -1,4 +1,4 @@
-//! What epochs and envelopes cost: sealing, opening, and a new epoch for a hundred devices.
+//! What epochs and envelopes cost: sealing and opening. What a new epoch costs: `cargo xtask bench rekey`.
 //!
 //! `cargo bench -p bayou-core --no-default-features --bench envelope`; one JSON object a line.
 
@@ -70,8 +70,6 @@ fn main() {
         tell(&format!("open 400 B, {name}"), best(500, open), "µs");
     }
     let id = RecordHash([1; 32]);
-    let rekey = || drop(black_box(one.box_for_all(&room, id, &mut rng)));
-    tell("new epoch for 100 devices", best(1, rekey) / 1000.0, "ms");
     let sealed = one.box_for(&room, id, DeviceId([2; 32]), &mut rng).expect("is held");
     let receive = || {
         let mut two = Epochs::new(CONVERSATION, DeviceId([2; 32]));

@@ -186,6 +186,7 @@ impl Engine {
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Found(peer, addresses) => self.found(peer, addresses),
             Input::Continue => self.go_on(now, view),
+            Input::Gathered => self.judge_gathered(),
             Input::Tick => self.tick(now, view),
         }
         self.written.clear();

@@ -286,6 +286,11 @@ impl Net {
         }
     }
 
+    /// Returns how many of a peer's frames wait to be taken; at most eight.
+    pub fn waiting(&self, peer: PeerId) -> usize {
+        self.ends.get(peer).map_or(0, |end| end.intake.waiting())
+    }
+
     /// Does not read this peer's link for so long. It is held up, and nobody else.
     pub fn rest(&self, peer: PeerId, rest: Duration) {
         if let Some(end) = self.ends.get(peer) {

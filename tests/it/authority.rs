@@ -335,7 +335,39 @@ impl<'a> Set<'a> {
                 self.check_cuts(set, *target, &grant.all_cuts().collect::<BTreeSet<_>>());
             }
         }
+        ruling
+            .members()
+            .values()
+            .flat_map(|member| &member.grants)
+            .for_each(|grant| self.check_return(&ruling, *grant));
         tally
+    }
+
+    /// Who came in through an invite had not been removed by a senior, or who made the invite knew, or an admin who let
+    /// them in.
+    fn check_return(&self, ruling: &Ruling, grant: RecordHash) {
+        let Some((.., Said::Grant { to, role, via: Some(via), .. })) = self.find(grant) else { return };
+        for (removal, _, said) in &self.said {
+            let (Said::Remove { grant: target, .. }, false) = (said, ruling.void().contains_key(removal)) else {
+                continue;
+            };
+            let above = &ruling.grants()[&self.author(*removal).expect("a removal cites a grant")];
+            let concerns = ruling.grants().get(target).is_some_and(|g| g.user == ruling.grants()[&grant].user);
+            let may = concerns && above.user != ruling.grants()[&grant].user && above.role > *role;
+            if !may || self.has_seen(*removal, grant) || self.has_seen(via.invite, *removal) {
+                continue;
+            }
+            let by = match self.find(self.author(grant).expect("a grant cites a grant")) {
+                Some((.., Said::Grant { role, .. })) => *role,
+                _ => Role::Owner,
+            };
+            let knew = self.has_seen(grant, *removal) && by >= Role::Admin && by > *role;
+            assert!(knew, "{} was removed and came back", to.fmt_short());
+        }
+    }
+
+    fn find(&self, hash: RecordHash) -> Option<&(RecordHash, UserId, Said)> {
+        self.said.iter().find(|(said, ..)| *said == hash)
     }
 
     fn check_removal(&self, ruling: &Ruling, target: RecordHash, by: RecordHash) {
@@ -400,7 +432,7 @@ struct Tally {
 }
 
 /// What the dice must reach, or the test would be blind.
-const REASONS: [Void; 13] = [
+const REASONS: [Void; 14] = [
     Void::NoGrant,
     Void::BeyondRole,
     Void::NotJunior,
@@ -414,6 +446,7 @@ const REASONS: [Void; 13] = [
     Void::BadInvite,
     Void::InviteRevoked,
     Void::InviteUsedUp,
+    Void::ShutOut,
 ];
 
 /// Everything that a set says of itself.

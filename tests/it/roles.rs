@@ -142,6 +142,33 @@ fn who_comes_back_is_heard_again() {
 }
 
 #[test]
+fn an_older_link_brings_who_was_removed_back_only_if_an_admin_says_so() {
+    let mut world = meet(22, 3);
+    let [alice, bob, carol] = [0, 1, 2];
+    world.link_all(&[alice, bob, carol]);
+    removes(&mut world, alice, "bob").expect("the owner may");
+    world.run(500);
+    let link = world.invites[0].clone();
+    world.partition(&[bob, carol]);
+    world.link(bob, carol);
+    refused(world.does(bob, Request::Join { link: link.clone() }), "you were removed: ask an admin");
+    assert_eq!(world.members(carol).len(), 2);
+    // The owner's own peer does not let him in either, before she says so.
+    world.reunite();
+    world.partition(&[alice, bob]);
+    world.link(alice, bob);
+    let joined = world.does(bob, Request::Join { link });
+    assert!(matches!(&joined, Ok(Reply::Joined { state, .. }) if state.contains("waiting")), "{joined:?}");
+    let conversation = world.conversation(0);
+    world.does(alice, Request::Admit { conversation, user: "bob".into(), yes: true }).expect("an admin may");
+    world.run(1_000);
+    world.make_peace();
+    world.says(bob, "back");
+    world.run(2_000);
+    assert_eq!(world.sees(carol), "bob: back\n");
+}
+
+#[test]
 fn roles_bound_what_one_may() {
     let mut world = meet(3, 4);
     let [alice, bob, carol, dave] = [0, 1, 2, 3];

@@ -272,6 +272,8 @@ impl Peer {
                 return outside;
             }
             match effect {
+                // At any time later, as if other inputs had come in the same round.
+                Effect::Gather(_) => self.answers.push_back(Input::Gathered),
                 Effect::Continue => outside.extend(self.handle(now, Input::Continue)),
                 Effect::Persist(ticket, batch) => self.batches.push_back((ticket, batch)),
                 Effect::Snapshot(stream, covers, image, erased) => {

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
+use super::pass::MAX_RECORDS;
 use super::past::{self, Bits, Row, Seen};
 use super::ruling::Void;
 use super::said::{Role, Said, Setting};
@@ -87,6 +88,10 @@ pub(super) struct Graph {
     ends: BTreeSet<usize>,
     /// Every device that signed something, for a user: its number.
     signers: BTreeMap<(UserId, DeviceId), usize>,
+    /// Of each signer the first records, in the order of generation and hash: those that may count.
+    first: Vec<BTreeSet<(u32, RecordHash)>>,
+    /// Whether a record may be here that is not needed any more.
+    has_surplus: bool,
     early: BTreeMap<RecordHash, Record>,
     /// For each record that is missing, those that wait for it.
     waiting: BTreeMap<RecordHash, BTreeSet<RecordHash>>,
@@ -106,6 +111,9 @@ impl Graph {
                 continue;
             }
             let hash = record.hash();
+            if self.is_beyond(&record) && !self.waiting.contains_key(&hash) {
+                continue;
+            }
             self.place(record);
             placed += 1;
             let woken = self.waiting.remove(&hash).unwrap_or_default();
@@ -119,11 +127,66 @@ impl Graph {
         self.index.contains_key(hash) || self.early.contains_key(hash)
     }
 
+    fn generation(&self, record: &Record) -> u32 {
+        let seen = record.sees().filter_map(|hash| self.node(self.find(&hash)?));
+        seen.map(|node| node.generation + 1).max().unwrap_or(0)
+    }
+
+    /// Tells whether a record that is not here comes after all that may count of its signer. What comes later only moves it
+    /// further back.
+    fn is_beyond(&self, record: &Record) -> bool {
+        let signer = self.signers.get(&(record.user(), record.device())).and_then(|signer| self.first.get(*signer));
+        let full = signer.filter(|first| first.len() >= MAX_RECORDS).and_then(BTreeSet::last);
+        full.is_some_and(|last| *last < (self.generation(record), record.hash()))
+    }
+
+    /// Tells whether a record may count: its signer did not say too much before.
+    pub(super) fn is_first(&self, node: &Node) -> bool {
+        self.first.get(node.signer).is_some_and(|first| first.contains(&(node.generation, node.record.hash())))
+    }
+
+    fn note_first(&mut self, signer: usize, order: (u32, RecordHash)) {
+        if self.first.len() <= signer {
+            self.first.resize_with(signer + 1, BTreeSet::new);
+        }
+        let Some(first) = self.first.get_mut(signer) else { return };
+        first.insert(order);
+        if first.len() > MAX_RECORDS {
+            first.pop_last();
+            self.has_surplus = true;
+        }
+    }
+
+    /// Forgets what is beyond the limit of its signer, unless a record that is not has seen it. So what is here does not
+    /// depend on the order in which it came. Returns whether anything was forgotten.
+    pub(super) fn shed(&mut self) -> bool {
+        if !std::mem::take(&mut self.has_surplus) {
+            return false;
+        }
+        let mut needed = Bits::default();
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if needed.get(at) || self.is_first(node) {
+                needed.set(at);
+                for seen in &node.sees {
+                    needed.set(*seen);
+                }
+            }
+        }
+        if (0..self.nodes.len()).all(|at| needed.get(at)) {
+            return false;
+        }
+        let (early, waiting) = (std::mem::take(&mut self.early), std::mem::take(&mut self.waiting));
+        let nodes = std::mem::take(self).nodes.into_iter().enumerate();
+        nodes.filter(|(at, _)| needed.get(*at)).for_each(|(_, node)| self.place(node.record));
+        (self.early, self.waiting, self.has_surplus) = (early, waiting, false);
+        true
+    }
+
     fn place(&mut self, record: Record) {
+        let generation = self.generation(&record);
         let mut sees: Vec<usize> = record.sees().filter_map(|hash| self.index.get(&hash).copied()).collect();
         sees.sort_unstable();
         sees.dedup();
-        let generation = sees.iter().filter_map(|at| self.node(*at)).map(|node| node.generation + 1).max().unwrap_or(0);
         let auth = record.auth().and_then(|hash| self.find(&hash));
         let about = record.said().names().and_then(|hash| self.find(&hash));
         let (at, hash) = (self.nodes.len(), record.hash());
@@ -160,6 +223,7 @@ impl Graph {
         if let Some(rank) = node.rank {
             self.ranked.insert(rank, at);
         }
+        self.note_first(node.signer, (node.generation, hash));
         self.ordered.insert((node.generation, hash), at);
         self.index.insert(hash, at);
         self.nodes.push(node);
@@ -226,15 +290,21 @@ impl Graph {
 
     /// Walks back from a record that is about to take its place and notes what it has seen of the rows that matter.
     fn look_back(&self, node: &Node) -> Vec<Seen> {
-        let of = |grant: Option<usize>| grant.into_iter().flat_map(|at| [Row::Under(at), Row::Offered(at)]).collect();
+        let of = |grant: Option<usize>| grant.into_iter().flat_map(|at| [Row::Under(at), Row::Offered(at)]);
         let mut rows: Vec<Row> = match node.record.said() {
-            Said::Remove { .. } => of(node.about),
-            Said::Leave { .. } | Said::HandOver { .. } => of(node.auth),
+            Said::Remove { .. } => of(node.about).chain([Row::Entered]).collect(),
+            Said::Leave { .. } | Said::HandOver { .. } => of(node.auth).collect(),
             Said::InviteRevoke { .. } => node.about.map(Row::Through).into_iter().collect(),
             Said::DeviceCut { device, .. } => vec![Row::By(*device)],
             _ => Vec::new(),
         };
-        if matches!(node.record.said(), Said::Epoch { .. } | Said::Remove { rekey: Some(_), .. }) {
+        if matches!(
+            node.record.said(),
+            Said::Epoch { .. }
+                | Said::Remove { rekey: Some(_), .. }
+                | Said::Invite { .. }
+                | Said::Grant { via: Some(_), .. }
+        ) {
             rows.push(Row::Removals);
         }
         let mut seen: Vec<Seen> = rows.into_iter().map(Seen::nothing_of).collect();
@@ -266,7 +336,7 @@ impl Graph {
         let mut rows = vec![Row::By(node.record.device())];
         rows.extend(node.auth.map(Row::Under));
         if let (Said::Grant { via: Some(_), .. }, Some(invite)) = (node.record.said(), node.about) {
-            rows.push(Row::Through(invite));
+            rows.extend([Row::Through(invite), Row::Entered]);
             rows.extend(self.node(invite).and_then(|invite| invite.auth).map(Row::Offered));
         }
         if node.is_removal() {
@@ -297,6 +367,23 @@ impl Graph {
     /// Returns the place of a removal among all removals.
     pub(super) fn removal_number(&self, removal: usize) -> Option<usize> {
         self.node(removal)?.number(Row::Removals)
+    }
+
+    /// Tells whether someone may be let back in by an invite in spite of a removal: the invite was made by who knew of it,
+    /// or who lets them in knew of it, and needs no invite to let anyone in.
+    pub(super) fn lets_back(&self, grant: usize, invite: usize, removal: usize) -> bool {
+        let Some(node) = self.node(grant) else { return false };
+        let needs_none = || {
+            let own = node.auth.and_then(|at| self.grant(at)).map(|(_, own)| own);
+            own >= Some(Role::Admin) && own > node.given().map(|(_, role)| role)
+        };
+        self.knows_of(invite, removal) || (self.knows_of(grant, removal) && needs_none())
+    }
+
+    /// Tells whether an invite, or a grant through one, was made by someone who had seen a removal.
+    pub(super) fn knows_of(&self, record: usize, removal: usize) -> bool {
+        let (Some(node), Some(number)) = (self.node(record), self.removal_number(removal)) else { return false };
+        node.seen.iter().any(|seen| seen.row == Row::Removals && seen.has(number))
     }
 
     /// Tells whether a new group key was made by someone who had seen the removals, or with the removal. They are given

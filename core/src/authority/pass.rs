@@ -18,7 +18,8 @@ use crate::id::{CutHash, DeviceId, UserId};
 /// The most users that may be in a conversation.
 pub const MAX_MEMBERS: usize = 1000;
 
-/// The most records of one device of a user that count in a conversation: those with the smallest (generation, hash).
+/// The most records of one device of a user that count in a conversation: those with the smallest (generation, hash). What
+/// is beyond is not held, unless a record that counts has seen it.
 ///
 /// Counted by device and not by user: a device can use up its own right only, as only it can sign. Anyone can write a
 /// record in the name of a user, with a device that is not the user's.
@@ -48,9 +49,10 @@ pub(super) struct Pass<'a> {
     pub(super) withdrawn: BTreeMap<usize, Vec<usize>>,
     /// Who came in through each invite.
     pub(super) used: BTreeMap<usize, BTreeSet<UserId>>,
+    /// Who was put out by somebody else, and the removals by which they were.
+    pub(super) put_out: BTreeMap<UserId, BTreeSet<usize>>,
     /// For each user who is in, by how many grants.
     seated: BTreeMap<UserId, u32>,
-    beyond: BTreeSet<usize>,
 }
 
 /// Follows a user through the roots that they moved to.
@@ -82,8 +84,8 @@ impl<'a> Pass<'a> {
             device_cuts: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
             used: BTreeMap::new(),
+            put_out: BTreeMap::new(),
             seated: BTreeMap::new(),
-            beyond: beyond_limit(graph),
         };
         for (rank, grant) in graph.grants() {
             pass.visit(rank, grant);
@@ -166,6 +168,11 @@ impl<'a> Pass<'a> {
             if !ends.all(|by| self.graph.has_seen(*by, grant)) {
                 return Err(Void::InviteRevoked);
             }
+            // Whoever ranks below this grant cannot shut its holder out, so all that can are known by now.
+            let removals = self.put_out.get(&user).into_iter().flatten();
+            if removals.copied().any(|by| !self.graph.has_seen(by, grant) && !self.graph.lets_back(grant, invite, by)) {
+                return Err(Void::ShutOut);
+            }
             let offered = match self.graph.node(invite).map(|node| node.record.said()) {
                 Some(Said::Invite { uses, .. }) => *uses,
                 _ => 0,
@@ -182,7 +189,7 @@ impl<'a> Pass<'a> {
     /// What does not depend on the device: form, limits, whose grant it is, and removals that had not seen it.
     fn within(&self, record: usize, node: &Node, grant: usize, holder: UserId) -> Result<(), Void> {
         node.flaw.map_or(Ok(()), Err)?;
-        if self.beyond.contains(&record) {
+        if !self.graph.is_first(node) {
             return Err(Void::TooMany);
         }
         if self.user(node) != Some(holder) {
@@ -337,11 +344,23 @@ impl<'a> Pass<'a> {
             self.judge(*record, verdict);
             let (Ok(()), Some(target)) = (verdict, target) else { continue };
             match node.record.said() {
-                Said::Remove { .. } => self.ended.entry(target).or_default().push(*record),
+                Said::Remove { .. } => {
+                    self.ended.entry(target).or_default().push(*record);
+                    self.put_out(target, *record, holder);
+                }
                 Said::InviteRevoke { .. } => self.withdrawn.entry(target).or_default().push(*record),
                 Said::CutExtend { cut, .. } => drop(self.extended.entry(target).or_default().insert(*cut)),
                 _ => {}
             }
+        }
+    }
+
+    /// Notes that a removal put somebody else out.
+    fn put_out(&mut self, grant: usize, removal: usize, by: UserId) {
+        let Some((user, _)) = self.graph.node(grant).and_then(Node::given) else { return };
+        let user = resolve(self.users, user);
+        if user != by {
+            self.put_out.entry(user).or_default().insert(removal);
         }
     }
 
@@ -356,18 +375,4 @@ impl<'a> Pass<'a> {
         let later_owner = self.graph.grant(grant).is_some_and(|(_, role)| role == Role::Owner);
         of > rank || (of < rank && later_owner && self.handed.contains_key(&target))
     }
-}
-
-/// Returns the records of devices that said too much, without those that come first.
-fn beyond_limit(graph: &Graph) -> BTreeSet<usize> {
-    let mut said = vec![0; graph.signers().count()];
-    let mut beyond = BTreeSet::new();
-    for (at, node) in graph.ordered() {
-        let Some(said) = said.get_mut(node.signer) else { continue };
-        *said += 1;
-        if *said > MAX_RECORDS {
-            beyond.insert(at);
-        }
-    }
-    beyond
 }

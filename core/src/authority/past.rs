@@ -15,6 +15,8 @@ pub(super) enum Row {
     Through(usize),
     /// Granted through an invite that was made under a grant.
     Offered(usize),
+    /// Granted through any invite.
+    Entered,
     /// All removals.
     Removals,
 }

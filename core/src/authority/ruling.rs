@@ -52,6 +52,9 @@ pub enum Void {
     /// The invite was used up by others.
     #[error("the invite was used up")]
     InviteUsedUp,
+    /// Who came in had been removed, and neither the invite nor an admin who let them in knew of it.
+    #[error("they had been removed, and the link is older than that")]
+    ShutOut,
     /// There are [`MAX_MEMBERS`](super::MAX_MEMBERS) members before.
     #[error("the conversation is full")]
     Full,
@@ -180,6 +183,8 @@ pub struct Ruling {
     pub(super) erased: BTreeSet<MessageName>,
     pub(super) epochs: BTreeMap<RecordHash, EpochRecord>,
     pub(super) offers: BTreeMap<RecordHash, Offer>,
+    /// Who was put out by somebody else, and the removals by which they were.
+    pub(super) put_out: BTreeMap<UserId, BTreeSet<RecordHash>>,
     pub(super) device_cuts: BTreeMap<DeviceId, BTreeSet<DeviceCutBy>>,
     pub(super) is_direct: bool,
 }

@@ -6,7 +6,7 @@ use super::avatar::Avatar;
 use super::cut::{Cut, Mark};
 use super::devices::Devices;
 use super::graph::Graph;
-use super::pass::Pass;
+use super::pass::{Pass, resolve};
 use super::ruling::{Ruling, Void};
 use super::signed::{MAX_PARENTS, Record};
 use super::user::UserRecord;
@@ -53,6 +53,8 @@ pub struct Authority {
     bounding: BTreeSet<CutHash>,
     /// Whether something was added since the ruling was made.
     stale: bool,
+    /// Whether records were forgotten since that was asked.
+    has_forgotten: bool,
 }
 
 impl Authority {
@@ -68,6 +70,7 @@ impl Authority {
             ruling: Ruling::default(),
             bounding: BTreeSet::new(),
             stale: false,
+            has_forgotten: false,
         }
     }
 
@@ -132,6 +135,7 @@ impl Authority {
             self.avatars.retain(|hash, _| named.contains(hash));
         }
         if self.stale {
+            self.has_forgotten |= self.graph.shed();
             let users = std::mem::take(&mut self.ruling.users);
             let sum = Ruling::sum(&self.graph, &users, &Pass::run(&self.graph, &users));
             self.ruling = Ruling { users, ..sum };
@@ -139,6 +143,12 @@ impl Authority {
             self.stale = false;
         }
         &self.ruling
+    }
+
+    /// Tells whether records were forgotten, since this was asked, because their authors say too much. They may be wanted
+    /// again.
+    pub fn has_forgotten(&mut self) -> bool {
+        std::mem::take(&mut self.has_forgotten)
     }
 
     /// Returns what followed when [`Authority::ruling`] was last asked.
@@ -150,6 +160,13 @@ impl Authority {
     pub fn judge(&mut self, chain: &ChainOf, change: Mark) -> Verdict {
         self.ruling();
         verdict::judge(&self.ruling, &self.cuts, chain, change)
+    }
+
+    /// Tells whether an invite lets somebody in only if an admin says so: they were removed, and it is older than that.
+    pub fn shuts_out(&self, user: &UserId, invite: &RecordHash) -> bool {
+        let removals = self.ruling.put_out.get(&resolve(&self.ruling.users, *user)).into_iter().flatten();
+        let Some(invite) = self.graph.find(invite) else { return false };
+        removals.filter_map(|by| self.graph.find(by)).any(|by| !self.graph.knows_of(invite, by))
     }
 
     /// Returns how far a chain counts: where a rebuild ends, and which branch of a fork is kept.

@@ -1,5 +1,6 @@
 //! From what the pass found out to the ruling that others read.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::devices::{DeviceStatus, Devices};
@@ -7,7 +8,11 @@ use super::graph::{Graph, Node};
 use super::pass::{Pass, resolve};
 use super::ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing};
 use super::said::{Role, Said, Setting};
-use crate::id::UserId;
+use crate::id::{RecordHash, UserId};
+
+/// The most group keys of one device that are considered: those that are farthest from the genesis, then those with the
+/// smallest hash. A week has one, and each removal brings one.
+const MAX_EPOCHS_EACH: usize = 64;
 
 impl Ruling {
     /// Sums up all but what is known of the users, which the caller adds.
@@ -19,6 +24,8 @@ impl Ruling {
         ruling.sum_grants(graph, users, pass);
         ruling.sum_members(graph);
         ruling.sum_said(graph, users, pass);
+        let hashes = |by: &BTreeSet<usize>| by.iter().filter_map(|at| Some(graph.node(*at)?.record.hash())).collect();
+        ruling.put_out = pass.put_out.iter().map(|(user, by)| (*user, hashes(by))).collect();
         for (device, cuts) in &pass.device_cuts {
             let cuts: BTreeSet<_> = cuts.iter().map(|(_, by)| by.clone()).collect();
             if !cuts.is_empty() {
@@ -76,7 +83,7 @@ impl Ruling {
             let mut renews = |commitment: &[u8; 32]| {
                 let excludes_removed = graph.renewed_after(at, &removals);
                 let epoch = EpochRecord { commitment: *commitment, generation: node.generation, excludes_removed };
-                epochs.push((hash, epoch));
+                epochs.push((node.signer, hash, epoch));
             };
             match node.record.said() {
                 Said::Genesis { title, .. } => self.settings = Settings { title: title.clone(), ..Settings::default() },
@@ -94,7 +101,7 @@ impl Ruling {
                 _ => {}
             }
         }
-        self.epochs = epochs.into_iter().collect();
+        self.epochs = newest_of_each(epochs);
     }
 
     /// Returns the removals that count of grants that had counted, by their places among all removals, rising.
@@ -123,6 +130,13 @@ impl Ruling {
         let grant = invite.auth.and_then(|at| graph.node(at)).and_then(|node| self.grants.get(&node.record.hash()));
         grant.is_none_or(|grant| grant.standing != Standing::Live)
     }
+}
+
+/// Leaves of the group keys of each device those that are considered.
+fn newest_of_each(mut epochs: Vec<(usize, RecordHash, EpochRecord)>) -> BTreeMap<RecordHash, EpochRecord> {
+    epochs.sort_by_key(|(signer, hash, epoch)| (*signer, Reverse(epoch.generation), *hash));
+    let of_each = epochs.chunk_by(|one, next| one.0 == next.0).flat_map(|all| all.iter().take(MAX_EPOCHS_EACH));
+    of_each.map(|(_, hash, epoch)| (*hash, epoch.clone())).collect()
 }
 
 impl Settings {

@@ -1,5 +1,6 @@
 //! Stories of who may do what.
 
+mod back;
 mod devices;
 mod direct;
 mod limits;

@@ -1,7 +1,8 @@
 //! A conversation's authority: exchanged with others, kept, and carried out.
 //!
-//! Whoever has another digest is sent the names of our items and sends back those that we lack. What we are sent counts
-//! at once, for what is judged after it; others are told, and chains that reach too far are shortened, when it is durable.
+//! Whoever has another digest is sent the names of our items and sends back those that we lack. What we are sent is
+//! gathered and judged once a round, for each judgement is a pass over all that there is. Then it counts, for what is judged
+//! after it; others are told, and chains that reach too far are shortened, when it is durable.
 //!
 //! Items are given to members only. Two who were let in by different people may not know each other as members yet: they
 //! show each other what their membership rests on, and no more.
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use super::Engine;
 use super::conversation::Conversation;
 use super::durable::Pending;
-use super::io::{CallId, View};
-use crate::authority::{ControlError, Item, ItemName};
+use super::io::{CallId, Effect, View};
+use crate::authority::{ControlError, Item, ItemName, UserRecord};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, PeerId, StreamId, UserId};
 use crate::rpc::{Event, Reply};
@@ -24,6 +25,9 @@ const FRAME_BUDGET: usize = 256 * 1024;
 
 /// The most names in one frame: as many items as a conversation may have, and more.
 const MAX_NAMES: usize = 64 * 1024;
+
+/// The most items that are gathered before they are judged.
+const MAX_GATHERED: usize = 4096;
 
 /// What is to be done when items are durable.
 #[derive(Debug, Clone)]
@@ -82,31 +86,66 @@ impl Engine {
         id: ConversationId,
         items: &[serde_bytes::ByteBuf],
     ) {
-        if self.take_controls(now, id, items, Some(peer)).is_err() {
-            self.misbehaved(peer, "it sent a control record that is not valid");
+        match self.open_items(id, items) {
+            Ok(items) => {
+                let of_us = self.of_us(&items);
+                self.gather(peer, id, items);
+                self.own_learned(now, of_us);
+            }
+            Err(_) => self.misbehaved(peer, "it sent a control record that is not valid"),
         }
     }
 
-    /// Takes items in, whoever brings them; returns whether any of them did not find its place yet.
+    /// Takes items in at once that came by no link; returns whether any of them did not find its place yet.
     pub(super) fn take_controls(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         items: &[serde_bytes::ByteBuf],
-        from: Option<PeerId>,
     ) -> Result<bool, ControlError> {
-        let Some(conversation) = self.conversations.get(&id) else { return Ok(false) };
+        let items = self.open_items(id, items)?;
+        let (of_us, names): (_, Vec<ItemName>) = (self.of_us(&items), items.iter().map(Item::name).collect());
+        self.take_items(id, items, vec![], None, Then::Nothing);
+        self.own_learned(now, of_us);
+        Ok(self.conversations.get(&id).is_some_and(|known| names.iter().any(|name| !known.kept.contains(name))))
+    }
+
+    /// Opens the items that are not here.
+    fn open_items(&self, id: ConversationId, items: &[serde_bytes::ByteBuf]) -> Result<Vec<Item>, ControlError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(vec![]) };
         let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
-        let items = fresh.map(|bytes| Item::open(bytes, id)).collect::<Result<Vec<Item>, _>>()?;
+        fresh.map(|bytes| Item::open(bytes, id)).collect()
+    }
+
+    /// Returns what items say of our own user.
+    fn of_us(&self, items: &[Item]) -> Vec<UserRecord> {
         let of_us = |item: &Item| match item {
             Item::User(record) if record.user() == self.profile.user => Some(record.clone()),
             _ => None,
         };
-        let (of_us, names): (Vec<_>, Vec<ItemName>) =
-            (items.iter().filter_map(of_us).collect(), items.iter().map(Item::name).collect());
-        self.take_items(id, items, vec![], from, Then::Nothing);
-        self.own_learned(now, of_us);
-        Ok(self.conversations.get(&id).is_some_and(|known| names.iter().any(|name| !known.kept.contains(name))))
+        items.iter().filter_map(of_us).collect()
+    }
+
+    /// Puts items of a peer by, to be judged together with what else comes in this round.
+    fn gather(&mut self, peer: PeerId, id: ConversationId, items: Vec<Item>) {
+        let Some(conversation) = self.conversations.get_mut(&id).filter(|_| !items.is_empty()) else { return };
+        conversation.gathered.extend(items.into_iter().map(|item| (peer, item)));
+        if conversation.gathered.len() > MAX_GATHERED {
+            return self.judge_gathered();
+        }
+        self.effects.push(Effect::Gather(peer));
+    }
+
+    /// Takes in what was gathered.
+    pub(super) fn judge_gathered(&mut self) {
+        let gathered = self.conversations.iter_mut().map(|(id, known)| (*id, std::mem::take(&mut known.gathered)));
+        let gathered: Vec<_> = gathered.filter(|(_, items)| !items.is_empty()).collect();
+        for (id, items) in gathered {
+            let first = items.first().map(|(peer, _)| *peer);
+            // Who sent all of it need not be told of it.
+            let from = first.filter(|first| items.iter().all(|(peer, _)| peer == first));
+            self.take_items(id, items.into_iter().map(|(_, item)| item).collect(), vec![], from, Then::Nothing);
+        }
     }
 
     /// Takes items in and has those kept that found their place, with `with` in the same batch.
@@ -181,7 +220,7 @@ impl Engine {
         let is_in = conversation.devices.contains_key(&me);
         if std::mem::replace(&mut conversation.was_in, is_in) != is_in {
             let (conversation, state) = (id.to_string(), if is_in { "in" } else { "out" }.to_owned());
-            self.effects.push(super::Effect::Emit(Event::Joining { conversation, state }));
+            self.effects.push(Effect::Emit(Event::Joining { conversation, state }));
         }
     }
 }
@@ -189,10 +228,10 @@ impl Engine {
 impl Conversation {
     /// Adds items; returns those that found their place by it.
     pub(super) fn add(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let (mut logs, mut cuts, mut avatars) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut logs, mut cuts, mut avatars, mut grew) = (Vec::new(), Vec::new(), Vec::new(), self.kept.is_empty());
         for item in items {
             match item {
-                Item::Record(_) => drop(self.authority.add(item)),
+                Item::Record(_) => grew |= self.authority.add(item),
                 Item::User(record) => logs.push(record),
                 Item::Cut(cut) => cuts.push(cut),
                 Item::Avatar(avatar) => avatars.push(avatar),
@@ -201,10 +240,18 @@ impl Conversation {
         self.authority.ruling();
         let concerned: BTreeSet<UserId> = self.concerned();
         for record in logs.into_iter().filter(|record| concerned.contains(&record.user())) {
-            self.authority.insert_user(record);
+            grew |= self.authority.insert_user(record);
         }
         for cut in cuts {
-            self.authority.insert_cut(cut);
+            grew |= self.authority.insert_cut(cut);
+        }
+        if !grew && avatars.is_empty() {
+            return Vec::new();
+        }
+        self.authority.ruling();
+        if self.authority.has_forgotten() {
+            let held = self.authority.items_beyond(&BTreeSet::new()).iter().map(Item::name).collect();
+            self.kept = self.kept.intersection(&held).copied().collect();
         }
         for avatar in avatars {
             self.authority.insert_avatar(avatar);

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::entrance::{Guest, Joining};
 use super::io::CallId;
-use crate::authority::{Authority, ChainOf, ItemName, MessageName, Participant, Role};
+use crate::authority::{Authority, ChainOf, Item, ItemName, MessageName, Participant, Role};
 use crate::conversation::{EntryId, Vector};
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, RecordHash, UserId};
+use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, UserId};
 use crate::sync::SegmentHeads;
 use crate::time::Timestamp;
 
@@ -46,6 +46,8 @@ pub(super) struct Conversation {
     pub(super) authority: Authority,
     /// A digest of that.
     pub(super) controls: [u8; 32],
+    /// Items that came and are not judged yet, and who sent them.
+    pub(super) gathered: Vec<(PeerId, Item)>,
     /// Its items that are durable here, or on their way to disk.
     pub(super) kept: BTreeSet<ItemName>,
     /// The devices of who is in.
@@ -92,6 +94,7 @@ impl Conversation {
             awaited: None,
             authority: Authority::new(id),
             controls: [0; 32],
+            gathered: Vec::new(),
             kept: BTreeSet::new(),
             devices: BTreeMap::new(),
             guests: BTreeMap::new(),

@@ -179,11 +179,15 @@ impl Engine {
         if !invite.may_be_used_by(role) {
             return;
         }
-        if let Some(why) = conversation.turns_away(now, &via.invite, &invite, &user) {
+        let is_shut_out = conversation.authority.shuts_out(&user, &via.invite);
+        let why = conversation.turns_away(now, &via.invite, &invite, &user);
+        let why = why.or_else(|| (is_shut_out && !invite.is_below(role)).then_some(Turned::Removed));
+        if let Some(why) = why {
             return self.send(peer, &Frame::Turned { conversation: id, why });
         }
         let guest = Guest { peer, name: name_in(&log).unwrap_or_else(|| user.fmt_short()), via, log };
-        if !invite.auto {
+        // Who was removed comes back by an older link only if an admin says so.
+        if !invite.auto || is_shut_out {
             self.wait(id, user, guest);
         } else {
             // If it would not count (the conversation is full), they go on asking.
@@ -366,8 +370,13 @@ impl Invite {
     fn may_be_used_by(&self, role: Role) -> bool {
         match self.auto {
             true => role >= Role::Member && role >= self.role,
-            false => role >= Role::Admin && role > self.role,
+            false => self.is_below(role),
         }
+    }
+
+    /// Tells whether someone of this role may let others in as what it offers, without it.
+    fn is_below(&self, role: Role) -> bool {
+        role >= Role::Admin && role > self.role
     }
 }
 
@@ -404,6 +413,7 @@ impl std::fmt::Display for Told {
             Told::Turned(Turned::UsedUp) => "the link was used up: ask for another",
             Told::Turned(Turned::Withdrawn) => "the link was withdrawn: ask for another",
             Told::Turned(Turned::Refused) => "an admin said no",
+            Told::Turned(Turned::Removed) => "you were removed: ask an admin for a new link",
         })
     }
 }

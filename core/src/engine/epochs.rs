@@ -120,7 +120,14 @@ impl Engine {
         let group = self.groups.entry(id).or_insert_with(|| Group::new(id, me));
         let ruling = conversation.authority.last_ruling();
         group.hear(ruling, me, now);
-        for (hash, epoch) in ruling.epochs() {
+        let mut newest: Vec<_> = ruling.epochs().iter().collect();
+        newest.sort_by_key(|(hash, epoch)| (std::cmp::Reverse(epoch.generation), **hash));
+        // Where one finds no room, nor do those that come after it: they cost a look each.
+        let mut is_full = false;
+        for (hash, epoch) in newest {
+            if is_full && !group.epochs.knows(*hash) {
+                continue;
+            }
             let Some(maker) = conversation.authority.record(hash).map(|record| record.device()) else { continue };
             let announced = Announced {
                 id: *hash,
@@ -131,7 +138,7 @@ impl Engine {
                 valid: true,
             };
             // What is older than what was deleted, or than all that there is room for, is of no use.
-            let _ = group.epochs.announce(announced, now);
+            is_full |= group.epochs.announce(announced, now).is_err();
         }
         group.epochs.withdraw(|epoch| !ruling.epochs().contains_key(epoch));
     }

@@ -132,6 +132,8 @@ pub enum Input {
     Found(PeerId, Vec<Address>),
     /// The effects up to [`Effect::Continue`] are executed.
     Continue,
+    /// What came since [`Effect::Gather`] is to be judged, all at once.
+    Gathered,
     /// Some time has passed. Comes about once a second.
     Tick,
 }
@@ -160,6 +162,9 @@ pub enum Effect {
     Mail(MailTicket, Errand),
     /// Come back at once with [`Input::Continue`], before any other input.
     Continue,
+    /// A peer sent what is dear to judge: come back with [`Input::Gathered`] when whatever else has come meanwhile was
+    /// handled, and count the time for this peer.
+    Gather(PeerId),
     /// Answer a call.
     Reply(CallId, Box<Result<Reply, RpcError>>),
     /// Tell whoever follows.

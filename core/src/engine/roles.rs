@@ -83,8 +83,10 @@ impl Engine {
         let record = Record::sign(said, from, &self.key);
         let mut trial = conversation.authority.clone();
         trial.insert(record.clone());
-        match trial.ruling().void().get(&record.hash()) {
+        trial.ruling();
+        match trial.last_ruling().void().get(&record.hash()) {
             Some(void) => Err(not_allowed(in_words(*void))),
+            None if trial.record(&record.hash()).is_none() => Err(not_allowed(in_words(Void::TooMany))),
             None => Ok(record),
         }
     }
@@ -315,6 +317,9 @@ fn in_words(void: Void) -> String {
         Void::HandedOver => "you handed this conversation over: the new owner may".to_owned(),
         Void::InviteUsedUp => "the link that they came with is used up: send them another".to_owned(),
         Void::InviteRevoked => "the link that they came with was withdrawn: send them another".to_owned(),
+        Void::ShutOut => {
+            "they were removed, and their link is older than that: only an admin can let them in".to_owned()
+        }
         other => format!("this would not count: {other}"),
     }
 }

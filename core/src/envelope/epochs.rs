@@ -397,6 +397,11 @@ impl Epochs {
         self.known.iter().filter(|(_, known)| known.held.is_some()).map(|(id, _)| *id)
     }
 
+    /// Tells whether an epoch is known, held or not.
+    pub fn knows(&self, id: RecordHash) -> bool {
+        self.known.contains_key(&id)
+    }
+
     /// Tells whether an epoch is held.
     pub fn holds(&self, id: RecordHash) -> bool {
         self.held(id).is_some()

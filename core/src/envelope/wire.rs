@@ -149,6 +149,8 @@ pub enum Turned {
     Withdrawn,
     /// A person said no.
     Refused,
+    /// Who asks was removed, and the link is older than that: it takes an admin, or another link.
+    Removed,
 }
 
 /// How much of each chain a peer has, with the first bytes of the newest change's hash.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use super::fairness::Fairness;
+use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
 use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
@@ -33,6 +33,9 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Inputs of one round; so long may the first of them wait for the others.
 const MAX_ROUND: usize = 128;
+
+/// After so long a round takes nothing more in.
+const ROUND: Duration = Duration::from_millis(5);
 
 /// What a holder of the node asks of the loop.
 pub(super) enum Asked {
@@ -90,6 +93,8 @@ struct Shell {
     fairness: Fairness,
     /// Whose frames were handled in this round: what is kept at its end is kept for them.
     heard: BTreeSet<PeerId>,
+    /// Who sent what is judged at the end of the round.
+    gathering: BTreeSet<PeerId>,
 }
 
 impl Shell {
@@ -139,6 +144,7 @@ impl Shell {
             unwritten: Vec::new(),
             fairness: Fairness::default(),
             heard: BTreeSet::new(),
+            gathering: BTreeSet::new(),
         };
         shell.execute(effects);
         while let Some(effects) = shell.engine.rebuild(now(), &*shell.store) {
@@ -183,7 +189,11 @@ impl Shell {
 
     /// Handles what has come meanwhile; returns whom to tell when the loop has stopped, if it is asked to.
     fn rest_of_round(&mut self, asked: &mut mpsc::Receiver<Asked>, inputs: &mut Inputs) -> Option<oneshot::Sender<()>> {
+        let began = instant();
         for _ in 0..MAX_ROUND {
+            if began.elapsed() > ROUND {
+                break;
+            }
             let event = inputs.net.as_mut().and_then(NetEvents::try_recv);
             let call = asked.try_recv().ok();
             if event.is_none() && call.is_none() {
@@ -201,14 +211,32 @@ impl Shell {
         None
     }
 
+    /// Judges what was gathered in the round.
+    fn gathered(&mut self) {
+        let gathering = std::mem::take(&mut self.gathering);
+        if !gathering.is_empty() {
+            let began = instant();
+            self.handle(Input::Gathered);
+            self.shared_by(&gathering, began);
+        }
+    }
+
     /// Keeps what the round asked to be kept, and what follows from that.
     fn keep(&mut self) {
+        self.gathered();
         let began = instant();
         let is_idle = self.unwritten.is_empty();
         self.keep_all();
         let heard = std::mem::take(&mut self.heard);
-        if let Some(each) = began.elapsed().checked_div(heard.len() as u32).filter(|_| !is_idle) {
-            heard.into_iter().for_each(|peer| self.took(peer, each));
+        if !is_idle {
+            self.shared_by(&heard, began);
+        }
+    }
+
+    /// Notes that some links together took the time since a moment.
+    fn shared_by(&mut self, peers: &BTreeSet<PeerId>, began: Instant) {
+        if let Some(each) = began.elapsed().checked_div(peers.len() as u32) {
+            peers.iter().for_each(|peer| self.took(*peer, each));
         }
     }
 
@@ -291,10 +319,12 @@ impl Shell {
             NetEvent::Moved { peer, address, relayed } => Input::Moved { peer, address, relayed },
             NetEvent::LinkDown(peer) => Input::LinkDown(peer),
             NetEvent::Frame(peer, bytes) => {
-                let began = instant();
+                let (began, weight) = (instant(), bytes.len());
                 self.handle(Input::Frame(peer, bytes));
                 self.heard.insert(peer);
-                return self.took(peer, began.elapsed());
+                let waiting = self.net.as_ref().map_or(0, |net| net.waiting(peer));
+                self.fairness.left_waiting(peer, waiting, instant());
+                return self.took(peer, began.elapsed() + fairness::carrying(weight));
             }
             NetEvent::Congested(peer) => Input::Congested(peer),
             NetEvent::Drained(peer) => Input::Drained(peer),
@@ -323,6 +353,7 @@ impl Shell {
         for effect in effects {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
+                Effect::Gather(peer) => drop(self.gathering.insert(peer)),
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {

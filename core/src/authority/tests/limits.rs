@@ -53,14 +53,34 @@ fn of_one_device_only_so_many_records_count() {
     let mut said: Vec<Record> = (0..count + 3).map(|n| blurt(&story, &bob.device, bob.user(), b, n)).collect();
     let of_carol = story.says(&carol, c, Said::Epoch { commitment: [1; 32] });
     let mut other = story.set.clone();
-    said.iter().for_each(|record| assert!(story.set.insert(record.clone())));
-    said.iter().rev().for_each(|record| assert!(other.insert(record.clone())));
-    assert_eq!(story.set.ruling(), other.ruling(), "whichever came first");
     said.sort_by_key(Record::hash);
+    said.iter().for_each(|record| {
+        story.set.insert(record.clone());
+    });
+    said.iter().rev().for_each(|record| {
+        other.insert(record.clone());
+    });
+    assert_eq!(story.set.ruling(), other.ruling(), "whichever came first");
+    assert_eq!(story.set.digest(), other.digest());
+    assert!(other.has_forgotten() && !other.has_forgotten());
     for (place, record) in said.iter().enumerate() {
-        let expected = (place >= MAX_RECORDS).then_some(Void::TooMany);
-        assert_eq!(story.void(record.hash()), expected, "the smallest hashes of one generation count");
+        let is_here = story.set.record(&record.hash()).is_some();
+        assert_eq!(is_here, place < MAX_RECORDS, "the smallest hashes of one generation count");
+        assert_eq!(story.void(record.hash()), None);
     }
+    // What is beyond is held if somebody has built on it, and counts for nothing.
+    let beyond = said[MAX_RECORDS + 1].clone();
+    for set in [&mut story.set, &mut other] {
+        let parents = vec![beyond.hash()];
+        let (conversation, user) = (Some(story.conversation), carol.user());
+        let from = Standpoint { conversation, user, auth: Some(c), parents, at: AT };
+        let child = Record::sign(Said::Epoch { commitment: [2; 32] }, from, &carol.device);
+        set.insert(child.clone());
+        set.insert(beyond.clone());
+        assert_eq!(set.ruling().void().get(&beyond.hash()), Some(&Void::TooMany));
+        assert!(set.ruling().epochs().contains_key(&child.hash()));
+    }
+    assert_eq!(story.set.ruling(), other.ruling());
     assert_eq!(story.void(of_carol), None, "nobody else is made silent by it");
 }
 
@@ -71,7 +91,7 @@ fn nobody_can_use_up_what_another_may_say() {
     // Older than all that the owner will say, in the owner's name, with a device of his own.
     for number in 0..=MAX_RECORDS as u32 {
         let forged = blurt(&story, &mallory.device, owner.user(), genesis, number);
-        assert!(story.set.insert(forged));
+        story.set.insert(forged);
     }
     let (bob, b) = story.joins(2, Role::Member);
     assert_eq!(story.void(b), None);

@@ -121,7 +121,7 @@ impl Engine {
         let mut taken = Taken::default();
         for part in parcel.parts {
             match part {
-                Part::Controls(items) => match self.take_controls(now, id, &items, None) {
+                Part::Controls(items) => match self.take_controls(now, id, &items) {
                     Ok(is_early) => {
                         taken.early |= is_early;
                         // Boxes of an epoch that one of them opened come right behind.

@@ -72,6 +72,11 @@ impl Intake {
         self.handled.notify_one();
     }
 
+    /// Returns how many frames wait.
+    pub(in crate::net) fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
     /// Lets the link rest for so long, after what rest there is already; at most [`MAX_REST`] in all.
     pub(in crate::net) fn rest(&self, rest: Duration) {
         self.rest_from(Instant::now(), rest);

@@ -7,14 +7,17 @@
 #![allow(clippy::disallowed_methods, reason = "measuring time is what this program is for")]
 
 mod apply;
+mod authority;
 mod catchup;
 mod disk;
 mod flood;
 mod floor;
+mod inbound;
 mod lan;
 mod latency;
 mod node;
 mod open;
+mod rekey;
 mod report;
 mod scene;
 mod throughput;
@@ -30,7 +33,10 @@ type Bench = fn(&Options) -> io::Result<()>;
 
 /// All of them, quickest first.
 const BENCHES: &[(&str, Bench)] = &[
+    ("rekey", rekey::run),
     ("apply", apply::run),
+    ("inbound", inbound::run),
+    ("authority", authority::run),
     ("latency", latency::run),
     ("lan", lan::run),
     ("throughput", throughput::run),
@@ -44,7 +50,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// apply, latency, lan, throughput, flood, node, catchup, open or disk; all when left out.
+    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, node, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]

@@ -1,7 +1,10 @@
 //! What a benchmark says: one JSON object a line.
 
+use std::io;
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use serde_json::json;
 
 /// Prints a value beside its floor.
@@ -20,6 +23,13 @@ pub(crate) fn percentile(values: &mut [Duration], share: f64) -> f64 {
     let last = values.len().saturating_sub(1);
     let at = (last as f64 * share).round() as usize;
     values.get(at).copied().map_or(f64::NAN, ms)
+}
+
+/// Returns the processor's time that this process has taken so far. Others who keep the machine busy hardly change it.
+pub(crate) fn cpu() -> io::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let took = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Duration::from_micros(u64::try_from(took).unwrap_or(0)))
 }
 
 /// Returns milliseconds.
