@@ -28,6 +28,7 @@ mod serve;
 mod set;
 mod settings;
 mod status;
+mod why;
 
 use tokio::io::AsyncReadExt;
 
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     Conversations(conversations::Conversations),
     Peers(peers::Peers),
     Status(status::Status),
+    Why(why::Why),
     Device(device::Command),
     Contact(contact::Command),
     Profile(profile::Profile),
@@ -100,6 +102,7 @@ impl Command {
             Command::Conversations(command) => command.run(home, output).await,
             Command::Peers(command) => command.run(home, output).await,
             Command::Status(command) => command.run(home, output).await,
+            Command::Why(command) => command.run(home, output).await,
             Command::Device(command) => command.run(home, output).await,
             Command::Contact(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,

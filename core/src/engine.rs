@@ -33,7 +33,8 @@
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
-//! | `queries`, `people`, `notices` | what front ends read |
+//! | `queries`, `people`, `notices`, `standing` | what front ends read |
+//! | `watchdog` | linked peers who do not get on |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
@@ -70,7 +71,9 @@ mod requests;
 mod roles;
 mod rows;
 mod shelf;
+mod standing;
 mod upkeep;
+mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +104,7 @@ use facts::Fact;
 use links::Link;
 use shelf::Shelf;
 use upkeep::Tails;
+use watchdog::Watchdog;
 
 /// A messenger's state in memory. All of it but `rng` can be rebuilt from the store.
 pub struct Engine {
@@ -130,6 +134,7 @@ pub struct Engine {
     shelf: Shelf,
     waiting: Waiting,
     links: BTreeMap<PeerId, Link>,
+    watchdog: Watchdog,
     book: AddressBook,
     /// Where we listen: for invites, and for people.
     listening: Vec<(Address, Address)>,
@@ -158,11 +163,13 @@ impl Engine {
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
             Input::Listening { address, dialable } => self.listening(address, dialable),
             Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
-            Input::LinkDown(peer) => self.link_down(peer),
+            Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
-            Input::Drained(peer) => self.drained(peer),
+            Input::Drained(peer) => self.drained(now, peer),
             Input::Known(peer, address) => self.known(peer, address),
+            Input::RoundTrip(peer, ms) => self.round_trip(peer, ms),
+            Input::DialFailed(peer, why) => self.book.failed(peer, now, why),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),

@@ -11,11 +11,13 @@ mod error;
 mod event;
 #[cfg(feature = "net")]
 pub mod socket;
+mod standing;
 mod things;
 pub mod wire;
 
 pub use error::{ErrorCode, RpcError};
 pub use event::Event;
+pub use standing::{DeviceStanding, Holder, MemberStanding, Standing, Whereabouts};
 pub use things::{
     Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
     NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
@@ -229,6 +231,16 @@ pub enum Request {
     Peers,
     /// Tells how this peer is. → [`Reply::Status`]
     Status,
+    /// Tells how a conversation gets on with each of its members. → [`Reply::Standing`]
+    ConversationStatus {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+    },
+    /// Tells where a message is, and why not elsewhere. → [`Reply::Whereabouts`]
+    MessageStatus {
+        /// The message, as in [`Request::Edit`]. One that has disappeared: its whole id.
+        message: String,
+    },
     /// Dials an address. → [`Reply::Done`]
     Dial {
         /// A multiaddr; it may end in `/p2p/…`.
@@ -345,6 +357,16 @@ pub enum Reply {
     },
     /// To `status`.
     Status(Box<Status>),
+    /// To `conversation_status`.
+    Standing {
+        /// How it gets on.
+        standing: Box<Standing>,
+    },
+    /// To `message_status`.
+    Whereabouts {
+        /// Where it is.
+        whereabouts: Box<Whereabouts>,
+    },
     /// To `invite`.
     Invite {
         /// `bayou://j/#…`

@@ -23,6 +23,7 @@ mod people;
 mod processes;
 mod rest;
 mod roles;
+mod standing;
 mod store;
 mod stories;
 mod tidy;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Address, PeerId};
+use crate::id::{Address, DeviceId, PeerId};
 use crate::time::Timestamp;
 
 /// Peers that are remembered.
@@ -26,6 +26,8 @@ pub(super) struct Known {
     pub(super) addresses: Vec<Address>,
     /// When there was a link last; zero if never.
     pub(super) seen: Timestamp,
+    /// The device that proved to be there.
+    pub(super) device: Option<DeviceId>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +42,8 @@ pub(super) struct AddressBook {
     peers: BTreeMap<PeerId, (Known, Redial)>,
     /// Addresses that a person named without saying whose they are.
     nameless: BTreeMap<Address, Redial>,
+    /// When a dial of a peer came to nothing last since there was a link, and why.
+    failures: BTreeMap<PeerId, (Timestamp, String)>,
 }
 
 impl AddressBook {
@@ -48,7 +52,7 @@ impl AddressBook {
         if !self.peers.contains_key(&peer) && self.peers.len() >= MAX_PEERS {
             return false;
         }
-        let unknown = || (Known { addresses: Vec::new(), seen: Timestamp(0) }, Redial::default());
+        let unknown = || (Known { addresses: Vec::new(), seen: Timestamp(0), device: None }, Redial::default());
         let (known, _) = self.peers.entry(peer).or_insert_with(unknown);
         let mut better: Vec<Address> = Vec::new();
         for address in addresses.into_iter().chain(known.addresses.iter().cloned()) {
@@ -71,10 +75,34 @@ impl AddressBook {
     /// Notes a link: the peer was reached, possibly at an address whose owner was not known.
     pub(super) fn linked(&mut self, peer: PeerId, address: &Address, now: Timestamp) {
         self.nameless.remove(address);
+        self.failures.remove(&peer);
         if let Some((known, redial)) = self.peers.get_mut(&peer) {
             known.seen = now;
             *redial = Redial::default();
         }
+    }
+
+    /// Notes when a link was there last; tells whether the peer is known.
+    pub(super) fn seen(&mut self, peer: PeerId, now: Timestamp) -> bool {
+        self.peers.get_mut(&peer).map(|(known, _)| known.seen = known.seen.max(now)).is_some()
+    }
+
+    /// Notes which device proved to be a peer's; tells whether that is new.
+    pub(super) fn proved(&mut self, peer: PeerId, device: DeviceId) -> bool {
+        let known = self.peers.get_mut(&peer).map(|(known, _)| known).filter(|known| known.device != Some(device));
+        known.map(|known| known.device = Some(device)).is_some()
+    }
+
+    /// Notes that a dial of a peer came to nothing.
+    pub(super) fn failed(&mut self, peer: PeerId, now: Timestamp, why: String) {
+        if self.peers.contains_key(&peer) {
+            self.failures.insert(peer, (now, why));
+        }
+    }
+
+    /// Returns when and why a dial of a peer came to nothing last, if there was no link since.
+    pub(super) fn failure(&self, peer: &PeerId) -> Option<&(Timestamp, String)> {
+        self.failures.get(peer)
     }
 
     /// Has a peer dialled again soon.

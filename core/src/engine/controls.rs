@@ -49,6 +49,10 @@ impl Engine {
         let is_shared = self.links.get(&peer).is_some_and(|link| link.shared.contains(&id));
         let Some(conversation) = self.conversations.get(&id).filter(|_| is_shared) else { return };
         let items = conversation.authority.items_beyond(&names.into_iter().collect());
+        if items.is_empty() {
+            // Who asked is to know that this was all.
+            return self.send(peer, &Frame::Controls { conversation: id, items: Vec::new() });
+        }
         self.send_items(peer, id, items.iter().map(Item::to_bytes));
     }
 
@@ -82,6 +86,7 @@ impl Engine {
         id: ConversationId,
         items: &[serde_bytes::ByteBuf],
     ) {
+        self.watchdog.gave_controls(peer, id);
         let Some(conversation) = self.conversations.get(&id) else { return };
         let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
         match fresh.map(|bytes| Item::open(bytes, id)).collect::<Result<Vec<Item>, _>>() {

@@ -9,6 +9,7 @@ use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::shelf::Shelf;
 use super::upkeep::Tails;
+use super::watchdog::Watchdog;
 use super::{Engine, keys, rows};
 use crate::authority::{Authority, Avatar, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, Place, SegmentId};
@@ -67,6 +68,7 @@ impl Engine {
             shelf: Shelf::default(),
             waiting: Waiting::default(),
             links: BTreeMap::new(),
+            watchdog: Watchdog::default(),
             book: AddressBook::default(),
             listening: Vec::new(),
             pending: BTreeMap::new(),

@@ -24,6 +24,9 @@ use crate::id::{Address, PeerId};
 /// How often connections are looked through for dead ones.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How often it is told how long a ping took.
+const ROUND_TRIPS_EVERY: Duration = Duration::from_secs(15);
+
 /// How long connections may take to close when we stop.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -48,6 +51,8 @@ struct Line {
     local: bool,
     /// When it last answered a ping.
     heard: Instant,
+    /// When it was told last how long that took.
+    told: Option<Instant>,
     /// Whether it is decided what becomes of the dial that made it.
     answered: bool,
 }
@@ -96,11 +101,7 @@ impl Hub {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Link(event)) => self.on_stream(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => match event.result {
-                Ok(_) => {
-                    if let Some(line) = self.lines.get_mut(&event.connection) {
-                        line.heard = Instant::now();
-                    }
-                }
+                Ok(took) => self.on_pong(event.connection, took),
                 Err(_) => self.close(event.connection),
             },
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => self.on_discovered(found),
@@ -133,7 +134,7 @@ impl Hub {
         // A dial that did not know whom it would reach, or that crossed theirs.
         let needless = route.dialed && self.links.linked(peer).is_some_and(|link| route.relayed || !link.relayed);
         let local = is_loopback(remote);
-        self.lines.insert(connection, Line { route, local, heard: Instant::now(), answered: needless });
+        self.lines.insert(connection, Line { route, local, heard: Instant::now(), told: None, answered: needless });
         if needless {
             self.close(connection);
         }
@@ -145,6 +146,18 @@ impl Hub {
         };
         if route.dialed && !answered {
             self.say(NetEvent::DialFailed(Some(route.peer), route.address, "it hung up at once".to_owned()));
+        }
+    }
+
+    fn on_pong(&mut self, connection: ConnectionId, took: Duration) {
+        let now = Instant::now();
+        let Some(line) = self.lines.get_mut(&connection) else { return };
+        line.heard = now;
+        let peer = line.route.peer;
+        let carries_link = self.links.linked(peer).is_some_and(|route| route.connection == connection);
+        if carries_link && line.told.is_none_or(|told| now.duration_since(told) >= ROUND_TRIPS_EVERY) {
+            line.told = Some(now);
+            self.say(NetEvent::RoundTrip(peer, u32::try_from(took.as_millis()).unwrap_or(u32::MAX)));
         }
     }
 

@@ -248,7 +248,12 @@ impl Shell {
             NetEvent::Congested(peer) => Input::Congested(peer),
             NetEvent::Drained(peer) => Input::Drained(peer),
             NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
-            NetEvent::DialFailed(_, _, why) => return tracing::debug!("a dial came to nothing: {why}"),
+            NetEvent::RoundTrip(peer, ms) => Input::RoundTrip(peer, ms),
+            NetEvent::DialFailed(peer, _, why) => {
+                tracing::debug!("a dial came to nothing: {why}");
+                let Some(peer) = peer else { return };
+                Input::DialFailed(peer, why)
+            }
         };
         self.handle(input);
     }

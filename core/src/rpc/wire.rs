@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 42] = [
+const METHODS: [&str; 44] = [
     "new",
     "invite",
     "invites",
@@ -57,6 +57,8 @@ const METHODS: [&str; 42] = [
     "conversations",
     "peers",
     "status",
+    "conversation_status",
+    "message_status",
     "dial",
     "draft",
     "settings",
