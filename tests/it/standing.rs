@@ -74,8 +74,9 @@ fn a_link_that_swallows_a_kind_of_frame_is_mended() {
         };
         world.does(alice, title).expect("a title");
         world.says(alice, "are you there?");
-        let agrees =
-            |world: &World| world.sees(bob).contains("are you there?") && world.difference(&[alice, bob]).is_none();
+        let agrees = |world: &World| {
+            world.sees(bob).contains("are you there?") && world.disagreement_among(&[alice, bob]).is_none()
+        };
         let redials = run_and_redial(&mut world, (alice, bob), MENDED_WITHIN_S, agrees);
         println!("{what} are swallowed: mended after {redials:?} redials");
         assert!(redials.is_some(), "{what}: bob sees {}", world.sees(bob));

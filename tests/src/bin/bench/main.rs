@@ -11,6 +11,7 @@ mod catchup;
 mod disk;
 mod flood;
 mod floor;
+mod idle;
 mod lan;
 mod latency;
 mod open;
@@ -34,6 +35,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("lan", lan::run),
     ("throughput", throughput::run),
     ("flood", flood::run),
+    ("idle", idle::run),
     ("catchup", catchup::run),
     ("open", open::run),
     ("disk", disk::run),
@@ -42,7 +44,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// apply, latency, lan, throughput, flood, catchup, open or disk; all when left out.
+    /// apply, latency, lan, throughput, flood, idle, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]
