@@ -18,9 +18,12 @@ mod discovery;
 mod failure;
 mod link;
 mod links;
+pub mod mailbox;
 pub mod meeting;
 mod swarm;
+pub mod token;
 mod transport;
+pub mod visit;
 
 use std::time::Duration;
 

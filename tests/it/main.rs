@@ -17,6 +17,7 @@ mod identity;
 mod lab;
 mod members;
 mod net;
+mod node;
 mod notices;
 mod parsers;
 mod people;

@@ -1,6 +1,6 @@
 //! The harness: what the stories, the demo and the benchmarks are told with.
 //!
-//! `process`, `lan`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
+//! `process`, `public_node`, `lan`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
 //! simulated network, where a seed decides everything: [`world::World`] holds [`peer::Peer`]s, a [`network::Network`]
 //! and one clock that is turned by hand; [`truth`] reads what became
 //! of it from the stores, and [`verdict`] judges it.
@@ -15,6 +15,7 @@ pub mod mallory;
 pub mod network;
 pub mod peer;
 pub mod process;
+pub mod public_node;
 pub mod socket;
 pub mod truth;
 pub mod verdict;

@@ -16,14 +16,17 @@ mod behaviour;
 mod bounds;
 mod buckets;
 mod counts;
+mod desk;
 mod guard;
 mod hall;
+mod mail;
 mod subnet;
 mod ways;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(super) use buckets::Buckets;
 use tokio::sync::{mpsc, oneshot};
 
 pub use bounds::Bounds;
@@ -31,7 +34,10 @@ pub use counts::{Count, Counts, Kind};
 use hall::Hall;
 pub use subnet::Subnet;
 
+use super::mailbox::Letter;
+use super::token::{MAX_TOKEN, MIN_TOKEN};
 use super::{NetError, peer_of};
+use crate::crypto;
 use crate::id::{Address, PeerId};
 
 /// Events that may wait for whoever holds the receiver. Addresses come at the start; over the bound they are dropped.
@@ -57,6 +63,10 @@ pub struct MeetingConfig {
     pub bounds: Bounds,
     /// For whom.
     pub lists: Lists,
+    /// Who keeps envelopes; the node is a mailbox when there is somebody.
+    pub mail: Option<mpsc::Sender<Letter>>,
+    /// Tells the time in milliseconds since 1970: requests to a mailbox are signed for now.
+    pub clock: fn() -> u64,
 }
 
 /// What a meeting place does for peers.
@@ -79,6 +89,20 @@ pub struct Lists {
     pub blocked_peers: BTreeSet<PeerId>,
     /// Nobody from these subnets may.
     pub blocked_subnets: Vec<Subnet>,
+    /// Only who shows one of these is served; `None`: nobody needs to.
+    pub tokens: Option<BTreeSet<Token>>,
+}
+
+/// A token's hash: what a node remembers of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// Returns what is remembered of a token; `None` when it is too short or too long to be one.
+    pub fn of(token: &[u8]) -> Option<Token> {
+        let fits = (MIN_TOKEN..=MAX_TOKEN).contains(&token.len());
+        fits.then(|| Token(crypto::hash("bayou/1/node token", &[token])))
+    }
 }
 
 /// What happens at a meeting place.
@@ -133,8 +157,8 @@ impl Meeting {
     }
 
     /// Returns what was counted so far.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn counts(&self) -> Arc<Counts> {
+        self.counts.clone()
     }
 
     /// Says from now on who is welcome.

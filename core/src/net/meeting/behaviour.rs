@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
+use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, autonat, identify, kad, ping, relay, rendezvous};
@@ -14,11 +15,11 @@ use tokio::time::Instant;
 
 use super::buckets::Buckets;
 use super::counts::Counts;
-use super::guard::Guard;
+use super::guard::{Guard, Shown};
 use super::subnet::{Subnet, ip_of};
 use super::{Bounds, MeetingConfig, Welcome};
 use crate::net::address::theirs;
-use crate::net::{behaviour, peer_of, split_peer};
+use crate::net::{behaviour, mailbox, peer_of, split_peer, token};
 
 /// Under this name our nodes answer each other's questions; the world's public table is another.
 const KADEMLIA: StreamProtocol = StreamProtocol::new("/bayou/kad/1");
@@ -35,6 +36,12 @@ const MAX_REGISTRATION: u64 = 48 * 3600;
 /// How many times as many as in a minute may come at once from one subnet.
 const BURST: u32 = 10;
 
+/// How long a peer may take to send a request to the mailbox and to take the answer.
+const MAIL_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Requests to the mailbox that may be under way on one connection.
+const MAIL_AT_ONCE: usize = 4;
+
 /// The peers that hold a reservation.
 pub(super) type Reserved = Arc<Mutex<HashSet<PeerId>>>;
 
@@ -49,21 +56,25 @@ pub(super) struct Behaviour {
     autonat: Toggle<autonat::v2::server::Behaviour>,
     rendezvous: Toggle<rendezvous::server::Behaviour>,
     kademlia: Toggle<kad::Behaviour<MemoryStore>>,
+    pub(super) token: token::Behaviour,
+    pub(super) mailbox: Toggle<request_response::Behaviour<mailbox::Codec>>,
 }
 
 impl Behaviour {
-    pub(super) fn new(config: &MeetingConfig, counts: &Arc<Counts>, reserved: &Reserved) -> Behaviour {
+    pub(super) fn new(config: &MeetingConfig, counts: &Arc<Counts>, reserved: &Reserved, shown: &Shown) -> Behaviour {
         let (me, roles, bounds) = (theirs(peer_of(&config.secret)), config.roles, &config.bounds);
         let nodes = nodes(config);
         let known = nodes.iter().map(|(peer, _)| *peer).collect();
         Behaviour {
-            guard: Guard::new(*bounds, config.lists.clone(), known, counts.clone()),
+            guard: Guard::new(*bounds, config.lists.clone(), known, counts.clone(), shown.clone()),
             identify: behaviour::identify(&config.secret),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_EVERY)),
-            relay: roles.relay.then(|| relay(me, bounds, counts, reserved)).into(),
+            relay: roles.relay.then(|| relay(me, bounds, counts, reserved, shown)).into(),
             autonat: roles.autonat.then(autonat::v2::server::Behaviour::default).into(),
             rendezvous: roles.rendezvous.then(|| rendezvous(bounds)).into(),
             kademlia: roles.rendezvous.then(|| kademlia(me, nodes)).into(),
+            token: token::behaviour(ProtocolSupport::Inbound),
+            mailbox: config.mail.is_some().then(mailbox).into(),
         }
     }
 }
@@ -75,7 +86,8 @@ fn nodes(config: &MeetingConfig) -> Vec<(PeerId, Multiaddr)> {
 }
 
 /// libp2p's own limits are made for introductions: 128 KiB or two minutes, and a chat goes silent.
-fn relay(me: PeerId, bounds: &Bounds, counts: &Arc<Counts>, reserved: &Reserved) -> relay::Behaviour {
+fn relay(me: PeerId, bounds: &Bounds, counts: &Arc<Counts>, reserved: &Reserved, shown: &Shown) -> relay::Behaviour {
+    let (asked, served) = (shown.clone(), shown.clone());
     let (counts, reserved) = (counts.clone(), reserved.clone());
     let mut rate = Buckets::new(bounds.new_reservations_per_subnet, bounds.new_reservations_per_subnet * BURST);
     let reservation = move |peer: PeerId, from: &Multiaddr, _| {
@@ -85,10 +97,12 @@ fn relay(me: PeerId, bounds: &Bounds, counts: &Arc<Counts>, reserved: &Reserved)
             Welcome::Full => renews,
             Welcome::Draining => false,
         };
-        welcome && ip_of(from).is_none_or(|ip| rate.take(Subnet::of(ip), Instant::now()))
+        welcome && asked.serves(&peer) && ip_of(from).is_none_or(|ip| rate.take(Subnet::of(ip), Instant::now()))
     };
     let mut rate = Buckets::new(bounds.new_circuits_per_subnet, bounds.new_circuits_per_subnet * BURST);
-    let circuit = move |_, from: &Multiaddr, _| ip_of(from).is_none_or(|ip| rate.take(Subnet::of(ip), Instant::now()));
+    let circuit = move |peer: PeerId, from: &Multiaddr, _| {
+        served.serves(&peer) && ip_of(from).is_none_or(|ip| rate.take(Subnet::of(ip), Instant::now()))
+    };
     let config = relay::Config {
         max_reservations: bounds.reservations as usize,
         // libp2p refuses when there are *more* than this.
@@ -118,6 +132,14 @@ fn rendezvous(bounds: &Bounds) -> rendezvous::server::Behaviour {
         .with_max_registration_per_peer(bounds.registrations_per_peer as usize)
         .with_max_registration_total(bounds.registrations as usize);
     rendezvous::server::Behaviour::new(config)
+}
+
+fn mailbox() -> request_response::Behaviour<mailbox::Codec> {
+    let config = request_response::Config::default()
+        .with_request_timeout(MAIL_PATIENCE)
+        .with_max_concurrent_streams(MAIL_AT_ONCE);
+    let protocols = [(mailbox::PROTOCOL, ProtocolSupport::Inbound)];
+    request_response::Behaviour::with_codec(mailbox::Codec::new(), protocols, config)
 }
 
 /// Knows which peer is where, and keeps nothing else: records of any kind are refused.

@@ -37,6 +37,8 @@ pub struct Bounds {
     pub registrations: u32,
     /// Names under which one peer may be found.
     pub registrations_per_peer: u32,
+    /// KiB of envelopes a minute from one subnet, on average; 64 MiB at once.
+    pub mail_per_subnet: u32,
 }
 
 impl Default for Bounds {
@@ -58,6 +60,7 @@ impl Default for Bounds {
             circuit_bytes: 0,
             registrations: 50_000,
             registrations_per_peer: 512,
+            mail_per_subnet: 256,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const MAX_BUCKETS: usize = 65_536;
 
 /// Buckets of one kind.
-pub(super) struct Buckets<K> {
+pub(in crate::net) struct Buckets<K> {
     /// Tokens in a full bucket.
     size: u32,
     /// How long one token takes to come.
@@ -24,17 +24,22 @@ pub(super) struct Buckets<K> {
 
 impl<K: Eq + Hash> Buckets<K> {
     /// Makes buckets that get so many tokens a minute and hold so many.
-    pub(super) fn new(per_minute: u32, size: u32) -> Buckets<K> {
+    pub(in crate::net) fn new(per_minute: u32, size: u32) -> Buckets<K> {
         let pace = Duration::from_secs(60) / per_minute.max(1);
         Buckets { size: size.max(1), pace, full_at: HashMap::new() }
     }
 
     /// Takes a token out of a bucket. Returns whether there was one.
-    pub(super) fn take(&mut self, key: K, now: Instant) -> bool {
+    pub(in crate::net) fn take(&mut self, key: K, now: Instant) -> bool {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes so many tokens out of a bucket, or none. Returns whether there were so many.
+    pub(in crate::net) fn take_many(&mut self, key: K, tokens: u32, now: Instant) -> bool {
         if self.full_at.len() >= MAX_BUCKETS && !self.full_at.contains_key(&key) && !self.make_room(now) {
             return false;
         }
-        let full_at = self.full_at.get(&key).copied().unwrap_or(now).max(now) + self.pace;
+        let full_at = self.full_at.get(&key).copied().unwrap_or(now).max(now) + self.pace * tokens;
         // What lacks to full is so many tokens; over the size there was none to take.
         if full_at - now > self.pace * self.size {
             return false;

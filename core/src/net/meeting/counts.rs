@@ -49,6 +49,7 @@ counts! {
     connections: Now, "Connections that are open";
     connections_total: Total, "Connections that were made";
     refused_blocked_total: Total, "Connections refused because a list says so";
+    tokens_refused_total: Total, "Tokens shown that are none of ours, and connections closed because none was shown";
     refused_busy_total: Total, "Connections refused because there are too many";
     refused_rate_total: Total, "Connections refused because one subnet makes too many a minute";
     failed_total: Total, "Connections that were begun and not made: what came was not our protocol, or nothing came";
@@ -67,6 +68,12 @@ counts! {
     dial_backs_total: Total, "Peers dialled because they asked to be";
     dial_backs_refused_total: Total, "Wishes to be dialled at an address of somebody else";
     kademlia_total: Total, "Questions of Kademlia answered";
+    mail_puts_total: Total, "Puts that were well-formed, signed and not too often";
+    mail_gets_total: Total, "Gets that were well-formed, signed and not too often";
+    mail_malformed_total: Total, "Requests to the mailbox that were none";
+    mail_unsigned_total: Total, "Requests to the mailbox whose signature was not that of the topic, or for another node";
+    mail_clock_total: Total, "Requests to the mailbox whose time was not ours";
+    mail_refused_total: Total, "Requests to the mailbox refused because they were too many, or the node is busy or draining";
 }
 
 impl Counts {

@@ -7,8 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 use super::buckets::Buckets;
 use super::counts::{Counts, Number};
 use super::subnet::{Subnet, ip_of};
-use super::{Bounds, Lists};
+use super::{Bounds, Lists, Token};
 use crate::net::address::ours;
 
 /// Dials that may be under way.
@@ -30,6 +31,9 @@ const MAX_DIALS: usize = 64;
 
 /// How many times as many as in a minute may come at once from one subnet.
 const BURST: u32 = 4;
+
+/// How long a peer may take to show a token, where one is asked for.
+const TOKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why someone was not let in.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,23 @@ pub(super) struct Guard {
     by_peer: HashMap<PeerId, u32>,
     pending: u32,
     dials: HashSet<ConnectionId>,
+    /// Who showed a token, while they are connected. The roles ask, too.
+    shown: Shown,
+}
+
+/// Who showed a token, or needs none.
+#[derive(Clone, Default)]
+pub(super) struct Shown(Arc<Mutex<Option<HashSet<PeerId>>>>);
+
+impl Shown {
+    /// Tells whether a peer is to be served.
+    pub(super) fn serves(&self, peer: &PeerId) -> bool {
+        self.lock().as_ref().is_none_or(|shown| shown.contains(peer))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HashSet<PeerId>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A connection, or one on the way to being one.
@@ -56,22 +77,56 @@ struct Guest {
     ip: Option<IpAddr>,
     /// Who it is, once that is proven.
     peer: Option<PeerId>,
+    since: Instant,
 }
 
 impl Guard {
-    pub(super) fn new(bounds: Bounds, lists: Lists, nodes: HashSet<PeerId>, counts: Arc<Counts>) -> Guard {
+    pub(super) fn new(
+        bounds: Bounds,
+        lists: Lists,
+        nodes: HashSet<PeerId>,
+        counts: Arc<Counts>,
+        shown: Shown,
+    ) -> Guard {
+        *shown.lock() = lists.tokens.as_ref().map(|_| HashSet::new());
         let rate = Buckets::new(bounds.new_connections_per_subnet, bounds.new_connections_per_subnet * BURST);
         let (guests, by_subnet, by_peer) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Guard { bounds, lists, nodes, counts, rate, guests, by_subnet, by_peer, pending: 0, dials: HashSet::new() }
+        let dials = HashSet::new();
+        Guard { bounds, lists, nodes, counts, rate, guests, by_subnet, by_peer, pending: 0, dials, shown }
     }
 
     /// Replaces the lists, and returns the connections of those who are no longer let in.
     pub(super) fn set_lists(&mut self, lists: Lists) -> Vec<ConnectionId> {
+        if lists.tokens != self.lists.tokens {
+            *self.shown.lock() = lists.tokens.as_ref().map(|_| HashSet::new());
+        }
         self.lists = lists;
         let out = self.guests.iter().filter(|(_, guest)| {
             guest.ip.is_some_and(|ip| self.is_blocked(ip)) || guest.peer.is_some_and(|peer| !self.is_let_in(&peer))
         });
         out.map(|(connection, _)| *connection).collect()
+    }
+
+    /// Takes a token from a peer; returns whether it is one of ours.
+    pub(super) fn show(&self, peer: PeerId, token: &[u8]) -> bool {
+        let Some(tokens) = &self.lists.tokens else { return true };
+        let known = Token::of(token).is_some_and(|token| tokens.contains(&token));
+        if let Some(shown) = self.shown.lock().as_mut().filter(|_| known && self.by_peer.contains_key(&peer)) {
+            shown.insert(peer);
+        }
+        known
+    }
+
+    /// Returns connections whose peers owe a token for too long.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<ConnectionId> {
+        let owes = |guest: &Guest| guest.peer.is_some_and(|p| !self.nodes.contains(&p) && !self.shown.serves(&p));
+        let overdue = self.guests.iter().filter(|(_, guest)| now - guest.since > TOKEN_WITHIN && owes(guest));
+        overdue.map(|(connection, _)| *connection).collect()
+    }
+
+    /// Returns from where a connection comes.
+    pub(super) fn subnet_of(&self, connection: ConnectionId) -> Option<Subnet> {
+        self.guests.get(&connection)?.ip.map(Subnet::of)
     }
 
     fn is_blocked(&self, ip: IpAddr) -> bool {
@@ -112,7 +167,7 @@ impl Guard {
     }
 
     fn enter(&mut self, connection: ConnectionId, ip: Option<IpAddr>) {
-        self.guests.insert(connection, Guest { ip, peer: None });
+        self.guests.insert(connection, Guest { ip, peer: None, since: Instant::now() });
         self.pending += 1;
         if let Some(ip) = ip {
             *self.by_subnet.entry(Subnet::of(ip)).or_default() += 1;
@@ -138,7 +193,11 @@ impl Guard {
         let Some(guest) = self.guests.remove(&connection) else { return };
         match guest.peer {
             Some(peer) => {
-                forget_one(&mut self.by_peer, peer);
+                if forget_one(&mut self.by_peer, peer)
+                    && let Some(shown) = self.shown.lock().as_mut()
+                {
+                    shown.remove(&peer);
+                }
                 self.counts.connections.down();
             }
             None => self.pending = self.pending.saturating_sub(1),
@@ -161,14 +220,16 @@ impl Guard {
     }
 }
 
-/// Takes one off a count, and forgets a count that is zero: strangers come under new names without end.
-fn forget_one<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, u32>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&key);
-        }
+/// Takes one off a count, and forgets a count that is zero: strangers come under new names without end. Returns
+/// whether it is.
+fn forget_one<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, u32>, key: K) -> bool {
+    let Some(count) = counts.get_mut(&key) else { return true };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(&key);
+        return true;
     }
+    false
 }
 
 impl NetworkBehaviour for Guard {

@@ -6,21 +6,28 @@ use std::time::Duration;
 use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
+use libp2p::request_response::{self, Message, ResponseChannel};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm, autonat, kad, ping, relay, rendezvous};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::behaviour::{Behaviour, BehaviourEvent, Reserved};
 use super::counts::Counts;
+use super::guard::Shown;
+use super::mail::{self, Mail};
 use super::subnet::ip_of;
 use super::{Command, MeetingConfig, MeetingEvent, ways};
 use crate::id::Address;
 use crate::net::address::{bare, is_loopback};
+use crate::net::mailbox::Answer;
 use crate::net::{NetError, peer_of, split_peer, transport, with_peer};
 
 /// How long connections may take to close when we stop.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How often connections are looked through for who owes a token.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// The swarm and what we know of its guests.
 pub(super) struct Hall {
@@ -28,6 +35,8 @@ pub(super) struct Hall {
     swarm: Swarm<Behaviour>,
     counts: Arc<Counts>,
     reserved: Reserved,
+    shown: Shown,
+    mail: Option<Mail>,
     /// Whether the addresses at which we listen are those at which others reach us.
     found_where_it_listens: bool,
     /// Whether loopback addresses mean something to others: we listen nowhere else.
@@ -44,19 +53,25 @@ impl Hall {
         let listens = config.listen.iter().map(multiaddr).collect::<Result<Vec<_>, _>>()?;
         let only_here = !listens.is_empty() && listens.iter().all(is_loopback);
         let reserved = Reserved::default();
-        let behaviour = Behaviour::new(&config, &counts, &reserved);
+        let shown = Shown::default();
+        let behaviour = Behaviour::new(&config, &counts, &reserved, &shown);
         let mut swarm = ways::build(&config.secret, behaviour)?;
         transport::listen(&mut swarm, &config.listen)?;
         let found_where_it_listens = external.is_empty();
         external.into_iter().for_each(|address| swarm.add_external_address(address));
-        Ok(Hall { me, swarm, counts, reserved, found_where_it_listens, only_here })
+        let mail = config.mail.map(|sender| Mail::new(me, sender, &config.bounds, config.clock, counts.clone()));
+        Ok(Hall { me, swarm, counts, reserved, shown, mail, found_where_it_listens, only_here })
     }
 
     /// Runs until told to stop, or until nobody is left who could tell.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<MeetingEvent>) {
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = sweep.tick() => self.close_overdue(),
                 event = self.swarm.select_next_some() => self.on_event(event, &events),
+                Some((channel, answer)) = next_answer(&mut self.mail) => self.answer(channel, answer),
                 command = commands.recv() => match command {
                     Some(Command::Lists(lists)) => {
                         for connection in self.swarm.behaviour_mut().guard.set_lists(lists) {
@@ -102,6 +117,12 @@ impl Hall {
             BehaviourEvent::Relay(event) => self.on_relay(event),
             BehaviourEvent::Rendezvous(event) => self.on_rendezvous(&event),
             BehaviourEvent::Autonat(autonat::v2::server::Event { .. }) => self.counts.dial_backs_total.up(),
+            BehaviourEvent::Mailbox(event) => self.on_mail(event),
+            BehaviourEvent::Token(request_response::Event::Message {
+                peer,
+                message: Message::Request { request, channel, .. },
+                ..
+            }) => self.on_token(peer, &request, channel),
             BehaviourEvent::Kademlia(kad::Event::InboundRequest { .. }) => self.counts.kademlia_total.up(),
             _ => {}
         }
@@ -139,6 +160,42 @@ impl Hall {
         }
     }
 
+    fn on_token(&mut self, peer: PeerId, token: &[u8], channel: ResponseChannel<bool>) {
+        let behaviour = self.swarm.behaviour_mut();
+        let welcome = behaviour.guard.show(peer, token);
+        if !welcome {
+            self.counts.tokens_refused_total.up();
+        }
+        // Who asked may have hung up.
+        behaviour.token.send_response(channel, welcome).ok();
+    }
+
+    /// Closes the connections of who should have shown a token by now.
+    fn close_overdue(&mut self) {
+        for connection in self.swarm.behaviour().guard.overdue(Instant::now()) {
+            self.counts.tokens_refused_total.up();
+            self.swarm.close_connection(connection);
+        }
+    }
+
+    fn on_mail(&mut self, event: mail::Event) {
+        let Some(mail) = &mut self.mail else { return };
+        let shown = &self.shown;
+        let guard = &self.swarm.behaviour().guard;
+        if let Some((channel, refusal)) =
+            mail.on_event(event, |peer| shown.serves(peer), |connection| guard.subnet_of(connection))
+        {
+            self.answer(channel, Answer::Refused(refusal));
+        }
+    }
+
+    fn answer(&mut self, channel: mail::Channel, answer: Answer) {
+        if let Some(mailbox) = self.swarm.behaviour_mut().mailbox.as_mut() {
+            // Who asked may have hung up.
+            mailbox.send_response(channel, answer).ok();
+        }
+    }
+
     fn reserve(&self, peer: PeerId) {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         reserved.insert(peer);
@@ -170,6 +227,14 @@ impl Hall {
         if let Some(done) = done {
             done.send(()).ok();
         }
+    }
+}
+
+/// Waits for whoever keeps envelopes; without a mailbox, forever.
+async fn next_answer(mail: &mut Option<Mail>) -> Option<(mail::Channel, Answer)> {
+    match mail {
+        Some(mail) => mail.next_answer().await,
+        None => std::future::pending().await,
     }
 }
 
