@@ -169,7 +169,7 @@ impl Engine {
             Input::Drained(peer) => self.drained(now, peer),
             Input::Known(peer, address) => self.known(peer, address),
             Input::RoundTrip(peer, ms) => self.round_trip(peer, ms),
-            Input::DialFailed(peer, why) => self.book.failed(peer, now, why),
+            Input::DialFailed(peer, why) => self.book.failed(peer, why),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),

@@ -42,8 +42,8 @@ pub(super) struct AddressBook {
     peers: BTreeMap<PeerId, (Known, Redial)>,
     /// Addresses that a person named without saying whose they are.
     nameless: BTreeMap<Address, Redial>,
-    /// When a dial of a peer came to nothing last since there was a link, and why.
-    failures: BTreeMap<PeerId, (Timestamp, String)>,
+    /// Why a dial of a peer came to nothing last, since there was a link.
+    failures: BTreeMap<PeerId, String>,
 }
 
 impl AddressBook {
@@ -94,14 +94,14 @@ impl AddressBook {
     }
 
     /// Notes that a dial of a peer came to nothing.
-    pub(super) fn failed(&mut self, peer: PeerId, now: Timestamp, why: String) {
+    pub(super) fn failed(&mut self, peer: PeerId, why: String) {
         if self.peers.contains_key(&peer) {
-            self.failures.insert(peer, (now, why));
+            self.failures.insert(peer, why);
         }
     }
 
-    /// Returns when and why a dial of a peer came to nothing last, if there was no link since.
-    pub(super) fn failure(&self, peer: &PeerId) -> Option<&(Timestamp, String)> {
+    /// Returns why a dial of a peer came to nothing last, if there was no link since.
+    pub(super) fn failure(&self, peer: &PeerId) -> Option<&String> {
         self.failures.get(peer)
     }
 

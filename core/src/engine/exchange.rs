@@ -12,7 +12,7 @@ use super::conversation::Conversation;
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
 use super::links::Told;
-use super::watchdog::{Cure, Owed};
+use super::watchdog::{Cure, MAX_WATCHED, Owed};
 use super::{Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{AuthoredPayload, EntryId, Payload, SegmentId, Sent, Tail, Vector};
 use crate::crypto;
@@ -127,7 +127,7 @@ impl Engine {
         };
         let owed = Owed {
             controls: controls_differ.then_some(controls),
-            segments: segments.iter().filter(differ).copied().collect(),
+            segments: segments.iter().filter(differ).take(MAX_WATCHED).copied().collect(),
         };
         if controls_differ {
             self.ask_for_controls(peer, id);

@@ -83,7 +83,7 @@ impl Engine {
             round_trip: link.and_then(|link| link.round_trip),
             addresses: addresses.into_iter().map(ToString::to_string).collect(),
             seen: noted.map(|noted| noted.seen.0).filter(|seen| *seen > 0),
-            failure: peer.and_then(|peer| self.book.failure(&peer)).map(|(_, why)| why.clone()),
+            failure: peer.and_then(|peer| self.book.failure(&peer)).cloned(),
             lacks: known.lacks(device),
             ahead: owed.map_or(0, |owed| count(owed.segments.len())),
             rules_differ: owed.is_some_and(|owed| owed.controls.is_some()),

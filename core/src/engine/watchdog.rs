@@ -25,7 +25,7 @@ const PATIENCE_MS: u64 = 10_000;
 const LONGEST_MS: u64 = 3_600_000;
 
 /// Segments of one conversation and peer that are watched at the same time.
-const MAX_SEGMENTS: usize = 1024;
+pub(super) const MAX_WATCHED: usize = 1024;
 
 /// Peers of whom it is remembered that they were dialled anew. While there are more, nobody else is.
 const MAX_DOUBTED: usize = 1024;
@@ -84,10 +84,7 @@ pub(super) struct Watchdog {
 
 impl Watchdog {
     /// Takes note of what a peer has told that it has, as far as we have something else.
-    pub(super) fn told(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, mut owed: Owed) {
-        while owed.segments.len() > MAX_SEGMENTS {
-            owed.segments.pop_last();
-        }
+    pub(super) fn told(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, owed: Owed) {
         if owed.is_nothing() {
             self.lags.remove(&(peer, id));
         } else {
