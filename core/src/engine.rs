@@ -29,6 +29,8 @@
 //! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `epochs` | group keys: opened, handed on, forgotten |
+//! | `mail` | what waits in mailboxes for who is away |
+//! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
@@ -41,6 +43,7 @@ mod address_book;
 mod asking;
 mod birth;
 mod blocks;
+mod bundles;
 mod contacts;
 mod controls;
 mod conversation;
@@ -60,6 +63,7 @@ mod invites;
 mod io;
 mod keys;
 mod links;
+mod mail;
 mod notices;
 mod outbound;
 mod own;
@@ -75,12 +79,12 @@ mod standing;
 mod upkeep;
 mod watchdog;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
 pub use birth::{BadHandover, Newborn};
-pub use io::{CallId, Effect, Input, Report, Ticket, View};
+pub use io::{CallId, Effect, Errand, Input, MailAnswer, MailTicket, Report, Ticket, View, Wanted};
 pub use queries::usefulness;
 pub use recover::{Config, OpenError};
 
@@ -96,12 +100,14 @@ use crate::sync::Waiting;
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
+use bundles::Export;
 use conversation::Conversation;
 use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
 use epochs::Group;
 use facts::Fact;
 use links::Link;
+use mail::Mail;
 use shelf::Shelf;
 use upkeep::Tails;
 use watchdog::Watchdog;
@@ -133,6 +139,10 @@ pub struct Engine {
     conversations: BTreeMap<ConversationId, Conversation>,
     shelf: Shelf,
     waiting: Waiting,
+    mail: Mail,
+    /// Bundles that are being made, and the number of the next.
+    exports: VecDeque<Export>,
+    next_export: u64,
     links: BTreeMap<PeerId, Link>,
     watchdog: Watchdog,
     book: AddressBook,
@@ -167,6 +177,7 @@ impl Engine {
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
             Input::Drained(peer) => self.drained(now, peer),
+            Input::Mailed(ticket, answer) => self.mailed(now, ticket, answer, view),
             Input::Known(peer, address) => self.known(peer, address),
             Input::RoundTrip(peer, ms) => self.round_trip(peer, ms),
             Input::DialFailed(peer, why) => self.book.failed(peer, why),

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod authority;
+mod bundles;
 mod cli;
 mod convergence;
 mod crash;
@@ -15,6 +16,7 @@ mod group_keys;
 mod harm;
 mod identity;
 mod lab;
+mod mail;
 mod members;
 mod net;
 mod node;

@@ -33,6 +33,10 @@ fn standing_lines(standing: &rpc::Standing) -> String {
         lines.push(format!("{}{you}: {}", clean_line(&member.name), clean_line(&member.says)));
         lines.extend(member.devices.iter().map(device_line));
     }
+    lines.extend(standing.mailboxes.iter().map(|mailbox| {
+        let reached = if mailbox.reached { "answers" } else { "not reached" };
+        format!("mailbox {reached}, {} errands on their way, {}", mailbox.errands, clean_line(&mailbox.address))
+    }));
     let counted = [
         (standing.writing, "on their way to this disk"),
         (standing.awaited, "texts are announced and have not arrived"),
@@ -106,6 +110,11 @@ mod tests {
             conversation: "3f9a".repeat(16),
             title: "Boats".into(),
             members: vec![rpc::MemberStanding { user, name, you: false, says, devices: vec![device] }],
+            mailboxes: vec![rpc::MailboxStanding {
+                address: "/ip4/192.0.2.9/tcp/4001".into(),
+                reached: false,
+                errands: 2,
+            }],
             awaited: 0,
             writing: 0,
             asked_again: 2,
@@ -116,6 +125,7 @@ mod tests {
 3f9a3f9a  Boats
 bob: linked over a relay, 12 behind
   device d00dd00d, 31 ms there and back, /ip4/192.0.2.7/tcp/4001, 1 more, lacks 12, ahead in 1 segments
+mailbox not reached, 2 errands on their way, /ip4/192.0.2.9/tcp/4001
 2 times a linked peer that did not get on was asked again";
         assert_eq!(standing_lines(&standing), expected);
     }

@@ -178,6 +178,7 @@ impl Engine {
                 .filter_map(|run| self.note_author(id, run.actor, Author { device: run.device, grant: run.grant })),
         );
         let me = self.key.device();
+        let is_own = applied.iter().any(|run| matches!(run.origin, Origin::Own(..)));
         for run in applied.iter().filter(|run| run.device == me) {
             ops.extend(self.note_own_chain(id, run.actor));
             self.note_recent(id, run);
@@ -193,6 +194,10 @@ impl Engine {
         // The ruling may have changed while these were on their way to disk.
         self.enforce(now, id.conversation, &Vec::from_iter(chains), view);
         self.retry_waiting(now, id.conversation, id.number, view);
+        if is_own {
+            self.stir_mail(now, id.conversation);
+            self.send_mail(now, id.conversation, view);
+        }
     }
 
     pub(super) fn note_heads(&mut self, id: SegmentId, heads: SegmentHeads) -> Vec<IndexOp> {
@@ -233,7 +238,7 @@ impl Engine {
         for run in applied {
             let Origin::Peer(source) = &run.origin else { continue };
             let author = self.links.iter().find(|(_, link)| link.device == Some(run.device)).map(|(peer, _)| *peer);
-            for peer in author.into_iter().chain([source.from]) {
+            for peer in author.into_iter().chain(source.from) {
                 acks.entry(peer).or_default().insert(run.actor, run.seq);
             }
         }
@@ -251,7 +256,7 @@ impl Engine {
         for durable in runs {
             let audience = match &durable.origin {
                 Origin::Own(..) => (Vec::new(), None),
-                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), Some(*from)),
+                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), *from),
                 Origin::Peer(Source { told: None, .. }) => continue,
             };
             let run = (durable.run.gated().actor(), std::mem::take(&mut durable.sent));
@@ -264,11 +269,12 @@ impl Engine {
 
     /// Answers our own calls, and has others told that heads moved by what we fetched.
     fn answer(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
-        let mut fetched = BTreeSet::new();
+        let (mut fetched, mut unasked) = (BTreeSet::new(), false);
         for run in applied {
             match run.origin {
                 Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
-                Origin::Peer(Source { from, told: None }) => drop(fetched.insert(from)),
+                Origin::Peer(Source { from: Some(from), told: None }) => drop(fetched.insert(from)),
+                Origin::Peer(Source { from: None, .. }) => unasked = true,
                 Origin::Peer(_) => {}
             }
         }
@@ -277,6 +283,9 @@ impl Engine {
                 link.news.insert(id.conversation);
             }
             self.tell_news(now, from);
+        }
+        if unasked {
+            self.sharing(id.conversation).into_iter().for_each(|peer| self.tell_heads(now, peer, id.conversation));
         }
     }
 
@@ -327,6 +336,7 @@ impl Engine {
                         self.reply(call, Err(machine(why)));
                     }
                 }
+                Pending::Reply(call, _) => self.reply(call, Err(machine(why))),
                 Pending::Epochs(id) => self.epochs_not_kept(id),
                 Pending::Erased(id, body) => self.erase_later(id, body),
                 _ => {}

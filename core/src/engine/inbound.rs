@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 /// Where runs came from.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    pub(super) from: PeerId,
+    /// Who sent them; `None`: nobody who is linked, they lay in a mailbox or in a file.
+    pub(super) from: Option<PeerId>,
     /// Whom the frame named as told; `None` for an answer to a question.
     pub(super) told: Option<Vec<Told>>,
 }
@@ -88,11 +89,12 @@ impl Engine {
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let reception = self.runs(now, id, runs, &Source { from: peer, told: None }, view);
+                let reception = self.runs(now, id, runs, &Source { from: Some(peer), told: None }, view);
                 self.answered(now, peer, id, answer, reception, view);
             }
             Frame::Push { conversation, segment: number, told, runs } => {
-                self.runs(now, segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
+                let (id, source) = (segment(conversation, number), Source { from: Some(peer), told: Some(told) });
+                self.runs(now, id, runs, &source, view);
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(now, peer, conversation, segment, &vector, view),
@@ -142,18 +144,17 @@ impl Engine {
                 Err(Rejected::Early) => {
                     reception = Reception::Early;
                     self.waiting.add(Early { segment: id, from: source.from, run });
-                    if let Some(link) = self.links.get_mut(&source.from).filter(|_| source.told.is_some()) {
-                        link.pull.want(id);
-                    }
+                    let link = source.from.filter(|_| source.told.is_some()).and_then(|peer| self.links.get_mut(&peer));
+                    link.into_iter().for_each(|link| link.pull.want(id));
                 }
                 Err(Rejected::Fork) => {
                     // Without a change for the same place there is no proof yet: who sent this is asked for it.
                     if !self.prove_fork(id, &run, view) {
-                        self.have(source.from, id, view);
+                        source.from.into_iter().for_each(|peer| self.have(peer, id, view));
                     }
                 }
                 Err(Rejected::Faulty(what)) => {
-                    self.misbehaved(source.from, what);
+                    source.from.into_iter().for_each(|peer| self.misbehaved(peer, what));
                     break;
                 }
                 Err(Rejected::Unentitled) => {}

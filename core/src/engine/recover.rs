@@ -1,12 +1,13 @@
 //! From what is kept to a running engine. Whatever the index lacks is rebuilt from the segments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::address_book::{AddressBook, Known};
 use super::conversation::{Author, Conversation};
 use super::entrance::Joining;
 use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
+use super::mail::Mail;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::watchdog::Watchdog;
@@ -67,6 +68,9 @@ impl Engine {
             conversations: BTreeMap::new(),
             shelf: Shelf::default(),
             waiting: Waiting::default(),
+            mail: Mail::default(),
+            exports: VecDeque::new(),
+            next_export: 0,
             links: BTreeMap::new(),
             watchdog: Watchdog::default(),
             book: AddressBook::default(),

@@ -29,6 +29,7 @@ impl Engine {
             conversation: id.to_string(),
             title: self.title_of(known),
             members,
+            mailboxes: known.mailboxes().iter().map(|node| self.mail.standing(node)).collect(),
             awaited: count(known.wants.len()),
             writing: count(self.pending.values().flatten().filter(own).count()),
             asked_again: cures.asked,
@@ -118,7 +119,7 @@ impl Engine {
             state: if is_over { "disappeared".to_owned() } else { self.state(known, &message, &row) },
             kept: matches!(row.text, Text::Held(_)) && !is_over,
             fate: fate.iter().filter(|(is, _)| *is).map(|(_, what)| (*what).to_owned()).collect(),
-            says: self.says_where(known, &row, is_over, &devices),
+            says: self.says_where(known, &message, &row, is_over, &devices),
             devices,
         };
         Ok(Reply::Whereabouts { whereabouts: Box::new(whereabouts) })
@@ -161,7 +162,14 @@ impl Engine {
         others.filter(|(device, _)| known.reads_from(device) <= row.segment).map(holder).collect()
     }
 
-    fn says_where(&self, known: &Conversation, row: &Row, is_over: bool, devices: &[Holder]) -> String {
+    fn says_where(
+        &self,
+        known: &Conversation,
+        message: &EntryId,
+        row: &Row,
+        is_over: bool,
+        devices: &[Holder],
+    ) -> String {
         let author = || self.name_of(known, &row.author);
         if is_over {
             return "its time came: it is gone here, and on each peer when that peer's clock says so".to_owned();
@@ -178,6 +186,7 @@ impl Engine {
         let having = devices.iter().filter(|device| device.has == Some(true)).count();
         match (having, devices.len()) {
             (_, 0) => "kept on this device; no other device may read it".to_owned(),
+            (0, _) if self.is_mailed(known, message, row) => "kept here, and in a mailbox".to_owned(),
             (0, _) => "kept on this device only".to_owned(),
             (k, n) if k == n => format!("kept here, and on all {n} other devices"),
             (k, n) => format!("kept here, and on {k} of {n} other devices"),

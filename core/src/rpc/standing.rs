@@ -11,6 +11,8 @@ pub struct Standing {
     pub title: String,
     /// Who is in, our own user too, by name.
     pub members: Vec<MemberStanding>,
+    /// Where mail for who is away waits.
+    pub mailboxes: Vec<MailboxStanding>,
     /// Texts that were announced and have not arrived.
     pub awaited: u32,
     /// Own changes that are on their way to this disk.
@@ -21,6 +23,17 @@ pub struct Standing {
     pub redialled: u32,
     /// What went wrong last on this machine, in words; absent when nothing did.
     pub problem: Option<String>,
+}
+
+/// How it stands with a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxStanding {
+    /// The node's address.
+    pub address: String,
+    /// Whether it answered when it was asked last, or was not asked since the start.
+    pub reached: bool,
+    /// What is on its way to it, or asked of it.
+    pub errands: u32,
 }
 
 /// How it stands with a member.
