@@ -30,6 +30,7 @@ mod serve;
 mod set;
 mod settings;
 mod status;
+mod why;
 
 use tokio::io::AsyncReadExt;
 
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     Peers(peers::Peers),
     Node(node::Command),
     Status(status::Status),
+    Why(why::Why),
     Device(device::Command),
     Contact(contact::Command),
     Profile(profile::Profile),
@@ -105,6 +107,7 @@ impl Command {
             Command::Node(command) => command.run(home, output).await,
             Command::Peers(command) => command.run(home, output).await,
             Command::Status(command) => command.run(home, output).await,
+            Command::Why(command) => command.run(home, output).await,
             Command::Device(command) => command.run(home, output).await,
             Command::Contact(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,

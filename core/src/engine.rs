@@ -36,7 +36,8 @@
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
-//! | `queries`, `people`, `notices` | what front ends read |
+//! | `queries`, `people`, `notices`, `standing` | what front ends read |
+//! | `watchdog` | linked peers who do not get on |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
@@ -77,7 +78,9 @@ mod requests;
 mod roles;
 mod rows;
 mod shelf;
+mod standing;
 mod upkeep;
+mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,6 +114,7 @@ use mail::Mail;
 use rendezvous::Rendezvous;
 use shelf::Shelf;
 use upkeep::Tails;
+use watchdog::Watchdog;
 
 /// A messenger's state in memory. All of it but `rng` can be rebuilt from the store.
 pub struct Engine {
@@ -143,6 +147,7 @@ pub struct Engine {
     /// Bundles that are being made.
     exports: Exports,
     links: BTreeMap<PeerId, Link>,
+    watchdog: Watchdog,
     book: AddressBook,
     rendezvous: Rendezvous,
     /// Where we listen: for invites, and for people.
@@ -180,9 +185,11 @@ impl Engine {
             Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
-            Input::Drained(peer) => self.drained(peer),
+            Input::Drained(peer) => self.drained(now, peer),
             Input::Mailed(ticket, answer) => self.mailed(now, ticket, answer, view),
             Input::Known(peer, address) => self.known(peer, address),
+            Input::RoundTrip(peer, ms) => self.round_trip(peer, ms),
+            Input::DialFailed(peer, why) => self.book.failed(peer, why),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Found(peer, addresses) => self.found(peer, addresses),
             Input::Continue => self.go_on(now, view),

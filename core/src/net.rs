@@ -134,6 +134,8 @@ pub enum NetEvent {
     Congested(PeerId),
     /// The queue to this peer is empty again.
     Drained(PeerId),
+    /// A ping over the link to this peer took so many milliseconds there and back. At most one each quarter of a minute.
+    RoundTrip(PeerId, u32),
     /// A peer announced itself on the local network.
     Discovered(PeerId, Vec<Address>),
     /// A node told where a peer is that looks for the same as we.

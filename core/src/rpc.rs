@@ -12,12 +12,14 @@ mod event;
 mod reply;
 #[cfg(feature = "net")]
 pub mod socket;
+mod standing;
 mod things;
 pub mod wire;
 
 pub use error::{ErrorCode, RpcError};
 pub use event::Event;
 pub use reply::Reply;
+pub use standing::{DeviceStanding, Holder, MailboxStanding, MemberStanding, Standing, Whereabouts};
 pub use things::{
     Alarm, Asked, Asker, Avatar, BUNDLE_MAGIC, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest,
     Invite, InviteOptions, MAX_BUNDLE_BLOCK, Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting,
@@ -270,6 +272,16 @@ pub enum Request {
     RemoveNode {
         /// One of its addresses, or what stands behind `/p2p/` in all of them.
         node: String,
+    },
+    /// Tells how a conversation gets on with each of its members. → [`Reply::Standing`]
+    ConversationStatus {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+    },
+    /// Tells where a message is, and why not elsewhere. → [`Reply::Whereabouts`]
+    MessageStatus {
+        /// The message, as in [`Request::Edit`]. One that has disappeared: its whole id.
+        message: String,
     },
     /// Dials an address. → [`Reply::Done`]
     Dial {

@@ -27,6 +27,7 @@ mod processes;
 mod rendezvous;
 mod rest;
 mod roles;
+mod standing;
 mod store;
 mod stories;
 mod tidy;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bayou_core::conversation::EntryId;
 use bayou_core::engine::{CallId, Effect, Errand, Input, MailAnswer, MailTicket};
+use bayou_core::envelope::Frame;
 use bayou_core::id::{Address, Namespace, PeerId};
 use bayou_core::identity::JoinLink;
 use bayou_core::rpc::{InviteOptions, Reply, Request, RpcError};
@@ -53,6 +54,9 @@ pub struct Taped {
     pub frame: Bytes,
 }
 
+/// Chooses frames that never arrive: by who sent them, to whom.
+pub type Swallow = Box<dyn Fn(Who, Who, &Frame) -> bool>;
+
 /// The world.
 pub struct World {
     /// The seed that it grew from.
@@ -77,6 +81,8 @@ pub struct World {
     answers: BTreeMap<u64, Vec<(Who, Input)>>,
     /// All that was sent over links, if somebody keeps it.
     pub tape: Option<Vec<Taped>>,
+    /// What never arrives, without anybody noticing.
+    pub swallow: Option<Swallow>,
     /// Pairs that cannot be linked now.
     apart: BTreeSet<(Who, Who)>,
     inbox: VecDeque<(Who, Input)>,
@@ -99,6 +105,7 @@ impl World {
             mailboxes: Mailboxes::default(),
             answers: BTreeMap::new(),
             tape: None,
+            swallow: None,
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),
             dialled: VecDeque::new(),
@@ -466,6 +473,10 @@ impl World {
         let Some(other) = self.linked(who, to) else { return };
         if let Some(tape) = &mut self.tape {
             tape.push(Taped { from: who, to: other, frame: frame.clone() });
+        }
+        let is_swallowed = |swallow: &Swallow| Frame::decode(&frame).is_ok_and(|frame| swallow(who, other, &frame));
+        if self.swallow.as_ref().is_some_and(is_swallowed) {
+            return;
         }
         if self.network.post(self.now, (who, other), frame) == Posted::Congested {
             self.inbox.push_back((who, Input::Congested(to)));

@@ -5,16 +5,58 @@ use crate::output::{Output, clean_line, short};
 use crate::peer;
 use crate::unlock::Home;
 
-/// Tell how this peer is: who it is, where it listens, who is behind
+/// Tell how this peer is: who it is, where it listens, who is behind; or how a conversation gets on with its members
 #[derive(clap::Args)]
-pub(crate) struct Status {}
+pub(crate) struct Status {
+    /// The conversation
+    #[arg(value_name = "CONV")]
+    conversation: Option<String>,
+}
 
 impl Status {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
+        if let Some(conversation) = self.conversation {
+            let reply = peer::ask(home, Request::ConversationStatus { conversation }).await?;
+            let Reply::Standing { standing } = &reply else { return Err(Failure::unexpected()) };
+            return output.say(&reply, || standing_lines(standing));
+        }
         let reply = peer::ask(home, Request::Status).await?;
         let Reply::Status(status) = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || lines(status))
     }
+}
+
+fn standing_lines(standing: &rpc::Standing) -> String {
+    let mut lines = vec![format!("{}  {}", short(&standing.conversation), clean_line(&standing.title))];
+    for member in &standing.members {
+        let you = if member.you { " (you)" } else { "" };
+        lines.push(format!("{}{you}: {}", clean_line(&member.name), clean_line(&member.says)));
+        lines.extend(member.devices.iter().map(device_line));
+    }
+    lines.extend(standing.mailboxes.iter().map(|mailbox| {
+        let reached = if mailbox.reached { "answers" } else { "not reached" };
+        format!("mailbox {reached}, {} errands on their way, {}", mailbox.errands, clean_line(&mailbox.address))
+    }));
+    let counted = [
+        (standing.writing, "on their way to this disk"),
+        (standing.awaited, "texts are announced and have not arrived"),
+        (standing.asked_again, "times a linked peer that did not get on was asked again"),
+        (standing.redialled, "times its link was dropped and dialled anew"),
+    ];
+    lines.extend(counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+    lines.extend(standing.problem.iter().map(|problem| format!("problem: {}", clean_line(problem))));
+    lines.join("\n")
+}
+
+fn device_line(device: &rpc::DeviceStanding) -> String {
+    let mut parts = vec![format!("  device {}", short(&device.device))];
+    parts.extend(device.round_trip.map(|ms| format!("{ms} ms there and back")));
+    parts.extend(device.addresses.first().map(|address| clean_line(address)));
+    parts.extend((device.addresses.len() > 1).then(|| format!("{} more", device.addresses.len().saturating_sub(1))));
+    parts.extend((device.lacks > 0).then(|| format!("lacks {}", device.lacks)));
+    parts.extend((device.ahead > 0).then(|| format!("ahead in {} segments", device.ahead)));
+    parts.extend(device.rules_differ.then(|| "has other records of who may do what".to_owned()));
+    parts.join(", ")
 }
 
 fn lines(status: &rpc::Status) -> String {
@@ -47,6 +89,46 @@ fn lines(status: &rpc::Status) -> String {
 mod tests {
     use super::*;
     use bayou_core::rpc::Behind;
+
+    #[test]
+    fn each_member_of_a_conversation_has_a_sentence_and_its_devices_below() {
+        let device = rpc::DeviceStanding {
+            device: "d00d".repeat(16),
+            peer: Some("aabb".repeat(16)),
+            linked: true,
+            relayed: true,
+            round_trip: Some(31),
+            addresses: vec!["/ip4/192.0.2.7/tcp/4001".into(), "/ip4/192.0.2.8/tcp/4001".into()],
+            seen: Some(5),
+            failure: None,
+            lacks: 12,
+            ahead: 1,
+            rules_differ: false,
+        };
+        let (user, name, says) = ("ee".repeat(32), "bob".into(), "linked over a relay, 12 behind".into());
+        let standing = rpc::Standing {
+            conversation: "3f9a".repeat(16),
+            title: "Boats".into(),
+            members: vec![rpc::MemberStanding { user, name, you: false, says, devices: vec![device] }],
+            mailboxes: vec![rpc::MailboxStanding {
+                address: "/ip4/192.0.2.9/tcp/4001".into(),
+                reached: false,
+                errands: 2,
+            }],
+            awaited: 0,
+            writing: 0,
+            asked_again: 2,
+            redialled: 0,
+            problem: None,
+        };
+        let expected = "\
+3f9a3f9a  Boats
+bob: linked over a relay, 12 behind
+  device d00dd00d, 31 ms there and back, /ip4/192.0.2.7/tcp/4001, 1 more, lacks 12, ahead in 1 segments
+mailbox not reached, 2 errands on their way, /ip4/192.0.2.9/tcp/4001
+2 times a linked peer that did not get on was asked again";
+        assert_eq!(standing_lines(&standing), expected);
+    }
 
     #[test]
     fn a_status_names_what_is_wrong() {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Address, PeerId};
+use crate::id::{Address, DeviceId, PeerId};
 use crate::time::Timestamp;
 
 /// Peers that are remembered.
@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) addresses: Vec<Address>,
     /// When there was a link last; zero if never.
     pub(super) seen: Timestamp,
+    /// The device that proved to be there.
+    pub(super) device: Option<DeviceId>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,6 +47,8 @@ pub(super) struct AddressBook {
     peers: BTreeMap<PeerId, (Known, Redial)>,
     /// Addresses that a person named without saying whose they are.
     nameless: BTreeMap<Address, Redial>,
+    /// Why a dial of a peer came to nothing last, since there was a link.
+    failures: BTreeMap<PeerId, String>,
 }
 
 impl AddressBook {
@@ -55,7 +59,7 @@ impl AddressBook {
             let oldest = self.peers.iter().min_by_key(|(_, (known, _))| known.seen).map(|(peer, _)| *peer);
             oldest.and_then(|oldest| self.peers.remove(&oldest));
         }
-        let unknown = || (Known { addresses: Vec::new(), seen: Timestamp(0) }, Redial::default());
+        let unknown = || (Known { addresses: Vec::new(), seen: Timestamp(0), device: None }, Redial::default());
         let (known, _) = self.peers.entry(peer).or_insert_with(unknown);
         let mut better: Vec<Address> = Vec::new();
         for address in addresses.into_iter().chain(known.addresses.iter().cloned()) {
@@ -86,10 +90,34 @@ impl AddressBook {
     /// Notes a link: the peer was reached, possibly at an address whose owner was not known.
     pub(super) fn linked(&mut self, peer: PeerId, address: &Address, now: Timestamp) {
         self.nameless.remove(address);
+        self.failures.remove(&peer);
         if let Some((known, redial)) = self.peers.get_mut(&peer) {
             known.seen = now;
             *redial = Redial::default();
         }
+    }
+
+    /// Notes when a link was there last; tells whether the peer is known.
+    pub(super) fn seen(&mut self, peer: PeerId, now: Timestamp) -> bool {
+        self.peers.get_mut(&peer).map(|(known, _)| known.seen = known.seen.max(now)).is_some()
+    }
+
+    /// Notes which device proved to be a peer's; tells whether that is new.
+    pub(super) fn proved(&mut self, peer: PeerId, device: DeviceId) -> bool {
+        let known = self.peers.get_mut(&peer).map(|(known, _)| known).filter(|known| known.device != Some(device));
+        known.map(|known| known.device = Some(device)).is_some()
+    }
+
+    /// Notes that a dial of a peer came to nothing.
+    pub(super) fn failed(&mut self, peer: PeerId, why: String) {
+        if self.peers.contains_key(&peer) {
+            self.failures.insert(peer, why);
+        }
+    }
+
+    /// Returns why a dial of a peer came to nothing last, if there was no link since.
+    pub(super) fn failure(&self, peer: &PeerId) -> Option<&String> {
+        self.failures.get(peer)
     }
 
     /// Has a peer dialled again soon.
@@ -158,7 +186,10 @@ mod tests {
     fn who_was_seen_last_is_dialled_first_and_few_at_a_time() {
         let mut book = AddressBook::default();
         for number in 0..40 {
-            book.recall(peer(number), Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number)) });
+            book.recall(
+                peer(number),
+                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number)), device: None },
+            );
         }
         let now = Timestamp(1_000_000);
         let dialled: Vec<PeerId> =
@@ -172,7 +203,10 @@ mod tests {
     fn a_full_book_forgets_who_was_not_seen_for_longest() {
         let mut book = AddressBook::default();
         for number in 0..MAX_PEERS as u16 {
-            book.recall(peer(number), Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number) + 5) });
+            book.recall(
+                peer(number),
+                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number) + 5), device: None },
+            );
         }
         assert!(book.note(peer(u16::MAX), [at(1)]));
         assert!(book.get(&peer(0)).is_none() && book.get(&peer(1)).is_some());

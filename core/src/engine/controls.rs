@@ -53,6 +53,10 @@ impl Engine {
         let is_shared = self.links.get(&peer).is_some_and(|link| link.shared.contains(&id));
         let Some(conversation) = self.conversations.get(&id).filter(|_| is_shared) else { return };
         let items = conversation.authority.items_beyond(&names.into_iter().collect());
+        if items.is_empty() {
+            // Who asked is to know that this was all.
+            return self.send(peer, &Frame::Controls { conversation: id, items: Vec::new() });
+        }
         self.send_items(peer, id, items.iter().map(Item::to_bytes));
     }
 
@@ -86,6 +90,7 @@ impl Engine {
         id: ConversationId,
         items: &[serde_bytes::ByteBuf],
     ) {
+        self.watchdog.gave_controls(peer, id);
         match self.open_items(id, items) {
             Ok(items) => {
                 let of_us = self.of_us(&items);

@@ -1,7 +1,7 @@
 //! Sync with one peer: heads, then what is missing, then bodies that are missing.
 //!
 //! ```text
-//! Heads ──►                      at link-up, when a conversation is met, when heads moved, every half minute
+//! Heads ──►                      at link-up, when a conversation is met, when heads moved; every half minute while they differ
 //!        ◄── Heads               (the other does the same by itself)
 //! Have(tips) ──►                 for each segment whose digest differs, a few at a time
 //!        ◄── Changes(runs …)     several frames an answer; the next Have goes out before the disk has answered
@@ -11,8 +11,11 @@
 use super::conversation::Conversation;
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
+use super::links::Told;
+use super::watchdog::{Cure, MAX_WATCHED, Owed};
 use super::{Effect, Engine, View, keys, rows, stream};
 use crate::conversation::{AuthoredPayload, EntryId, Payload, SegmentId, Sent, Tail, Vector};
+use crate::crypto;
 use crate::envelope::{Answer, Frame, MAX_FRAME, Tips};
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId};
 use crate::store::{IndexOp, Record};
@@ -32,19 +35,79 @@ const SLACK: usize = 64 * 1024;
 /// The most bodies that are asked for or given in one frame.
 const MAX_WANTS: usize = 256;
 
+/// How often heads are told again on a link where they differ from what either end told last.
+const HEADS_EVERY_MS: u64 = 30_000;
+
+/// How often they are told even if nothing moved, for whatever nobody thought of.
+const ALL_HEADS_EVERY_MS: u64 = 15 * 60_000;
+
+/// Segments that a peer which does not get on is asked for once more at a time.
+const MAX_ASKED_AGAIN: usize = 4;
+
 /// The most segments that a peer may name in its heads.
 const MAX_SEGMENTS: usize = 16 * 1024;
 
 impl Engine {
     pub(super) fn tell_heads(&mut self, now: Timestamp, peer: PeerId, conversation: ConversationId) {
-        let (Some(known), Some(link)) = (self.conversations.get(&conversation), self.links.get(&peer)) else { return };
-        let from = link.device.map_or(u32::MAX, |device| known.reads_from(&device));
-        let segments = known.heads.range(from..).map(|(number, heads)| (*number, heads.digest)).collect();
-        let frame = Frame::Heads { conversation, controls: known.controls, segments };
+        let Some(frame) = self.heads_for(peer, conversation) else { return };
         if let Some(link) = self.links.get_mut(&peer) {
-            link.heads_told = now;
+            link.told.insert(conversation, Told { at: now, looked: now, digest: digest(&frame) });
         }
         self.send(peer, &frame);
+    }
+
+    /// Returns what a linked peer may know of what we have.
+    fn heads_for(&self, peer: PeerId, conversation: ConversationId) -> Option<Frame> {
+        let (known, link) = (self.conversations.get(&conversation)?, self.links.get(&peer)?);
+        let from = link.device.map_or(u32::MAX, |device| known.reads_from(&device));
+        let segments = known.heads.range(from..).map(|(number, heads)| (*number, heads.digest)).collect();
+        Some(Frame::Heads { conversation, controls: known.controls, segments })
+    }
+
+    /// Tells a peer again what we have, where it has something else or was told something else, and asks for bodies that
+    /// are missing. Where both have told the same, nothing can be missed, and it is enough to say so now and then.
+    pub(super) fn tell_again(&mut self, now: Timestamp, peer: PeerId) {
+        let Some(link) = self.links.get(&peer) else { return };
+        let is_due = |told: &Told| now < told.looked || now.since(told.looked) >= HEADS_EVERY_MS;
+        let due = link.shared.iter().filter(|id| link.told.get(id).is_none_or(is_due));
+        for id in due.copied().collect::<Vec<ConversationId>>() {
+            let Some(ours) = self.heads_for(peer, id).map(|frame| digest(&frame)) else { continue };
+            let Some(link) = self.links.get_mut(&peer) else { return };
+            let same = link.heard.get(&id) == Some(&ours);
+            let is_recent = |told: &&mut Told| told.at <= now && now.since(told.at) < ALL_HEADS_EVERY_MS;
+            match link.told.get_mut(&id).filter(|told| same && told.digest == ours).filter(is_recent) {
+                Some(told) => told.looked = now,
+                None => self.tell_heads(now, peer, id),
+            }
+            self.ask_for_bodies(peer, id);
+        }
+    }
+
+    /// Looks after linked peers who do not get on.
+    pub(super) fn watch(&mut self, now: Timestamp, view: &dyn View) {
+        let (links, conversations) = (&self.links, &self.conversations);
+        self.watchdog.review(|peer, id, owed| {
+            let (Some(link), Some(known)) = (links.get(peer), conversations.get(id)) else { return false };
+            let has = |number: &u32, digest: &[u8; 8]| known.heads.get(number).is_some_and(|h| h.digest == *digest);
+            owed.segments.retain(|number, digest| !has(number, digest));
+            owed.controls.take_if(|controls| *controls == known.controls);
+            // What we ask of a peer that does not keep up is dropped. Its heads are told anew when it does.
+            link.shared.contains(id) && !link.congested
+        });
+        for cure in self.watchdog.due(now) {
+            match cure {
+                Cure::Ask(peer, id, owed) => {
+                    self.tell_heads(now, peer, id);
+                    if owed.controls.is_some() {
+                        self.ask_for_controls(peer, id);
+                    }
+                    for number in owed.segments.into_keys().take(MAX_ASKED_AGAIN) {
+                        self.have(peer, SegmentId { conversation: id, number }, view);
+                    }
+                }
+                Cure::Redial(peer) => self.redial(now, peer),
+            }
+        }
     }
 
     pub(super) fn heads(
@@ -57,15 +120,27 @@ impl Engine {
         view: &dyn View,
     ) {
         let Some(conversation) = self.conversations.get(&id) else { return };
-        if conversation.controls != controls {
+        let segments = segments.get(..MAX_SEGMENTS).unwrap_or(segments);
+        let controls_differ = conversation.controls != controls;
+        let differ = |(number, digest): &&(u32, [u8; 8])| {
+            conversation.heads.get(number).is_none_or(|heads| heads.digest != *digest)
+        };
+        let owed = Owed {
+            controls: controls_differ.then_some(controls),
+            segments: segments.iter().filter(differ).take(MAX_WATCHED).copied().collect(),
+        };
+        if controls_differ {
             self.ask_for_controls(peer, id);
         }
         let Some(link) = self.links.get_mut(&peer) else { return };
         if !link.shared.contains(&id) {
             // They know that we are in before we know that they are.
-            link.early.insert(id, segments.iter().copied().take(MAX_SEGMENTS).collect());
+            link.early.insert(id, segments.to_vec());
             return;
         }
+        let told = Frame::Heads { conversation: id, controls, segments: segments.to_vec() };
+        link.heard.insert(id, digest(&told));
+        self.watchdog.told(now, peer, id, owed);
         for (number, vector) in self.want(peer, id, segments) {
             self.heard(now, peer, id, number, &vector, view);
         }
@@ -160,6 +235,12 @@ impl Engine {
         reception: Reception,
         view: &dyn View,
     ) {
+        if reception != Reception::Futile {
+            self.watchdog.gave(now, peer);
+        }
+        if answer == Answer::Complete {
+            self.watchdog.gave_all(peer, id);
+        }
         let Some(link) = self.links.get_mut(&peer) else { return };
         if reception == Reception::Early {
             link.pull.defer(id);
@@ -256,6 +337,13 @@ impl Engine {
             self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Bodies(id, wanted)]);
         }
     }
+}
+
+/// Returns a digest of what is told.
+fn digest(heads: &Frame) -> [u8; 8] {
+    let hash = crypto::hash("bayou/1/told", &[&heads.encode()]);
+    let [digest @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+    digest
 }
 
 impl Engine {

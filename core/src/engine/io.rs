@@ -122,6 +122,10 @@ pub enum Input {
     Congested(PeerId),
     /// A peer that did not keep up does so again.
     Drained(PeerId),
+    /// A ping over the link to a peer took so many milliseconds there and back.
+    RoundTrip(PeerId, u32),
+    /// A dial of a peer came to nothing; why, in plain words.
+    DialFailed(PeerId, String),
     /// A mailbox answered, or was not reached.
     Mailed(MailTicket, MailAnswer),
     /// A person named an address to dial.

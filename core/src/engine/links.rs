@@ -54,9 +54,25 @@ pub(super) struct Link {
     pub(super) congested: bool,
     /// Conversations of which something new came over this link while it was being asked.
     pub(super) news: BTreeSet<ConversationId>,
-    pub(super) heads_told: Timestamp,
+    /// What we told last that we have, by conversation.
+    pub(super) told: BTreeMap<ConversationId, Told>,
+    /// A digest of what the other end told last, by shared conversation.
+    pub(super) heard: BTreeMap<ConversationId, [u8; 8]>,
+    /// How long a ping took there and back, in milliseconds.
+    pub(super) round_trip: Option<u32>,
     /// How far we are if one of both asks the other to be a contact.
     pub(super) approach: Approach,
+}
+
+/// What we told last that we have of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// When.
+    pub(super) at: Timestamp,
+    /// When it was looked at last whether to tell it again.
+    pub(super) looked: Timestamp,
+    /// What.
+    pub(super) digest: [u8; 8],
 }
 
 impl Engine {
@@ -86,10 +102,7 @@ impl Engine {
         let dialled = Some(address.clone()).filter(|_| known || listens.contains(&address));
         self.book.note(peer, dialled.into_iter().chain(listens));
         self.book.linked(peer, &address, now);
-        if let Some(entry) = self.book.get(&peer) {
-            let value = postcard::to_stdvec(entry).expect("an address book entry always encodes");
-            self.effects.push(Effect::Index(vec![IndexOp::Put(keys::peer(&peer), value)], self.complete));
-        }
+        self.remember(peer);
         let link = Link {
             binding,
             address,
@@ -105,7 +118,9 @@ impl Engine {
             pull: Pull::default(),
             congested: false,
             news: BTreeSet::new(),
-            heads_told: now,
+            told: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            round_trip: None,
             approach: Approach::default(),
         };
         self.links.insert(peer, link);
@@ -124,16 +139,42 @@ impl Engine {
         self.effects.push(Effect::Report(Report::Moved { peer, relayed }));
     }
 
+    /// Writes what is known of a peer into the index.
+    fn remember(&mut self, peer: PeerId) {
+        if let Some(entry) = self.book.get(&peer) {
+            let value = postcard::to_stdvec(entry).expect("an address book entry always encodes");
+            self.effects.push(Effect::Index(vec![IndexOp::Put(keys::peer(&peer), value)], self.complete));
+        }
+    }
+
     pub(super) fn link_down(&mut self, now: Timestamp, peer: PeerId) {
+        self.watchdog.forget(peer);
         if let Some(link) = self.links.remove(&peer) {
             self.look_again(now, &link.shared);
+            if self.book.seen(peer, now) {
+                self.remember(peer);
+            }
             self.book.hurry(peer);
             self.effects.push(Effect::Report(Report::Unlinked(peer)));
         }
     }
 
+    /// Drops the link to a peer on which nothing gets on, and has it dialled at once.
+    pub(super) fn redial(&mut self, now: Timestamp, peer: PeerId) {
+        self.effects.push(Effect::Close(peer));
+        self.link_down(now, peer);
+    }
+
+    /// Notes how long a ping took.
+    pub(super) fn round_trip(&mut self, peer: PeerId, ms: u32) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.round_trip = Some(ms);
+        }
+    }
+
     /// Drops the link to a peer that sent what no honest peer sends.
     pub(super) fn misbehaved(&mut self, peer: PeerId, what: &'static str) {
+        self.watchdog.forget(peer);
         if self.links.remove(&peer).is_some() {
             self.problem(format!("dropped the link to peer {}: {what}", peer.fmt_short()));
             self.effects.push(Effect::Close(peer));
@@ -148,6 +189,9 @@ impl Engine {
             return self.misbehaved(peer, "it could not prove its device");
         }
         link.device = Some(device);
+        if self.book.proved(peer, device) {
+            self.remember(peer);
+        }
         self.meet(now, peer);
         self.knock(now, peer);
         self.ask_after_us(peer);
@@ -230,12 +274,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn drained(&mut self, peer: PeerId) {
+    pub(super) fn drained(&mut self, now: Timestamp, peer: PeerId) {
         let Some(link) = self.links.get_mut(&peer) else { return };
         link.congested = false;
         let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
-        let told = link.heads_told;
-        shared.into_iter().for_each(|conversation| self.tell_heads(told, peer, conversation));
+        shared.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
     }
 
     pub(super) fn known(&mut self, peer: Option<PeerId>, address: Address) {

@@ -28,6 +28,7 @@ use super::{Effect, Engine, keys};
 use crate::conversation::EntryId;
 use crate::crypto;
 use crate::id::{Address, ConversationId, DeviceId, EnvelopeId, PeerId};
+use crate::rpc::MailboxStanding;
 use crate::store::{IndexOp, StoreError};
 use crate::time::Timestamp;
 
@@ -112,6 +113,16 @@ impl Mail {
     /// Tells whether a full look into a mailbox of the conversation came to its end since the start.
     pub(super) fn has_looked(&self, id: ConversationId) -> bool {
         self.posts.iter().any(|((of, _), post)| *of == id && post.lookout.has_looked())
+    }
+
+    /// Returns whether a node could be reached, and what is on its way.
+    pub(super) fn standing(&self, address: &Address) -> MailboxStanding {
+        let node = self.nodes.get(address);
+        MailboxStanding {
+            address: address.to_string(),
+            reached: node.is_none_or(|node| node.wait == 0),
+            errands: node.map_or(0, |node| u32::try_from(node.errands).unwrap_or(u32::MAX)),
+        }
     }
 
     /// Returns how far one of our chains is in any of the mailboxes.

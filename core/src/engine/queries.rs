@@ -57,6 +57,8 @@ impl Engine {
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status(now)),
+            Request::ConversationStatus { conversation } => self.conversation_status(now, &conversation),
+            Request::MessageStatus { message } => self.message_status(now, &message, view),
             _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
         }
     }
@@ -299,12 +301,12 @@ impl Engine {
     }
 
     /// Tells whether a message of ours is in a mailbox.
-    fn is_mailed(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> bool {
+    pub(super) fn is_mailed(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> bool {
         self.mail.holds(conversation.authority.conversation(), &(row.segment, message.actor)) >= row.seq
     }
 
     /// Says who has a message, as far as we heard.
-    fn state(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> String {
+    pub(super) fn state(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> String {
         if row.disputed {
             return "disputed".to_owned();
         }
@@ -391,6 +393,6 @@ fn preview(row: &Row) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 
-fn not_found(message: &str) -> RpcError {
+pub(super) fn not_found(message: &str) -> RpcError {
     RpcError::new(ErrorCode::NotFound, message)
 }

@@ -12,6 +12,7 @@ use super::mail::Mail;
 use super::rendezvous::Rendezvous;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
+use super::watchdog::Watchdog;
 use super::{Engine, keys, rows};
 use crate::authority::{Authority, Avatar, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, Place, SegmentId};
@@ -72,6 +73,7 @@ impl Engine {
             mail: Mail::default(),
             exports: Exports::default(),
             links: BTreeMap::new(),
+            watchdog: Watchdog::default(),
             book: AddressBook::default(),
             rendezvous: Rendezvous::default(),
             listening: Vec::new(),

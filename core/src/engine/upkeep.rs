@@ -16,9 +16,6 @@ use crate::conversation::{EntryId, SegmentId};
 use crate::id::{ConversationId, PeerId, StreamId};
 use crate::time::Timestamp;
 
-/// How often heads are told on each link even if nothing moved.
-const HEADS_EVERY_MS: u64 = 30_000;
-
 const MIN_TAIL: usize = 256;
 const QUIET_MS: u64 = 600_000;
 
@@ -82,12 +79,10 @@ impl Engine {
             let Some(link) = self.links.get_mut(&peer) else { continue };
             link.pull.expire(now);
             link.forget_knock();
-            if now < link.heads_told || now.since(link.heads_told) >= HEADS_EVERY_MS {
-                let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
-                shared.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
-            }
+            self.tell_again(now, peer);
             self.ask(now, peer, view);
         }
+        self.watch(now, view);
         if let Err(error) = self.shelf.settle() {
             self.problem(error.to_string());
         }

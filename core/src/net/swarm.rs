@@ -37,6 +37,9 @@ use crate::id::{Address, PeerId};
 /// How often connections are looked through for dead ones.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How often it is told how long a ping took.
+const ROUND_TRIPS_EVERY: Duration = Duration::from_secs(15);
+
 /// How long connections may take to close when we stop.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -82,6 +85,8 @@ struct Line {
     heard: Instant,
     /// Whether we dialled it to have a link on it.
     wanted: bool,
+    /// When it was told last how long that took.
+    told: Option<Instant>,
     /// Whether it is decided what becomes of the dial that made it.
     answered: bool,
     /// When it is closed, if it serves for some time only.
@@ -176,12 +181,7 @@ impl Hub {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Link(event)) => self.on_stream(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => match event.result {
-                Ok(round_trip) => {
-                    if let Some(line) = self.lines.get_mut(&event.connection) {
-                        line.heard = Instant::now();
-                        self.reservations.answered(&line.route.peer, round_trip);
-                    }
-                }
+                Ok(took) => self.on_pong(event.connection, took),
                 Err(_) => self.close(event.connection),
             },
             SwarmEvent::Behaviour(BehaviourEvent::Mailbox(event)) => self.on_mailbox(event),
@@ -236,7 +236,7 @@ impl Hub {
         let local = is_loopback(remote);
         let ends = probe.then(|| now + super::punch::PROBE);
         let answered = needless || probe;
-        self.lines.insert(connection, Line { route, local, heard: now, wanted, answered, ends });
+        self.lines.insert(connection, Line { route, local, heard: now, told: None, wanted, answered, ends });
         if needless {
             self.close(connection);
         } else {
@@ -250,6 +250,19 @@ impl Hub {
         };
         if wanted && !answered {
             self.say(NetEvent::DialFailed(Some(route.peer), route.address, "it hung up at once".to_owned()));
+        }
+    }
+
+    fn on_pong(&mut self, connection: ConnectionId, took: Duration) {
+        let now = Instant::now();
+        let Some(line) = self.lines.get_mut(&connection) else { return };
+        line.heard = now;
+        let peer = line.route.peer;
+        self.reservations.answered(&peer, took);
+        let carries_link = self.links.linked(peer).is_some_and(|route| route.connection == connection);
+        if carries_link && line.told.is_none_or(|told| now.duration_since(told) >= ROUND_TRIPS_EVERY) {
+            line.told = Some(now);
+            self.say(NetEvent::RoundTrip(peer, u32::try_from(took.as_millis()).unwrap_or(u32::MAX)));
         }
     }
 

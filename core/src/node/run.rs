@@ -331,7 +331,12 @@ impl Shell {
             NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
             NetEvent::Found(peer, addresses) => Input::Found(peer, addresses),
             NetEvent::Mailed(errand, outcome) => Input::Mailed(MailTicket(errand), mail::answer(outcome)),
-            NetEvent::DialFailed(_, _, why) => return tracing::debug!("a dial came to nothing: {why}"),
+            NetEvent::RoundTrip(peer, ms) => Input::RoundTrip(peer, ms),
+            NetEvent::DialFailed(peer, _, why) => {
+                tracing::debug!("a dial came to nothing: {why}");
+                let Some(peer) = peer else { return };
+                Input::DialFailed(peer, why)
+            }
         };
         self.handle(input);
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Asked, Asker, Avatar, BundleBlock, Contact, Conversation, Device, Guest, Invite, Member, Node, Notice, Peer,
-    Profile, Row, Status,
+    Profile, Row, Standing, Status, Whereabouts,
 };
 #[cfg(doc)]
 use super::{Event, Request};
@@ -45,6 +45,16 @@ pub enum Reply {
     Nodes {
         /// One each address.
         nodes: Vec<Node>,
+    },
+    /// To `conversation_status`.
+    Standing {
+        /// How it gets on.
+        standing: Box<Standing>,
+    },
+    /// To `message_status`.
+    Whereabouts {
+        /// Where it is.
+        whereabouts: Box<Whereabouts>,
     },
     /// To `invite`.
     Invite {

@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 49] = [
+const METHODS: [&str; 51] = [
     "new",
     "invite",
     "invites",
@@ -60,6 +60,8 @@ const METHODS: [&str; 49] = [
     "nodes",
     "add_node",
     "remove_node",
+    "conversation_status",
+    "message_status",
     "dial",
     "draft",
     "settings",

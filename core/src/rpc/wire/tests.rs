@@ -3,8 +3,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Alarm, Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite,
-    InviteOptions, Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
+    Alarm, Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, DeviceStanding, Guest,
+    Holder, Invite, InviteOptions, MailboxStanding, Member, MemberStanding, Node, Notice, NoticeKind, Peer, Profile,
+    Reaction, Row, Setting, Standing, Status, Whereabouts, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -67,6 +68,8 @@ fn requests() -> Vec<Request> {
         Request::Nodes,
         Request::AddNode { address: "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWx".into() },
         Request::RemoveNode { node: "12D3KooWx".into() },
+        Request::ConversationStatus { conversation: conversation.clone() },
+        Request::MessageStatus { message: "77d0".into() },
         Request::Dial { address: "/ip4/192.0.2.7/tcp/4001".into() },
         Request::Draft { conversation, text: Some("hel".into()) },
         Request::Settings { key: Some("theme".into()), value: Some("dark".into()) },
@@ -147,6 +150,8 @@ fn replies() -> Vec<Reply> {
         Reply::Conversations { conversations: vec![conversation()] },
         Reply::Peers { peers: vec![peer] },
         Reply::Status(Box::new(status)),
+        Reply::Standing { standing: Box::new(standing()) },
+        Reply::Whereabouts { whereabouts: Box::new(whereabouts()) },
         Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
         Reply::Invites { invites: vec![invite] },
         Reply::Members { conversation: "3f".repeat(32), members: vec![member()], guests: vec![guest] },
@@ -157,6 +162,47 @@ fn replies() -> Vec<Reply> {
         Reply::Devices { devices: vec![device] },
         Reply::Digits { digits: "054 550".into(), device: "dd".repeat(32) },
     ]
+}
+
+fn standing() -> Standing {
+    let device = DeviceStanding {
+        device: "dd".repeat(32),
+        peer: Some("aa".repeat(32)),
+        linked: true,
+        relayed: true,
+        round_trip: Some(3),
+        addresses: vec!["/ip4/192.0.2.7/tcp/4001".into()],
+        seen: Some(5),
+        failure: Some("timed out".into()),
+        lacks: 12,
+        ahead: 1,
+        rules_differ: true,
+    };
+    let (user, name, says) = ("ee".repeat(32), "bob".into(), "linked over a relay, 12 behind".into());
+    Standing {
+        conversation: "3f".repeat(32),
+        title: "Boats".into(),
+        members: vec![MemberStanding { user, name, you: false, says, devices: vec![device] }],
+        mailboxes: vec![MailboxStanding { address: "/ip4/192.0.2.9/tcp/4001".into(), reached: false, errands: 2 }],
+        awaited: 1,
+        writing: 2,
+        asked_again: 3,
+        redialled: 4,
+        problem: None,
+    }
+}
+
+fn whereabouts() -> Whereabouts {
+    let (user, device, path) = ("ee".repeat(32), "dd".repeat(32), "linked directly".into());
+    Whereabouts {
+        message: "77".repeat(16),
+        conversation: "3f".repeat(32),
+        state: "kept".into(),
+        kept: true,
+        fate: vec!["hidden".into()],
+        says: "kept here".into(),
+        devices: vec![Holder { user, name: "bob".into(), device, has: Some(false), path }],
+    }
 }
 
 fn notice() -> Notice {

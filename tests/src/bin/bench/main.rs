@@ -12,6 +12,7 @@ mod catchup;
 mod disk;
 mod flood;
 mod floor;
+mod idle;
 mod inbound;
 mod lan;
 mod latency;
@@ -41,6 +42,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("lan", lan::run),
     ("throughput", throughput::run),
     ("flood", flood::run),
+    ("idle", idle::run),
     ("node", node::run),
     ("catchup", catchup::run),
     ("open", open::run),
@@ -50,7 +52,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, node, catchup, open or disk; all when left out.
+    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, idle, node, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]
