@@ -10,7 +10,7 @@ use super::end::{End, QUIC, config};
 /// Frames that each end sends while the link moves; fewer than may wait.
 const FRAMES: u32 = 900;
 
-async fn start(secret: u8, node: &Address, circle: Circle) -> End {
+fn start(secret: u8, node: &Address, circle: Circle) -> End {
     let config = NetConfig { nodes: vec![node.clone()], circle, ..config(secret, u64::from(secret), QUIC) };
     let (net, events) = Net::start(config).unwrap();
     End { net, events, address: Address(String::new()) }
@@ -65,7 +65,7 @@ async fn a_link_moves_from_a_node_to_a_direct_connection_and_loses_no_frame() {
     let home = tempfile::tempdir().unwrap();
     let mut node = Node::start(home.path(), &[QUIC]);
     let at = node.address();
-    let (mut alice, mut bob) = (start(31, &at, Circle::Anywhere).await, start(32, &at, Circle::OwnNodes).await);
+    let (mut alice, mut bob) = (start(31, &at, Circle::Anywhere), start(32, &at, Circle::OwnNodes));
     let way = alice.reachable().await;
     bob.reachable().await;
     bob.net.dial(None, vec![way]);
@@ -81,7 +81,7 @@ async fn who_looks_for_the_same_is_found_at_the_node() {
     let home = tempfile::tempdir().unwrap();
     let mut node = Node::start(home.path(), &[QUIC]);
     let at = node.address();
-    let (mut alice, mut bob) = (start(33, &at, Circle::Anywhere).await, start(34, &at, Circle::Anywhere).await);
+    let (mut alice, mut bob) = (start(33, &at, Circle::Anywhere), start(34, &at, Circle::Anywhere));
     let (common, other) = (Namespace([1; 16]), Namespace([2; 16]));
     alice.net.register(vec![common]);
     alice.reachable().await;
@@ -105,12 +105,12 @@ async fn a_peer_goes_no_farther_than_it_is_told() {
     let home = tempfile::tempdir().unwrap();
     let mut node = Node::start(home.path(), &[QUIC]);
     let at = node.address();
-    let mut alice = start(35, &at, Circle::Anywhere).await;
+    let mut alice = start(35, &at, Circle::Anywhere);
     let way = alice.reachable().await;
     // One uses no node at all, the other one of its own.
     let own = with_peer(&Address("/ip4/127.0.0.1/udp/9/quic-v1".into()), PeerId([7; 32]));
     for (secret, node, circle) in [(36, &at, Circle::Lan), (37, &own, Circle::OwnNodes)] {
-        let mut bob = start(secret, node, circle).await;
+        let mut bob = start(secret, node, circle);
         bob.net.dial(None, vec![way.clone()]);
         let reason = bob.dial_failed().await;
         assert!(reason.contains("farther"), "{reason}");
