@@ -93,9 +93,7 @@ impl Engine {
         engine.read_conversations(now, view)?;
         engine.recall_people();
         engine.read_secrets(now, view)?;
-        for stream in view.streams() {
-            engine.tails.found(stream, view.backlog(stream));
-        }
+        view.streams().into_iter().for_each(|stream| engine.tails.found(stream, view.backlog(stream)));
         engine.read_peers(view)?;
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.

@@ -180,7 +180,7 @@ impl Hub {
             BehaviourEvent::Rendezvous(event) => self.on_rendezvous(event),
             // What the router maps comes as a confirmed address.
             BehaviourEvent::Upnp(upnp::Event::GatewayNotFound) => {
-                tracing::debug!("no router lets us ask it for a way in")
+                tracing::debug!("no router lets us ask it for a way in");
             }
             _ => {}
         }
