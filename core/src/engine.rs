@@ -78,7 +78,7 @@ mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -99,7 +99,7 @@ use crate::sync::Waiting;
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
-use bundles::Export;
+use bundles::Exports;
 use conversation::Conversation;
 use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
@@ -139,9 +139,8 @@ pub struct Engine {
     shelf: Shelf,
     waiting: Waiting,
     mail: Mail,
-    /// Bundles that are being made, and the number of the next.
-    exports: VecDeque<Export>,
-    next_export: u64,
+    /// Bundles that are being made.
+    exports: Exports,
     links: BTreeMap<PeerId, Link>,
     book: AddressBook,
     rendezvous: Rendezvous,

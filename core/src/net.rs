@@ -138,6 +138,8 @@ pub enum NetEvent {
     Discovered(PeerId, Vec<Address>),
     /// A node told where a peer is that looks for the same as we.
     Found(PeerId, Vec<Address>),
+    /// What a mailbox answered to an errand, or in plain words why it did not.
+    Mailed(u64, Result<mailbox::Answer, String>),
     /// A dial came to nothing. The peer is known if the dial named it.
     DialFailed(Option<PeerId>, Address, String),
 }
@@ -167,6 +169,7 @@ enum Command {
     Nodes(Vec<Address>),
     Register(Vec<Namespace>),
     Seek(Vec<Namespace>),
+    Mail(u64, Address, mailbox::Request),
     Connections(oneshot::Sender<usize>),
     Stop(oneshot::Sender<()>),
 }
@@ -249,6 +252,12 @@ impl Net {
     /// [`NetEvent::Found`].
     pub fn seek(&self, namespaces: Vec<Namespace>) {
         self.order(Command::Seek(namespaces));
+    }
+
+    /// Asks a mailbox, whose address names its node by `/p2p/…`. The answer comes as [`NetEvent::Mailed`], if nothing is in
+    /// the way of it; who asks waits for some time only.
+    pub fn mail(&self, errand: u64, node: Address, request: mailbox::Request) {
+        self.order(Command::Mail(errand, node, request));
     }
 
     /// What is dropped here is asked for again.

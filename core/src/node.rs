@@ -16,6 +16,7 @@ mod home;
 mod key;
 mod keys;
 mod linking;
+mod mail;
 mod nodes;
 mod run;
 mod system_keys;

@@ -1,8 +1,9 @@
 //! From what is kept to a running engine. Whatever the index lacks is rebuilt from the segments.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::address_book::{AddressBook, Known};
+use super::bundles::Exports;
 use super::conversation::{Author, Conversation};
 use super::entrance::Joining;
 use super::facts::{self, Fact};
@@ -69,8 +70,7 @@ impl Engine {
             shelf: Shelf::default(),
             waiting: Waiting::default(),
             mail: Mail::default(),
-            exports: VecDeque::new(),
-            next_export: 0,
+            exports: Exports::default(),
             links: BTreeMap::new(),
             book: AddressBook::default(),
             rendezvous: Rendezvous::default(),

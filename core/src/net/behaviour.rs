@@ -10,7 +10,7 @@ use libp2p::{autonat, dcutr, identify, mdns, ping, relay, rendezvous, upnp};
 
 use super::address::keypair;
 use super::punch::Seen;
-use super::{Circle, NetConfig, link};
+use super::{Circle, NetConfig, link, mailbox};
 
 /// The name under which identify introduces us; strangers of other networks are told apart by it.
 const PROTOCOL: &str = "/bayou/1";
@@ -47,6 +47,7 @@ pub(super) struct Behaviour {
     autonat: autonat::v2::client::Behaviour,
     pub(super) rendezvous: rendezvous::client::Behaviour,
     upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(super) mailbox: mailbox::client::Behaviour,
 }
 
 impl Behaviour {
@@ -65,6 +66,7 @@ impl Behaviour {
             autonat: autonat::v2::client::Behaviour::default(),
             rendezvous: rendezvous::client::Behaviour::new(keypair),
             upnp: asks_router.then(upnp::tokio::Behaviour::default).into(),
+            mailbox: mailbox::client::behaviour(),
         }
     }
 }

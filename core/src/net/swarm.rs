@@ -7,6 +7,7 @@
 //! by the machines that it asks after each event: `discovery`, `reservation`, `rendezvous`, `punch`.
 
 mod dials;
+mod errands;
 mod nodes;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -17,6 +18,7 @@ use libp2p::Swarm;
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::mdns;
+use libp2p::request_response::OutboundRequestId;
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -64,6 +66,8 @@ pub(super) struct Hub {
     places: HashMap<ListenerId, PeerId>,
     rendezvous: Rendezvous,
     punch: Punch,
+    /// What mailboxes were asked, and what it is called by who wants to know.
+    errands: HashMap<OutboundRequestId, u64>,
     /// When nodes are dialled for the first time: not before our listeners stand, or a router would learn of another port.
     ready: Option<Instant>,
     unsaid: VecDeque<NetEvent>,
@@ -103,6 +107,7 @@ impl Hub {
             places: HashMap::new(),
             rendezvous: Rendezvous::default(),
             punch: Punch::default(),
+            errands: HashMap::new(),
             ready: None,
             unsaid: VecDeque::new(),
         };
@@ -128,6 +133,7 @@ impl Hub {
                     Some(Command::Nodes(nodes)) => self.use_nodes(&nodes),
                     Some(Command::Register(namespaces)) => self.rendezvous.want(namespaces),
                     Some(Command::Seek(namespaces)) => self.rendezvous.seek(&namespaces),
+                    Some(Command::Mail(errand, node, request)) => self.ask_mailbox(errand, &node, request),
                     // Who no longer waits for the answer does not miss it.
                     Some(Command::Connections(answer)) => drop(answer.send(self.lines.len())),
                     Some(Command::Stop(done)) => return self.stop(Some(done)).await,
@@ -178,6 +184,7 @@ impl Hub {
                 }
                 Err(_) => self.close(event.connection),
             },
+            SwarmEvent::Behaviour(BehaviourEvent::Mailbox(event)) => self.on_mailbox(event),
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => self.on_discovered(found),
             SwarmEvent::Behaviour(event) => self.on_reachability(event),
             SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, &address),

@@ -18,8 +18,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::fairness::Fairness;
 use super::nodes::Nodes;
-use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
-use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, Newborn, Report, Ticket};
+use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
+use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
 use crate::net::{Circle, Net, NetConfig, NetEvent, NetEvents};
@@ -296,6 +296,7 @@ impl Shell {
             NetEvent::Drained(peer) => Input::Drained(peer),
             NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
             NetEvent::Found(peer, addresses) => Input::Found(peer, addresses),
+            NetEvent::Mailed(errand, outcome) => Input::Mailed(MailTicket(errand), mail::answer(outcome)),
             NetEvent::DialFailed(_, _, why) => return tracing::debug!("a dial came to nothing: {why}"),
         };
         self.handle(input);
@@ -331,8 +332,7 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
-                // No mailbox is reached over the network yet.
-                Effect::Mail(ticket, _) => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
+                Effect::Mail(ticket, errand) => self.run_errand(ticket, errand),
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
                 Effect::Register(namespaces) => self.with_net(|net| net.register(namespaces)),
                 Effect::Seek(namespaces) => self.with_net(|net| net.seek(namespaces)),
@@ -344,6 +344,14 @@ impl Shell {
                 Effect::Emit(event) => drop(self.told.events.send(event)),
                 Effect::Report(report) => self.report(report),
             }
+        }
+    }
+
+    fn run_errand(&mut self, ticket: MailTicket, errand: Errand) {
+        let node = crate::net::split_peer(&errand.node).ok().and_then(|(_, node)| node);
+        match (&self.net, node) {
+            (Some(net), Some(node)) => net.mail(ticket.0, errand.node.clone(), mail::request(errand, node, now())),
+            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
         }
     }
 
