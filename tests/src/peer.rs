@@ -288,7 +288,12 @@ impl Peer {
                 Effect::Emit(Event::Row { .. }) => {}
                 Effect::Emit(event) => self.told.push(event),
                 Effect::Report(_) => {}
-                Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) | Effect::Mail(..) => outside.push(effect),
+                Effect::Send(..)
+                | Effect::Close(_)
+                | Effect::Dial(..)
+                | Effect::Mail(..)
+                | Effect::Register(_)
+                | Effect::Seek(_) => outside.push(effect),
             }
         }
         if self.disk_at.is_none() && self.disk_has_work() {

@@ -1,13 +1,15 @@
 //! From what is kept to a running engine. Whatever the index lacks is rebuilt from the segments.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::address_book::{AddressBook, Known};
+use super::bundles::Exports;
 use super::conversation::{Author, Conversation};
 use super::entrance::Joining;
 use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::mail::Mail;
+use super::rendezvous::Rendezvous;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
@@ -68,10 +70,10 @@ impl Engine {
             shelf: Shelf::default(),
             waiting: Waiting::default(),
             mail: Mail::default(),
-            exports: VecDeque::new(),
-            next_export: 0,
+            exports: Exports::default(),
             links: BTreeMap::new(),
             book: AddressBook::default(),
+            rendezvous: Rendezvous::default(),
             listening: Vec::new(),
             pending: BTreeMap::new(),
             next: Ticket { generation: 0, number: 0 },
@@ -91,9 +93,7 @@ impl Engine {
         engine.read_conversations(now, view)?;
         engine.recall_people();
         engine.read_secrets(now, view)?;
-        for stream in view.streams() {
-            engine.tails.found(stream, view.backlog(stream));
-        }
+        view.streams().into_iter().for_each(|stream| engine.tails.found(stream, view.backlog(stream)));
         engine.read_peers(view)?;
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.
@@ -220,7 +220,7 @@ impl Engine {
     fn read_peers(&mut self, view: &dyn View) -> Result<(), StoreError> {
         for (key, value) in view.scan(keys::PEERS.0, keys::PEERS.1, usize::MAX, false)? {
             let (Some(peer), Ok(known)) = (keys::last32(&key), postcard::from_bytes::<Known>(&value)) else { continue };
-            self.book.note(PeerId(peer), known.addresses);
+            self.book.recall(PeerId(peer), known);
         }
         Ok(())
     }
