@@ -54,7 +54,7 @@ impl Engine {
         let name = fold(name);
         let is_known = card.petname.is_some() || card.taken_as.contains(&name);
         let same = verified.get(&name).filter(|_| !is_known).into_iter().flatten();
-        same.filter(|other| !self.has_moved(other, user)).map(|_| Alarm::LookAlike).next()
+        same.filter(|other| !self.has_moved_to(other, user)).map(|_| Alarm::LookAlike).next()
     }
 
     /// Tells whether somebody might be taken for somebody else who is verified.
@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// Tells whether somebody is another root now, by their own word.
-    fn has_moved(&self, from: &UserId, to: &UserId) -> bool {
+    fn has_moved_to(&self, from: &UserId, to: &UserId) -> bool {
         self.known_devices(from).any(|(devices, _)| devices.moved() == Some(*to))
     }
 
