@@ -28,8 +28,8 @@ pub(crate) fn run(_: &Options) -> io::Result<()> {
     for _ in 0..ROUNDS {
         times.push(timed(|epochs| epochs.box_for_all(&room, EPOCH, &mut rng).map(drop).map_err(io::Error::other))?);
         let one = |epochs: &mut Epochs| {
-            let sealed = (1..=DEVICES).map(|_| epochs.box_for(&room, EPOCH, DeviceId([1; 32]), &mut rng));
-            sealed.map(|sealed| sealed.map(drop)).collect::<Result<(), _>>().map_err(io::Error::other)
+            let seal = |_| epochs.box_for(&room, EPOCH, DeviceId([1; 32]), &mut rng).map(drop);
+            (1..=DEVICES).try_for_each(seal).map_err(io::Error::other)
         };
         floors.push(timed(one)?);
     }
