@@ -14,6 +14,7 @@ mod floor;
 mod idle;
 mod lan;
 mod latency;
+mod node;
 mod open;
 mod report;
 mod scene;
@@ -36,6 +37,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("throughput", throughput::run),
     ("flood", flood::run),
     ("idle", idle::run),
+    ("node", node::run),
     ("catchup", catchup::run),
     ("open", open::run),
     ("disk", disk::run),
@@ -44,7 +46,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// apply, latency, lan, throughput, flood, idle, catchup, open or disk; all when left out.
+    /// apply, latency, lan, throughput, flood, idle, node, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]
