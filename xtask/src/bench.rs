@@ -9,7 +9,8 @@ use crate::step::{self, Profile};
 /// Which benchmarks, and how long.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, idle, node, catchup, open or disk; all when left out.
+    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, idle, node, catchup, open or disk; all when
+    /// left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill (1,000,000 messages).
     #[arg(long)]

@@ -52,7 +52,8 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, idle, node, catchup, open or disk; all when left out.
+    /// rekey, apply, inbound, authority, latency, lan, throughput, flood, idle, node, catchup, open or disk; all when
+    /// left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]
