@@ -122,9 +122,7 @@ impl Shell {
         let first = profile.prekeys.clone();
         let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
-        if let Err(error) = home::leave_prekeys(&home, &vault, &first, engine.prekeys()) {
-            tracing::warn!("the first prekey stays in the file identity until the next start: {error}");
-        }
+        home::leave_prekeys(&home, &vault, &first, engine.prekeys());
         let circle = network.as_ref().map(|network| network.circle).unwrap_or_default();
         let mut shell = Shell {
             home,
