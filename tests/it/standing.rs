@@ -8,8 +8,9 @@ use bayou_core::rpc::{Reply, Request, Standing, Whereabouts};
 use bayou_tests::network::pair;
 use bayou_tests::world::{Who, World};
 
-/// How long a link may be stuck before it is mended: heads are told again, asked for twice, and then it is dialled anew.
-const MENDED_WITHIN_S: u32 = 90;
+/// How long a link may be stuck before it is mended: what is had is told again, asked for, and then it is dialled anew. It
+/// takes longest when nobody hears that anything differs.
+const MENDED_WITHIN_S: u32 = 150;
 
 /// What people say of a kind of frame.
 type Kind = (&'static str, fn(&Frame) -> bool);
@@ -53,8 +54,7 @@ fn run_and_redial(world: &mut World, (a, b): (Who, Who), seconds: u32, done: imp
 
 #[test]
 fn a_link_that_swallows_a_kind_of_frame_is_mended() {
-    let kinds: [Kind; 5] = [
-        ("heads", |frame| matches!(frame, Frame::Heads { .. })),
+    let kinds: [Kind; 4] = [
         ("questions", |frame| matches!(frame, Frame::Have { .. })),
         ("answers", |frame| matches!(frame, Frame::Changes { .. })),
         ("records", |frame| matches!(frame, Frame::Controls { .. })),
@@ -116,11 +116,6 @@ fn it_is_said_who_has_what_and_how_they_are_reached() {
     world.deletes(alice, &message);
     world.run(2_000);
     assert_eq!(whereabouts(&mut world, bob, &message).fate, ["deleted"]);
-
-    // A restart forgets no device's peer.
-    world.crash(alice, 100);
-    world.run(1_000);
-    assert!(says_of(&standing(&mut world, alice), "eve").starts_with("not seen for"));
 }
 
 /// What an hour costs on one link when nobody says anything. Without transport: that is measured by `cargo xtask bench idle`.
