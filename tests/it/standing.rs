@@ -54,7 +54,8 @@ fn run_and_redial(world: &mut World, (a, b): (Who, Who), seconds: u32, done: imp
 
 #[test]
 fn a_link_that_swallows_a_kind_of_frame_is_mended() {
-    let kinds: [Kind; 4] = [
+    let kinds: [Kind; 5] = [
+        ("heads", |frame| matches!(frame, Frame::Heads { .. })),
         ("questions", |frame| matches!(frame, Frame::Have { .. })),
         ("answers", |frame| matches!(frame, Frame::Changes { .. })),
         ("records", |frame| matches!(frame, Frame::Controls { .. })),
