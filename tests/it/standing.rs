@@ -8,8 +8,9 @@ use bayou_core::rpc::{Reply, Request, Standing, Whereabouts};
 use bayou_tests::network::pair;
 use bayou_tests::world::{Who, World};
 
-/// How long a link may be stuck before it is mended: heads are told again, asked for twice, and then it is dialled anew.
-const MENDED_WITHIN_S: u32 = 90;
+/// How long a link may be stuck before it is mended: what is had is told again, asked for, and then it is dialled anew. It
+/// takes longest when nobody hears that anything differs.
+const MENDED_WITHIN_S: u32 = 150;
 
 /// What people say of a kind of frame.
 type Kind = (&'static str, fn(&Frame) -> bool);
@@ -116,11 +117,6 @@ fn it_is_said_who_has_what_and_how_they_are_reached() {
     world.deletes(alice, &message);
     world.run(2_000);
     assert_eq!(whereabouts(&mut world, bob, &message).fate, ["deleted"]);
-
-    // A restart forgets no device's peer.
-    world.crash(alice, 100);
-    world.run(1_000);
-    assert!(says_of(&standing(&mut world, alice), "eve").starts_with("not seen for"));
 }
 
 /// What an hour costs on one link when nobody says anything. Without transport: that is measured by `cargo xtask bench idle`.

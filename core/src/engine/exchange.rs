@@ -41,6 +41,10 @@ const HEADS_EVERY_MS: u64 = 30_000;
 /// How often they are told even if nothing moved, for whatever nobody thought of.
 const ALL_HEADS_EVERY_MS: u64 = 15 * 60_000;
 
+/// How often a peer may be told in vain. What it has may change half a minute before it says so, and its frames take a
+/// while.
+const MAX_UNANSWERED: u8 = 3;
+
 /// Segments that a peer which does not get on is asked for once more at a time.
 const MAX_ASKED_AGAIN: usize = 4;
 
@@ -51,7 +55,8 @@ impl Engine {
     pub(super) fn tell_heads(&mut self, now: Timestamp, peer: PeerId, conversation: ConversationId) {
         let Some(frame) = self.heads_for(peer, conversation) else { return };
         if let Some(link) = self.links.get_mut(&peer) {
-            link.told.insert(conversation, Told { at: now, looked: now, digest: digest(&frame) });
+            let unanswered = link.told.get(&conversation).map_or(0, |told| told.unanswered);
+            link.told.insert(conversation, Told { at: now, looked: now, digest: digest(&frame), unanswered });
         }
         self.send(peer, &frame);
     }
@@ -73,13 +78,27 @@ impl Engine {
         for id in due.copied().collect::<Vec<ConversationId>>() {
             let Some(ours) = self.heads_for(peer, id).map(|frame| digest(&frame)) else { continue };
             let Some(link) = self.links.get_mut(&peer) else { return };
-            let same = link.heard.get(&id) == Some(&ours);
+            let heard = link.heard.get(&id).copied();
+            let same = heard == Some(ours);
             let is_recent = |told: &&mut Told| told.at <= now && now.since(told.at) < ALL_HEADS_EVERY_MS;
             match link.told.get_mut(&id).filter(|told| same && told.digest == ours).filter(is_recent) {
                 Some(told) => told.looked = now,
                 None => self.tell_heads(now, peer, id),
             }
+            if heard.is_some() && !same {
+                self.miss_answer(now, peer, id);
+            }
             self.ask_for_bodies(peer, id);
+        }
+    }
+
+    /// Counts how often a peer was told in vain that we have something else: it says what it has as often as we do, until
+    /// both have the same.
+    fn miss_answer(&mut self, now: Timestamp, peer: PeerId, id: ConversationId) {
+        let Some(told) = self.links.get_mut(&peer).and_then(|link| link.told.get_mut(&id)) else { return };
+        told.unanswered = told.unanswered.saturating_add(1);
+        if told.unanswered > MAX_UNANSWERED {
+            self.watchdog.silent(now, peer, id);
         }
     }
 
@@ -128,6 +147,7 @@ impl Engine {
         let owed = Owed {
             controls: controls_differ.then_some(controls),
             segments: segments.iter().filter(differ).take(MAX_WATCHED).copied().collect(),
+            heads: false,
         };
         if controls_differ {
             self.ask_for_controls(peer, id);
@@ -140,6 +160,9 @@ impl Engine {
         }
         let told = Frame::Heads { conversation: id, controls, segments: segments.to_vec() };
         link.heard.insert(id, digest(&told));
+        if let Some(told) = link.told.get_mut(&id) {
+            told.unanswered = 0;
+        }
         self.watchdog.told(now, peer, id, owed);
         for (number, vector) in self.want(peer, id, segments) {
             self.heard(now, peer, id, number, &vector, view);

@@ -73,6 +73,8 @@ pub(super) struct Told {
     pub(super) looked: Timestamp,
     /// What.
     pub(super) digest: [u8; 8],
+    /// How often it was told again since the other end said what it has, where that is something else.
+    pub(super) unanswered: u8,
 }
 
 impl Engine {

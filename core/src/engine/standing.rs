@@ -10,9 +10,6 @@ use crate::rpc::{DeviceStanding, Holder, MemberStanding, Reply, RpcError, Standi
 use crate::time::Timestamp;
 use crate::timeline::{Row, Text};
 
-/// Says of an address that it leads over a relay.
-const RELAYED: &str = "/p2p-circuit";
-
 /// Parts of time in milliseconds, and what they are called.
 const SPANS: [(u64, &str); 4] = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
 
@@ -80,7 +77,7 @@ impl Engine {
             device: device.to_string(),
             peer: peer.map(|peer| peer.to_string()),
             linked: link.is_some(),
-            relayed: link.is_some_and(|link| link.address.0.contains(RELAYED)),
+            relayed: link.is_some_and(|link| link.relayed),
             round_trip: link.and_then(|link| link.round_trip),
             addresses: addresses.into_iter().map(ToString::to_string).collect(),
             seen: noted.map(|noted| noted.seen.0).filter(|seen| *seen > 0),

@@ -37,11 +37,13 @@ pub(super) struct Owed {
     pub(super) controls: Option<[u8; 32]>,
     /// Digests of segments.
     pub(super) segments: BTreeMap<u32, [u8; 8]>,
+    /// Its word on what it has: it fell silent while it had something else.
+    pub(super) heads: bool,
 }
 
 impl Owed {
     fn is_nothing(&self) -> bool {
-        self.controls.is_none() && self.segments.is_empty()
+        self.controls.is_none() && self.segments.is_empty() && !self.heads
     }
 }
 
@@ -91,6 +93,12 @@ impl Watchdog {
             let new = || Lag { owed: Owed::default(), since: now, asked: false };
             self.lags.entry((peer, id)).or_insert_with(new).owed = owed;
         }
+    }
+
+    /// Notes that a peer does not say any more what it has, though it had something else.
+    pub(super) fn silent(&mut self, now: Timestamp, peer: PeerId, id: ConversationId) {
+        let new = || Lag { owed: Owed::default(), since: now, asked: false };
+        self.lags.entry((peer, id)).or_insert_with(new).owed.heads = true;
     }
 
     /// Notes that changes of use came: what else is asked of this peer waits in the same queue.
@@ -192,7 +200,7 @@ mod tests {
     const ID: ConversationId = ConversationId([2; 32]);
 
     fn owed() -> Owed {
-        Owed { controls: Some([3; 32]), segments: BTreeMap::from([(0, [4; 8])]) }
+        Owed { controls: Some([3; 32]), segments: BTreeMap::from([(0, [4; 8])]), heads: false }
     }
 
     fn segment() -> SegmentId {
@@ -249,6 +257,18 @@ mod tests {
         watchdog.forget(PEER);
         redials(&mut watchdog, 36_000..80_000, false);
         assert!(watchdog.doubts.is_empty());
+    }
+
+    #[test]
+    fn who_falls_silent_is_dialled_anew_and_who_speaks_again_is_not() {
+        let mut watchdog = Watchdog::default();
+        watchdog.silent(Timestamp(0), PEER, ID);
+        assert_eq!(watchdog.due(Timestamp(10_000)).len(), 1);
+        watchdog.told(Timestamp(11_000), PEER, ID, Owed::default());
+        assert_eq!(watchdog.due(Timestamp(90_000)), []);
+        watchdog.silent(Timestamp(100_000), PEER, ID);
+        watchdog.due(Timestamp(110_000));
+        assert_eq!(watchdog.due(Timestamp(120_000)), [Cure::Redial(PEER)]);
     }
 
     #[test]
