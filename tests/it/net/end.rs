@@ -41,9 +41,17 @@ impl End {
         self.net.peer()
     }
 
-    /// Waits for the next event.
+    /// Waits for the next event that is more than a ping's answer: those come whenever they like.
     pub(super) async fn next(&mut self) -> NetEvent {
-        timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("a running network")
+        let told = async {
+            loop {
+                let event = self.events.recv().await.expect("a running network");
+                if !matches!(event, NetEvent::RoundTrip(..)) {
+                    return event;
+                }
+            }
+        };
+        timeout(PATIENCE, told).await.expect("an event in time")
     }
 
     /// Waits for an event that `wanted` finds something in; the others are passed over.
