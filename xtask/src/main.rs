@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod lab;
+mod namespaces;
 mod node;
 mod run;
 mod sim;
