@@ -26,6 +26,7 @@
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `epochs` | group keys: opened, handed on, forgotten |
 //! | `links` | links: proof of device, shared conversations |
+//! | `crowds` | carries out what gossip decides; where other members' peers may be reached |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
@@ -37,6 +38,7 @@ mod birth;
 mod contacts;
 mod controls;
 mod conversation;
+mod crowds;
 mod cuts;
 mod devices;
 mod durable;
@@ -75,6 +77,7 @@ use crate::authority::Authority;
 use crate::conversation::SegmentId;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
+use crate::gossip::{self, Gossip};
 use crate::id::{Address, ConversationId, DeviceId, PeerId, StreamId, UserId};
 use crate::identity::{Profile, RegisterKey, Registers};
 use crate::rpc::{ErrorCode, Reply, RpcError};
@@ -118,6 +121,7 @@ pub struct Engine {
     shelf: Shelf,
     waiting: Waiting,
     links: BTreeMap<PeerId, Link>,
+    gossip: Gossip,
     book: AddressBook,
     /// Where we listen: for invites, and for people.
     listening: Vec<(Address, Address)>,
@@ -146,7 +150,7 @@ impl Engine {
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
             Input::Listening { address, dialable } => self.listening(address, dialable),
             Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
-            Input::LinkDown(peer) => self.link_down(peer),
+            Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
             Input::Drained(peer) => self.drained(peer),
@@ -154,6 +158,7 @@ impl Engine {
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),
+            Input::Alarm => self.gossip(now, gossip::Input::Alarm),
         }
         self.written.clear();
         std::mem::take(&mut self.effects)

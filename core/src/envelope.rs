@@ -26,4 +26,4 @@ pub use epochs::{
     PATIENCE_MS, Room, SealError, Stale, Unreadable, WEEK_MS, Why,
 };
 pub use seal::{BadEnvelope, MAX_CONTENT, MAX_ENVELOPE, OpenError, Opened, Sealed, TooLarge};
-pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, Tips, Told, Turned};
+pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, News, Tips, Told, Turned, Whereabouts};

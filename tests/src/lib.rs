@@ -14,6 +14,7 @@ pub mod mallory;
 pub mod network;
 pub mod peer;
 pub mod process;
+pub mod sim;
 pub mod socket;
 pub mod truth;
 pub mod verdict;

@@ -83,6 +83,7 @@ pub struct Peer {
     /// When it ticks next.
     pub tick_at: u64,
     /// The next of each other thing that happens to it by itself.
+    pub(crate) alarm_at: Option<u64>,
     pub(crate) disk_at: Option<u64>,
     pub(crate) back_at: Option<u64>,
     /// Whether its machine is connected at all. Of two copies of a home, one is.
@@ -152,6 +153,7 @@ impl Peer {
             executed: 0,
             history: None,
             tick_at: 0,
+            alarm_at: None,
             disk_at: None,
             back_at: None,
             online: true,
@@ -223,6 +225,7 @@ impl Peer {
         self.engine = None;
         self.fuse = None;
         self.disk_at = None;
+        self.alarm_at = None;
         self.batches.clear();
         self.snapshots.clear();
         self.answers.clear();
@@ -283,6 +286,10 @@ impl Peer {
                 Effect::Emit(Event::Gone { id, .. }) => self.gone.push(id),
                 Effect::Emit(Event::Notice { notice, .. }) => self.notices.push(notice),
                 Effect::Emit(_) | Effect::Report(_) => {}
+                Effect::Alarm(at) => {
+                    let at = now + at.since(self.time(now));
+                    self.alarm_at = Some(self.alarm_at.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) => outside.push(effect),
             }
         }

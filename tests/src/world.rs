@@ -330,7 +330,8 @@ impl World {
     fn next(&self) -> Option<u64> {
         let own = self.peers.iter().flat_map(|peer| {
             let tick = peer.is_up().then_some(peer.tick_at);
-            [tick, peer.disk_at.filter(|_| peer.is_up()), peer.back_at]
+            let own = |at: Option<u64>| at.filter(|_| peer.is_up());
+            [tick, own(peer.disk_at), own(peer.alarm_at), peer.back_at]
         });
         own.flatten().chain(self.network.next()).min()
     }
@@ -351,6 +352,10 @@ impl World {
             if due(self.peers[who].disk_at, self.now) {
                 let effects = self.peers[who].disk(self.now);
                 self.carry_out(who, effects);
+            }
+            if due(self.peers[who].alarm_at, self.now) {
+                self.peers[who].alarm_at = None;
+                self.give(who, Input::Alarm);
             }
             if self.peers[who].is_up() && self.peers[who].tick_at <= self.now {
                 self.peers[who].tick_at = self.now + TICK_MS;

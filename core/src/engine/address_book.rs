@@ -3,11 +3,11 @@
 //! A peer is dialled when it is known to share a conversation, was named by a person or announced itself; after each
 //! failure the wait doubles, from half a second up to a minute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Address, PeerId};
+use crate::id::{Address, ConversationId, PeerId};
 use crate::time::Timestamp;
 
 /// Peers that are remembered.
@@ -16,16 +16,24 @@ const MAX_PEERS: usize = 4096;
 /// Addresses that are remembered of one peer.
 const MAX_ADDRESSES: usize = 8;
 
+/// Peers of which only others told: so that whoever tells of many who do not exist leaves room for those who do.
+const MAX_HEARSAY: usize = MAX_PEERS / 2;
+
+/// Conversations that are remembered of one peer.
+const MAX_CONVERSATIONS: usize = 64;
+
 const FIRST_WAIT_MS: u64 = 500;
 const LONGEST_WAIT_MS: u64 = 60_000;
 
 /// What is remembered of a peer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
     /// The one that worked last comes first.
     pub(super) addresses: Vec<Address>,
     /// When there was a link last; zero if never.
     pub(super) seen: Timestamp,
+    /// In which of our conversations it was found, or said to be.
+    pub(super) conversations: BTreeSet<ConversationId>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,8 +56,7 @@ impl AddressBook {
         if !self.peers.contains_key(&peer) && self.peers.len() >= MAX_PEERS {
             return false;
         }
-        let unknown = || (Known { addresses: Vec::new(), seen: Timestamp(0) }, Redial::default());
-        let (known, _) = self.peers.entry(peer).or_insert_with(unknown);
+        let (known, _) = self.peers.entry(peer).or_default();
         let mut better: Vec<Address> = Vec::new();
         for address in addresses.into_iter().chain(known.addresses.iter().cloned()) {
             if !better.contains(&address) && better.len() < MAX_ADDRESSES {
@@ -59,6 +66,27 @@ impl AddressBook {
         let changed = better != known.addresses;
         known.addresses = better;
         changed
+    }
+
+    /// Notes what another said of a peer: it stands behind what is known already. Tells whether that changed what is known.
+    pub(super) fn hear(&mut self, peer: PeerId, addresses: impl IntoIterator<Item = Address>) -> bool {
+        if !self.peers.contains_key(&peer) && self.peers.len() >= MAX_HEARSAY {
+            return false;
+        }
+        let (known, _) = self.peers.entry(peer).or_default();
+        let before = known.addresses.len();
+        for address in addresses {
+            if !known.addresses.contains(&address) && known.addresses.len() < MAX_ADDRESSES {
+                known.addresses.push(address);
+            }
+        }
+        known.addresses.len() > before
+    }
+
+    /// Notes that a peer is in a conversation; tells whether that was not known.
+    pub(super) fn shares(&mut self, peer: PeerId, conversation: ConversationId) -> bool {
+        let known = self.peers.get_mut(&peer).map(|(known, _)| &mut known.conversations);
+        known.is_some_and(|known| known.len() < MAX_CONVERSATIONS && known.insert(conversation))
     }
 
     /// Notes an address that someone named, whoever may be there.
@@ -84,24 +112,29 @@ impl AddressBook {
         }
     }
 
-    /// Returns whom to dial now, and when to try next is noted.
-    pub(super) fn due(
-        &mut self,
-        now: Timestamp,
-        linked: impl Fn(&PeerId) -> bool,
-    ) -> Vec<(Option<PeerId>, Vec<Address>)> {
-        let mut due = Vec::new();
-        for (peer, (known, redial)) in &mut self.peers {
-            if !linked(peer) && !known.addresses.is_empty() && redial.is_due(now) {
-                due.push((Some(*peer), known.addresses.clone()));
-            }
-        }
-        for (address, redial) in &mut self.nameless {
-            if redial.is_due(now) {
-                due.push((None, vec![address.clone()]));
-            }
-        }
-        due
+    /// Returns the peers that are not linked and might be dialled now.
+    pub(super) fn ready(&self, now: Timestamp, linked: impl Fn(&PeerId) -> bool) -> Vec<PeerId> {
+        let ready = |(peer, (known, redial)): &(&PeerId, &(Known, Redial))| {
+            !linked(peer) && !known.addresses.is_empty() && redial.is_due(now)
+        };
+        self.peers.iter().filter(ready).map(|(peer, _)| *peer).collect()
+    }
+
+    /// Returns where to dial a peer, and notes when to try next.
+    pub(super) fn dial(&mut self, now: Timestamp, peer: &PeerId) -> Option<Vec<Address>> {
+        let (known, redial) = self.peers.get_mut(peer)?;
+        redial.wait(now);
+        Some(known.addresses.clone())
+    }
+
+    /// Returns the addresses to dial now at which nobody is known, and notes when to try next.
+    pub(super) fn dial_nameless(&mut self, now: Timestamp) -> Vec<Address> {
+        let due = self.nameless.iter_mut().filter(|(_, redial)| redial.is_due(now));
+        due.map(|(address, redial)| {
+            redial.wait(now);
+            address.clone()
+        })
+        .collect()
     }
 
     pub(super) fn get(&self, peer: &PeerId) -> Option<&Known> {
@@ -114,13 +147,13 @@ impl AddressBook {
 }
 
 impl Redial {
-    fn is_due(&mut self, now: Timestamp) -> bool {
-        // Further ahead than any wait: the clock was set back.
-        if now < self.at && self.at.since(now) <= LONGEST_WAIT_MS {
-            return false;
-        }
+    /// Tells whether it is time; also if that is further ahead than any wait: then the clock was set back.
+    fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.at || self.at.since(now) > LONGEST_WAIT_MS
+    }
+
+    fn wait(&mut self, now: Timestamp) {
         self.wait = (self.wait * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
         self.at = now.plus(self.wait);
-        true
     }
 }

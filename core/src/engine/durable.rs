@@ -13,7 +13,7 @@ use super::inbound::Source;
 use super::io::{CallId, Effect, Ticket, View};
 use super::{Engine, keys, machine};
 use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vector, Verified};
-use crate::envelope::{Frame, Told};
+use crate::envelope::{Frame, News, Told};
 use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, StreamId};
 use crate::rpc::Reply;
@@ -90,6 +90,9 @@ struct Applied {
 /// Frames are told apart by what they name: runs with the same audience share one.
 type Audience = (Vec<Told>, Option<PeerId>);
 
+/// Runs for one audience, by chain, and where each ends.
+type Share = (Vec<News>, Vec<(ActorId, Vec<Sent>)>);
+
 impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
         let mut runs = DurableRuns::new();
@@ -111,7 +114,7 @@ impl Engine {
             self.settled(now, pending, view);
         }
         for (id, runs) in &mut runs {
-            self.pass_on(*id, runs);
+            self.pass_on(now, *id, runs);
         }
         self.durable = Some((runs, forks, complete));
         self.effects.push(Effect::Continue);
@@ -226,52 +229,70 @@ impl Engine {
         conversation.recent.push_back((id.number, run.seq, *entry));
     }
 
-    /// Tells those who sent or wrote the runs that they are durable here too.
+    /// Tells those who wrote the runs that they are durable here too; of large conversations once a second.
     fn acknowledge(&mut self, id: SegmentId, applied: &[Applied]) {
-        let mut acks: BTreeMap<PeerId, Vector> = BTreeMap::new();
-        for run in applied {
-            let Origin::Peer(source) = &run.origin else { continue };
+        let mut acks: Vec<(PeerId, &Applied)> = Vec::new();
+        for run in applied.iter().filter(|run| matches!(run.origin, Origin::Peer(_))) {
             let author = self.links.iter().find(|(_, link)| link.device == Some(run.device)).map(|(peer, _)| *peer);
-            for peer in author.into_iter().chain([source.from]) {
-                acks.entry(peer).or_default().insert(run.actor, run.seq);
-            }
+            acks.extend(author.map(|peer| (peer, run)));
         }
-        for (peer, vector) in acks {
-            if self.links.contains_key(&peer) {
-                let frame = Frame::Ack { conversation: id.conversation, segment: id.number, vector };
-                self.send(peer, &frame);
-            }
+        let late = self.gossip.is_large(&id.conversation);
+        for (peer, run) in &acks {
+            let Some(link) = self.links.get_mut(peer) else { continue };
+            link.unacknowledged.entry(id).or_default().insert(run.actor, run.seq);
+        }
+        for (peer, _) in acks.iter().filter(|_| !late) {
+            self.acknowledge_late(*peer);
+        }
+    }
+
+    /// Tells a peer what became durable here of chains that it wrote.
+    pub(super) fn acknowledge_late(&mut self, peer: PeerId) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        for (id, vector) in std::mem::take(&mut link.unacknowledged) {
+            self.send(peer, &Frame::Ack { conversation: id.conversation, segment: id.number, vector });
         }
     }
 
     /// Pushes new changes on: our own, and those that were pushed to us.
-    fn pass_on(&mut self, id: SegmentId, runs: &mut [DurableRun]) {
-        let mut audiences: BTreeMap<Audience, Vec<(ActorId, Vec<Sent>)>> = BTreeMap::new();
+    fn pass_on(&mut self, now: Timestamp, id: SegmentId, runs: &mut [DurableRun]) {
+        let mut audiences: BTreeMap<Audience, Share> = BTreeMap::new();
         for durable in runs {
             let audience = match &durable.origin {
                 Origin::Own(..) => (Vec::new(), None),
                 Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), Some(*from)),
                 Origin::Peer(Source { told: None, .. }) => continue,
             };
-            let run = (durable.run.gated().actor(), std::mem::take(&mut durable.sent));
-            audiences.entry(audience).or_default().push(run);
+            let (actor, seq) = (durable.run.gated().actor(), durable.run.gated().seq());
+            let (news, runs) = audiences.entry(audience).or_default();
+            news.push(News { segment: id.number, actor, seq });
+            runs.push((actor, std::mem::take(&mut durable.sent)));
         }
-        for ((told, from), runs) in audiences {
-            self.push(id, &told, from, runs);
+        for ((told, from), (news, runs)) in audiences {
+            let input = gossip::Input::New { conversation: id.conversation, news, from, told };
+            self.push(now, id, input, runs);
         }
     }
 
     /// Answers our own calls, and has others told that heads moved by what we fetched.
     fn answer(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
-        let mut fetched = BTreeSet::new();
+        let mut fetched: BTreeMap<PeerId, Vec<News>> = BTreeMap::new();
         for run in applied {
             match run.origin {
                 Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
-                Origin::Peer(Source { from, told: None }) => drop(fetched.insert(from)),
+                Origin::Peer(Source { from, told: None }) => {
+                    let news = News { segment: id.number, actor: run.actor, seq: run.seq };
+                    fetched.entry(from).or_default().push(news);
+                }
                 Origin::Peer(_) => {}
             }
         }
-        for from in fetched {
+        for (from, news) in fetched {
+            let large = self.gossip.is_large(&id.conversation);
+            self.gossip(now, gossip::Input::Fetched(id.conversation, from, news));
+            if large {
+                continue;
+            }
             if let Some(link) = self.links.get_mut(&from) {
                 link.news.insert(id.conversation);
             }
@@ -279,10 +300,16 @@ impl Engine {
         }
     }
 
-    fn push(&mut self, id: SegmentId, told: &[Told], from: Option<PeerId>, runs: Vec<(ActorId, Vec<Sent>)>) {
-        let (peers, told) = gossip::spread(self.peer, self.sharing(id.conversation), told, from);
-        let peers: Vec<PeerId> =
-            peers.into_iter().filter(|peer| self.links.get(peer).is_some_and(|link| !link.congested)).collect();
+    /// Pushes runs to whom gossip names for them.
+    fn push(&mut self, now: Timestamp, id: SegmentId, input: gossip::Input, runs: Vec<(ActorId, Vec<Sent>)>) {
+        let (mut peers, mut told) = (Vec::new(), Vec::new());
+        for effect in self.gossip.handle(now, input) {
+            match effect {
+                gossip::Effect::Push(to, named) => (peers, told) = (to, named),
+                other => self.fulfil(now, other),
+            }
+        }
+        peers.retain(|peer| self.links.get(peer).is_some_and(|link| !link.congested));
         if peers.is_empty() {
             return;
         }

@@ -8,6 +8,8 @@
 //! Want(bodies) ──►  ◄── Payloads
 //! ```
 
+use std::collections::BTreeSet;
+
 use super::conversation::Conversation;
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
@@ -24,7 +26,7 @@ pub(super) const FRAME_BUDGET: usize = 512 * 1024;
 
 /// About how many bytes of changes go into one answer. Several answers may wait for a peer, within the bound of its
 /// queue.
-const ANSWER_BUDGET: usize = 2 * 1024 * 1024;
+pub(super) const ANSWER_BUDGET: usize = 2 * 1024 * 1024;
 
 /// What a frame may weigh more than is reckoned.
 const SLACK: usize = 64 * 1024;
@@ -120,18 +122,9 @@ impl Engine {
             Ok(ours) => (!covers(&ours.admitted(), have), ours.missing(have, ANSWER_BUDGET, FRAME_BUDGET)),
             Err(error) => return self.problem(error.to_string()),
         };
-        let (mut runs, complete) = missing;
-        for (actor, run) in runs.iter_mut().filter(|_| !due.is_empty()) {
-            let author = self.conversations.get(&conversation).and_then(|c| c.authors.get(&(segment, *actor)));
-            let is_due = |payload: &Payload| author.is_some_and(|author| due.contains(&payload.id(&author.device)));
-            run.iter_mut().for_each(|sent| sent.payloads.retain(|payload| !is_due(payload)));
-        }
-        let mut frames = frames(runs).into_iter().peekable();
-        while let Some(mut runs) = frames.next() {
-            if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
-                // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
-                runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
-            }
+        let (runs, complete) = missing;
+        let mut frames = self.fit(id, runs, &due).into_iter().peekable();
+        while let Some(runs) = frames.next() {
             let answer = match frames.peek() {
                 Some(_) => Answer::Continues,
                 None if complete => Answer::Complete,
@@ -145,6 +138,28 @@ impl Engine {
             }
             self.ask(now, peer, view);
         }
+    }
+
+    /// Cuts runs into frames, without bodies whose time has come.
+    pub(super) fn fit(
+        &self,
+        id: SegmentId,
+        mut runs: Vec<(ActorId, Vec<Sent>)>,
+        due: &BTreeSet<PayloadId>,
+    ) -> Vec<Vec<Vec<Sent>>> {
+        for (actor, run) in runs.iter_mut().filter(|_| !due.is_empty()) {
+            let author = self.conversations.get(&id.conversation).and_then(|c| c.authors.get(&(id.number, *actor)));
+            let is_due = |payload: &Payload| author.is_some_and(|author| due.contains(&payload.id(&author.device)));
+            run.iter_mut().for_each(|sent| sent.payloads.retain(|payload| !is_due(payload)));
+        }
+        let mut frames = frames(runs);
+        for runs in &mut frames {
+            if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
+                // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
+                runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
+            }
+        }
+        frames
     }
 
     /// Goes on after an answer: asks for the rest, or for the next segment, or tells others what was learned.
@@ -260,7 +275,7 @@ impl Engine {
 
 impl Engine {
     /// Tells whether who is at the other end of a link may read a segment.
-    fn may_read(&self, peer: PeerId, id: SegmentId) -> bool {
+    pub(super) fn may_read(&self, peer: PeerId, id: SegmentId) -> bool {
         let device = self.links.get(&peer).and_then(|link| link.device);
         let conversation = self.conversations.get(&id.conversation);
         device.zip(conversation).is_some_and(|(device, known)| known.reads_from(&device) <= id.number)

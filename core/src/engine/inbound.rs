@@ -10,6 +10,7 @@ use super::{Engine, View, stream};
 use crate::authority::{ChainOf, Mark, Reach, Verdict};
 use crate::conversation::{Gated, Outcome, Refusal, SegmentId, Sent, Tail, Verified};
 use crate::envelope::{Frame, Told};
+use crate::gossip;
 use crate::id::{ConversationId, PeerId};
 use crate::store::Record;
 use crate::sync::{Early, covers};
@@ -28,7 +29,9 @@ pub(super) struct Source {
 pub(super) enum Reception {
     /// None was of any use.
     Futile,
-    /// Some were let in, or were known.
+    /// All were known.
+    Known,
+    /// Some were let in.
     Taken,
     /// Some wait for others.
     Early,
@@ -92,7 +95,10 @@ impl Engine {
                 self.answered(now, peer, id, answer, reception, view);
             }
             Frame::Push { conversation, segment: number, told, runs } => {
-                self.runs(now, segment(conversation, number), runs, &Source { from: peer, told: Some(told) }, view);
+                let source = Source { from: peer, told: Some(told) };
+                if self.runs(now, segment(conversation, number), runs, &source, view) == Reception::Known {
+                    self.gossip(now, gossip::Input::Stale(conversation, peer));
+                }
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(now, peer, conversation, segment, &vector, view),
@@ -105,6 +111,11 @@ impl Engine {
             Frame::Forks { conversation, segment: number, proofs } => {
                 self.take_forks(peer, segment(conversation, number), proofs, view);
             }
+            Frame::Announce { conversation, news } => self.announced(now, peer, conversation, &news),
+            Frame::Graft { conversation, chains } => self.grafted(now, peer, conversation, &chains, view),
+            Frame::Prune { conversation } => self.gossip(now, gossip::Input::Pruned(conversation, peer)),
+            Frame::Nearby { conversation, peers } => self.nearby(now, conversation, peers),
+            Frame::Enough => self.gossip(now, gossip::Input::Enough(peer)),
         }
     }
 
@@ -120,7 +131,7 @@ impl Engine {
         let (mut batch, mut pending, mut reception) = (Vec::new(), Vec::new(), Reception::Futile);
         for run in runs {
             match self.admit(now, id, run.clone(), view) {
-                Ok(None) => reception = reception.max(Reception::Taken),
+                Ok(None) => reception = reception.max(Reception::Known),
                 Ok(Some(run)) => {
                     reception = reception.max(Reception::Taken);
                     let sent = run.gated().to_sent();

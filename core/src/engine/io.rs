@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::id::{Address, PeerId, StreamId};
 use crate::rpc::{Event, Reply, Request, RpcError};
 use crate::store::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
+use crate::time::Timestamp;
 
 /// Names a call until it is answered. The caller chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,8 @@ pub enum Input {
     Continue,
     /// Some time has passed. Comes about once a second.
     Tick,
+    /// The time has come that [`Effect::Alarm`] named.
+    Alarm,
 }
 
 /// What the engine wants done. Effects are executed in order.
@@ -87,6 +90,8 @@ pub enum Effect {
     Dial(Option<PeerId>, Vec<Address>),
     /// Come back at once with [`Input::Continue`], before any other input.
     Continue,
+    /// Come back with [`Input::Alarm`] at this time. Of several the earliest counts; who comes too early does no harm.
+    Alarm(Timestamp),
     /// Answer a call.
     Reply(CallId, Box<Result<Reply, RpcError>>),
     /// Tell whoever follows.

@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::conversation::Conversation;
 use super::own::Kinship;
 use super::{Effect, Engine, Report, keys};
+use crate::conversation::{SegmentId, Vector};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
+use crate::gossip;
 use crate::id::{Address, ConversationId, DeviceId, PeerId, UserId};
 use crate::store::IndexOp;
 use crate::sync::Pull;
@@ -52,6 +54,8 @@ pub(super) struct Link {
     /// Conversations of which something new came over this link while it was being asked.
     pub(super) news: BTreeSet<ConversationId>,
     pub(super) heads_told: Timestamp,
+    /// In large conversations: what is durable here of chains of the other end that it was not told yet.
+    pub(super) unacknowledged: BTreeMap<SegmentId, Vector>,
 }
 
 impl Engine {
@@ -76,10 +80,7 @@ impl Engine {
         let dialled = Some(address.clone()).filter(|_| known || listens.contains(&address));
         self.book.note(peer, dialled.into_iter().chain(listens));
         self.book.linked(peer, &address, now);
-        if let Some(entry) = self.book.get(&peer) {
-            let value = postcard::to_stdvec(entry).expect("an address book entry always encodes");
-            self.effects.push(Effect::Index(vec![IndexOp::Put(keys::peer(&peer), value)], self.complete));
-        }
+        self.note_known(peer);
         let link = Link {
             binding,
             address,
@@ -95,6 +96,7 @@ impl Engine {
             congested: false,
             news: BTreeSet::new(),
             heads_told: now,
+            unacknowledged: BTreeMap::new(),
         };
         self.links.insert(peer, link);
         let signature = self.key.sign(CONTEXT, &[&binding, self.peer.as_bytes(), peer.as_bytes()]);
@@ -104,7 +106,16 @@ impl Engine {
         self.effects.push(Effect::Report(Report::Linked(peer)));
     }
 
-    pub(super) fn link_down(&mut self, peer: PeerId) {
+    /// Writes what is known of a peer into the index.
+    pub(super) fn note_known(&mut self, peer: PeerId) {
+        if let Some(entry) = self.book.get(&peer) {
+            let value = postcard::to_stdvec(entry).expect("an address book entry always encodes");
+            self.effects.push(Effect::Index(vec![IndexOp::Put(keys::peer(&peer), value)], self.complete));
+        }
+    }
+
+    pub(super) fn link_down(&mut self, now: Timestamp, peer: PeerId) {
+        self.gossip(now, gossip::Input::Gone(peer));
         if self.links.remove(&peer).is_some() {
             self.book.hurry(peer);
             self.effects.push(Effect::Report(Report::Unlinked(peer)));
@@ -156,6 +167,7 @@ impl Engine {
 
     /// Looks again at what the other end of each link is in a conversation: its ruling changed.
     pub(super) fn regard_all(&mut self, now: Timestamp, id: ConversationId) {
+        self.count(now, id);
         let peers: Vec<PeerId> = self.links.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.regard(now, peer, id));
     }
@@ -167,7 +179,9 @@ impl Engine {
         let Some(device) = link.device else { return };
         if !conversation.listens() || !link.tags.contains(&tag(conversation, &link.binding, peer)) {
             link.acquainted.remove(&id);
-            link.shared.remove(&id);
+            if link.shared.remove(&id) {
+                self.gossip(now, gossip::Input::Down(id, peer));
+            }
             return;
         }
         link.acquainted.insert(id);
@@ -175,16 +189,20 @@ impl Engine {
             link.introduced.remove(&id);
             if link.shared.insert(id) {
                 let early = link.early.remove(&id).unwrap_or_default();
+                self.shared_now(now, peer, id);
                 self.want(peer, id, &early);
                 self.look_soon(id, now);
                 self.tell_heads(now, peer, id);
             }
         } else {
-            link.shared.remove(&id);
+            let shared = link.shared.remove(&id);
             // Who is out is shown why, from records of the time when they were in.
             let whose = conversation.outsider(&device).unwrap_or(user);
             if link.introduced.insert(id) {
                 self.introduce(peer, id, whose);
+            }
+            if shared {
+                self.gossip(now, gossip::Input::Down(id, peer));
             }
         }
     }

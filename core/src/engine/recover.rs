@@ -13,6 +13,7 @@ use super::{Engine, keys, rows};
 use crate::authority::{Authority, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, SegmentId};
 use crate::crypto::Entropy;
+use crate::gossip::Gossip;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::identity::{JoinLink, Profile, Register, Registers};
 use crate::store::{Lsn, StoreError};
@@ -48,6 +49,8 @@ impl Engine {
     pub fn open(config: Config, now: Timestamp, view: &dyn View) -> Result<(Self, Vec<Effect>), OpenError> {
         let local = view.read(StreamId::Local)?;
         let (facts, unreadable) = facts::read(local.image.as_deref(), &local.tail);
+        let mut rng = Entropy::from_seed(config.seed);
+        let seed = rng.bytes();
         let mut engine = Engine {
             key: config.profile.device_key(),
             profile: config.profile,
@@ -59,13 +62,14 @@ impl Engine {
             groups: BTreeMap::new(),
             peer: config.peer,
             nonce: [0; 16],
-            rng: Entropy::from_seed(config.seed),
+            rng,
             clock: Clock::default(),
             facts: Vec::new(),
             conversations: BTreeMap::new(),
             shelf: Shelf::default(),
             waiting: Waiting::default(),
             links: BTreeMap::new(),
+            gossip: Gossip::new(config.peer, seed),
             book: AddressBook::default(),
             listening: Vec::new(),
             pending: BTreeMap::new(),
@@ -88,7 +92,7 @@ impl Engine {
         for stream in view.streams() {
             engine.tails.found(stream, view.backlog(stream));
         }
-        engine.read_peers(view)?;
+        engine.read_peers(now, view)?;
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.
         let ids: Vec<ConversationId> = engine.conversations.keys().copied().collect();
@@ -207,10 +211,15 @@ impl Engine {
         });
     }
 
-    fn read_peers(&mut self, view: &dyn View) -> Result<(), StoreError> {
+    fn read_peers(&mut self, now: Timestamp, view: &dyn View) -> Result<(), StoreError> {
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.count(now, id));
         for (key, value) in view.scan(keys::PEERS.0, keys::PEERS.1, usize::MAX, false)? {
             let (Some(peer), Ok(known)) = (keys::last32(&key), postcard::from_bytes::<Known>(&value)) else { continue };
             self.book.note(PeerId(peer), known.addresses);
+            for id in known.conversations {
+                self.shares(now, PeerId(peer), id);
+            }
         }
         Ok(())
     }

@@ -13,10 +13,11 @@ use super::Engine;
 use super::facts::{self, Fact};
 use super::io::{Effect, View};
 use crate::conversation::{EntryId, SegmentId};
+use crate::gossip;
 use crate::id::{ConversationId, PeerId, StreamId};
 use crate::time::Timestamp;
 
-/// How often heads are told on each link even if nothing moved.
+/// How often heads are told on each link even if nothing moved; of a large conversation on one of its links.
 const HEADS_EVERY_MS: u64 = 30_000;
 
 const MIN_TAIL: usize = 256;
@@ -75,18 +76,23 @@ impl Tails {
 impl Engine {
     pub(super) fn tick(&mut self, now: Timestamp, view: &dyn View) {
         let linked: BTreeSet<PeerId> = self.links.keys().copied().collect();
-        for (peer, addresses) in self.book.due(now, |peer| linked.contains(peer)) {
-            self.effects.push(Effect::Dial(peer, addresses));
+        for address in self.book.dial_nameless(now) {
+            self.effects.push(Effect::Dial(None, vec![address]));
         }
+        let ready = self.book.ready(now, |peer| linked.contains(peer));
+        self.gossip(now, gossip::Input::Ready(ready));
+        let round = now.0 / HEADS_EVERY_MS;
         for peer in linked {
             let Some(link) = self.links.get_mut(&peer) else { continue };
             link.pull.expire(now);
             link.forget_knock();
             if now < link.heads_told || now.since(link.heads_told) >= HEADS_EVERY_MS {
-                let shared: Vec<ConversationId> = link.shared.iter().copied().collect();
-                shared.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
+                let shared = link.shared.iter().copied();
+                let due: Vec<ConversationId> = shared.filter(|id| self.gossip.has_turn(id, &peer, round)).collect();
+                due.into_iter().for_each(|conversation| self.tell_heads(now, peer, conversation));
             }
             self.ask(now, peer, view);
+            self.acknowledge_late(peer);
         }
         if let Err(error) = self.shelf.settle() {
             self.problem(error.to_string());

@@ -17,6 +17,11 @@
 //!   Forks     conversation, segment, proofs that chains were written twice
 //!   Ask       conversation, epochs that the sender lacks
 //!   Boxes     conversation, boxes with epochs for the receiver: the answer to Ask, and unasked for a new epoch
+//!   Announce  conversation, newest changes of chains: "ask me for them if nobody else brings them"
+//!   Graft     conversation, how much of chains the sender has: "send what is beyond, and push to me from now on"
+//!   Prune     conversation: "do not push to me, announce only"
+//!   Nearby    conversation, members' peers and where they may be reached
+//!   Enough    "I have links enough; if you have, too, close this one"
 //!
 //!   Knock     tag of an invite on this link: "are you of the conversation that I was invited to?"
 //!   Door      the same invite's tag the other way, and the record that made it: "I am"
@@ -41,7 +46,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::{AuthoredPayload, ForkProof, Sent, Vector};
 use crate::crypto::Signature;
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
+use crate::id::{ActorId, Address, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
 
 const VERSION: u8 = 1;
 
@@ -57,6 +62,26 @@ impl From<PeerId> for Told {
         let [a, b, c, d, ..] = peer.0;
         Told([a, b, c, d])
     }
+}
+
+/// A change of a chain, by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct News {
+    /// The segment that the chain is in.
+    pub segment: u32,
+    /// The chain.
+    pub actor: ActorId,
+    /// Where in the chain; in a `Graft` zero if the sender has nothing of it.
+    pub seq: u32,
+}
+
+/// A peer, and where it may be reached; the likeliest place comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// The peer.
+    pub peer: PeerId,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
 }
 
 /// How far an answer to `Have` goes.
@@ -129,6 +154,16 @@ pub enum Frame {
     Ask { conversation: ConversationId, epochs: Vec<RecordHash> },
     /// Group keys, each in a box for the receiver.
     Boxes { conversation: ConversationId, boxes: Vec<serde_bytes::ByteBuf> },
+    /// The sender has these changes, and all before them.
+    Announce { conversation: ConversationId, news: Vec<News> },
+    /// The sender lacks what is beyond these changes, and wants to be pushed to.
+    Graft { conversation: ConversationId, chains: Vec<News> },
+    /// The sender was pushed what it had: it wants announcements only.
+    Prune { conversation: ConversationId },
+    /// Other members' peers.
+    Nearby { conversation: ConversationId, peers: Vec<Whereabouts> },
+    /// The sender could do without this link.
+    Enough,
 }
 
 /// Why nobody is let in by a link.
@@ -188,7 +223,8 @@ impl Frame {
             | Frame::Mine { .. }
             | Frame::Own { .. }
             | Frame::Owned { .. }
-            | Frame::Linking { .. } => None,
+            | Frame::Linking { .. }
+            | Frame::Enough => None,
             Frame::Heads { conversation, .. }
             | Frame::Controls { conversation, .. }
             | Frame::Have { conversation, .. }
@@ -200,7 +236,11 @@ impl Frame {
             | Frame::Forks { conversation, .. }
             | Frame::Names { conversation, .. }
             | Frame::Ask { conversation, .. }
-            | Frame::Boxes { conversation, .. } => Some(*conversation),
+            | Frame::Boxes { conversation, .. }
+            | Frame::Announce { conversation, .. }
+            | Frame::Graft { conversation, .. }
+            | Frame::Prune { conversation }
+            | Frame::Nearby { conversation, .. } => Some(*conversation),
         }
     }
 }

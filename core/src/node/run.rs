@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
 use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Report, Ticket};
@@ -81,6 +81,8 @@ struct Shell {
     listening: Vec<Address>,
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
+    /// When the engine wants to be woken.
+    alarm: Option<Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
 }
@@ -120,6 +122,7 @@ impl Shell {
             listening: Vec::new(),
             calls: HashMap::new(),
             next_call: 0,
+            alarm: None,
             unwritten: Vec::new(),
         };
         shell.execute(effects);
@@ -142,6 +145,10 @@ impl Shell {
                 biased;
                 Some(answer) = inputs.disk.recv() => self.handle(answer),
                 _ = ticks.tick() => self.handle(Input::Tick),
+                () = due(self.alarm) => {
+                    self.alarm = None;
+                    self.handle(Input::Alarm);
+                }
                 Some(event) = next(&mut inputs.net) => self.net_event(event),
                 call = asked.recv() => match call {
                     Some(Asked::Call(request, reply)) => self.call(request, reply),
@@ -240,6 +247,10 @@ impl Shell {
         for effect in effects {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
+                Effect::Alarm(at) => {
+                    let at = Instant::now() + Duration::from_millis(at.since(now()));
+                    self.alarm = Some(self.alarm.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {
@@ -339,6 +350,13 @@ fn start_net(
 async fn next(net: &mut Option<mpsc::Receiver<NetEvent>>) -> Option<NetEvent> {
     match net {
         Some(net) => net.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(alarm: Option<Instant>) {
+    match alarm {
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
