@@ -5,7 +5,7 @@
 //! tells all linked members, and the frame says whom. A receiver passes it on only to those of its links who are not
 //! named, so a full mesh carries one copy a member, and a line A–B–C still delivers at once.
 //!
-//! In a **large** one each peer keeps some links only, and the links sort themselves into a tree (Plumtree: Leitão,
+//! In a **large** one each peer keeps some links only, and for each chain they sort themselves into a tree (Plumtree: Leitão,
 //! Pereira, Rodrigues, 2007):
 //!
 //! ```text
@@ -13,6 +13,10 @@
 //!   lazy  ── told by Announce, in batches  announced and not pushed in time: Graft ──►  the link becomes eager,
 //!                                                                                      and what is missing comes
 //! ```
+//!
+//! A link over which a chain comes by fewer hops takes the place of the one over which it comes first: frames say how many
+//! they took. The first change of a chain goes to a few links of each peer, which the lot of the pair decides. One tree for all chains
+//! would do with less, but who writes far from its middle is heard late: `docs/decisions/0013`.
 //!
 //! Which links: each peer dials until it has enough, among members whom it knows of from others ([`Effect::Introduce`]), by
 //! chance, those first who are in several such conversations. Who has too many asks some to do without ([`Effect::Enough`]),
@@ -38,6 +42,7 @@ use crate::id::{ActorId, ConversationId, PeerId};
 use crate::time::Timestamp;
 
 use crowd::Crowd;
+pub use neighbours::WANTED;
 
 /// The most other devices in a small conversation.
 pub const SMALL: usize = 12;
@@ -63,7 +68,8 @@ pub enum Input {
     Left(ConversationId),
     /// These peers are a conversation's members', and it is known where they may be reached.
     Known(ConversationId, Vec<PeerId>),
-    /// New changes are kept here: our own, or what `from` pushed, naming whom else it told.
+    /// New changes are kept here: our own, or what `from` pushed, naming whom else it told. Of a large conversation this is
+    /// about one chain.
     New {
         /// The conversation.
         conversation: ConversationId,
@@ -73,11 +79,13 @@ pub enum Input {
         from: Option<PeerId>,
         /// Whom the frame named as told.
         told: Vec<Told>,
+        /// Over how many links they came.
+        hops: u8,
     },
     /// New changes are kept here that were asked for.
     Fetched(ConversationId, PeerId, Vec<News>),
-    /// A peer pushed what we had.
-    Stale(ConversationId, PeerId),
+    /// A peer pushed what we had of these chains, and over how many links it came.
+    Stale(ConversationId, PeerId, Vec<(u32, ActorId)>, u8),
     /// A peer has this; told apart by whether we lack it.
     Announced {
         /// The conversation.
@@ -89,10 +97,10 @@ pub enum Input {
         /// What we have, too.
         held: Vec<News>,
     },
-    /// A peer wants to be pushed to.
-    Grafted(ConversationId, PeerId),
-    /// A peer wants announcements only.
-    Pruned(ConversationId, PeerId),
+    /// A peer wants these chains pushed to it.
+    Grafted(ConversationId, PeerId, Vec<(u32, ActorId)>),
+    /// A peer wants announcements only of these chains.
+    Pruned(ConversationId, PeerId, Vec<(u32, ActorId)>),
     /// A peer could do without the link to us.
     Enough(PeerId),
     /// Some time has passed, and these peers, not linked, might be dialled now. Comes about once a second.
@@ -104,14 +112,14 @@ pub enum Input {
 /// What the machine wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Push what [`Input::New`] was about, naming as told.
-    Push(Vec<PeerId>, Vec<Told>),
+    /// Push what [`Input::New`] was about, naming as told, and over how many links it comes there.
+    Push(Vec<PeerId>, Vec<Told>, u8),
     /// Tell a peer what is here.
     Announce(ConversationId, PeerId, Vec<News>),
-    /// Ask a peer for what is missing of these chains, and to be pushed to.
+    /// Ask a peer for what is missing of these chains, and to have them pushed.
     Graft(ConversationId, PeerId, Vec<(u32, ActorId)>),
-    /// Tell a peer to announce only.
-    Prune(ConversationId, PeerId),
+    /// Tell a peer to announce these chains only.
+    Prune(ConversationId, PeerId, Vec<(u32, ActorId)>),
     /// Tell a peer of others.
     Introduce(ConversationId, PeerId, Vec<PeerId>),
     /// Dial a peer.
@@ -157,24 +165,27 @@ impl Gossip {
             Input::Gone(peer) => self.crowds.values_mut().for_each(|crowd| crowd.down(&peer)),
             Input::Left(conversation) => drop(self.crowds.remove(&conversation)),
             Input::Known(conversation, peers) => self.known(conversation, peers),
-            Input::New { conversation, news, from, told } => {
+            Input::New { conversation, news, from, told, hops } => {
                 let me = self.me;
+                self.crowd(conversation).came(now, &news, from, hops);
                 let (to, told) = self.crowd(conversation).spread(now, me, &news, from, &told);
                 if !to.is_empty() {
-                    effects.push(Effect::Push(to, told));
+                    effects.push(Effect::Push(to, told, hops.saturating_add(1)));
                 }
             }
             Input::Fetched(conversation, from, news) => self.crowd(conversation).fetched(now, from, &news),
-            Input::Stale(conversation, from) => {
-                if self.crowd(conversation).stale(from) {
-                    effects.push(Effect::Prune(conversation, from));
+            Input::Stale(conversation, from, chains, hops) => {
+                for (peer, chains) in self.crowd(conversation).stale(now, from, &chains, hops) {
+                    effects.push(Effect::Prune(conversation, peer, chains));
                 }
             }
             Input::Announced { conversation, from, lacking, held } => {
-                self.crowd(conversation).announced(now, from, &lacking, &held);
+                let crowd = self.crowd(conversation);
+                crowd.announced(now, from, &lacking, &held);
+                crowd.shorten(now, conversation, from, &held, &mut effects);
             }
-            Input::Grafted(conversation, peer) => self.crowd(conversation).set_eager(&peer, true),
-            Input::Pruned(conversation, peer) => self.crowd(conversation).set_eager(&peer, false),
+            Input::Grafted(conversation, peer, chains) => self.crowd(conversation).set_eager(now, peer, &chains, true),
+            Input::Pruned(conversation, peer, chains) => self.crowd(conversation).set_eager(now, peer, &chains, false),
             Input::Enough(peer) => self.asked_to_part(now, peer, &mut effects),
             Input::Ready(peers) => self.look_after_links(now, &peers, &mut effects),
             Input::Alarm => {}
@@ -186,6 +197,11 @@ impl Gossip {
     /// Tells whether a conversation is large, as far as its members' devices are known.
     pub fn is_large(&self, conversation: &ConversationId) -> bool {
         self.crowds.get(conversation).is_some_and(Crowd::is_large)
+    }
+
+    /// Returns over how many links the newest of a chain came, as far as it is known.
+    pub fn hops(&self, conversation: &ConversationId, segment: u32, actor: ActorId) -> u8 {
+        self.crowds.get(conversation).map_or(0, |crowd| crowd.hops((segment, actor)))
     }
 
     /// Tells whether it is a peer's turn, of all that share a large conversation, to be told heads in a round.

@@ -39,11 +39,11 @@ impl Engine {
             Wish::Push(..) => {}
             Wish::Announce(conversation, to, news) => self.send(to, &Frame::Announce { conversation, news }),
             Wish::Graft(conversation, to, chains) => {
-                let held = |(segment, actor)| News { segment, actor, seq: self.held(conversation, segment, &actor) };
+                let held = |(segment, actor)| News { segment, actor, seq: self.held(conversation, segment, &actor), hops: 0 };
                 let chains = chains.into_iter().map(held).collect();
                 self.send(to, &Frame::Graft { conversation, chains });
             }
-            Wish::Prune(conversation, to) => self.send(to, &Frame::Prune { conversation }),
+            Wish::Prune(conversation, to, chains) => self.send(to, &Frame::Prune { conversation, chains }),
             Wish::Introduce(conversation, to, peers) => self.tell_nearby(conversation, to, &peers),
             Wish::Dial(peer) => {
                 if let Some(addresses) = self.book.dial(now, &peer) {
@@ -103,7 +103,8 @@ impl Engine {
         chains: &[News],
         view: &dyn View,
     ) {
-        self.gossip(now, gossip::Input::Grafted(conversation, peer));
+        let wanted = chains.iter().take(MAX_NEWS).map(|news| (news.segment, news.actor)).collect();
+        self.gossip(now, gossip::Input::Grafted(conversation, peer, wanted));
         let mut segments: BTreeMap<u32, Vec<&News>> = BTreeMap::new();
         for news in chains.iter().take(MAX_NEWS).filter(|n| self.held(conversation, n.segment, &n.actor) > n.seq) {
             segments.entry(news.segment).or_default().push(news);
@@ -122,8 +123,10 @@ impl Engine {
                 }
                 Err(error) => return self.problem(error.to_string()),
             };
+            let hops = chains.iter().map(|news| self.gossip.hops(&conversation, segment, news.actor)).max().unwrap_or(0);
             for runs in self.fit(id, runs, &due).into_iter().filter(|runs| !runs.is_empty()) {
-                self.send(peer, &Frame::Push { conversation, segment, told: Vec::new(), runs });
+                let (told, hops) = (Vec::new(), hops.saturating_add(1));
+                self.send(peer, &Frame::Push { conversation, segment, told, hops, runs });
             }
         }
     }

@@ -12,7 +12,7 @@ use super::conversation::Author;
 use super::inbound::Source;
 use super::io::{CallId, Effect, Ticket, View};
 use super::{Engine, keys, machine};
-use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vector, Verified};
+use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Verified};
 use crate::envelope::{Frame, News, Told};
 use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, StreamId};
@@ -87,8 +87,9 @@ struct Applied {
     origin: Origin,
 }
 
-/// Frames are told apart by what they name: runs with the same audience share one.
-type Audience = (Vec<Told>, Option<PeerId>);
+/// Frames are told apart by what they name: runs with the same audience share one. In large conversations each chain has its
+/// own.
+type Audience = (Option<ActorId>, Vec<Told>, Option<PeerId>, u8);
 
 /// Runs for one audience, by chain, and where each ends.
 type Share = (Vec<News>, Vec<(ActorId, Vec<Sent>)>);
@@ -256,20 +257,22 @@ impl Engine {
 
     /// Pushes new changes on: our own, and those that were pushed to us.
     fn pass_on(&mut self, now: Timestamp, id: SegmentId, runs: &mut [DurableRun]) {
+        let large = self.gossip.is_large(&id.conversation);
         let mut audiences: BTreeMap<Audience, Share> = BTreeMap::new();
         for durable in runs {
+            let (actor, seq) = (durable.run.gated().actor(), durable.run.gated().seq());
+            let chain = large.then_some(actor);
             let audience = match &durable.origin {
-                Origin::Own(..) => (Vec::new(), None),
-                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), Some(*from)),
+                Origin::Own(..) => (chain, Vec::new(), None, 0),
+                Origin::Peer(Source { from, told: Some(told), hops }) => (chain, told.clone(), Some(*from), *hops),
                 Origin::Peer(Source { told: None, .. }) => continue,
             };
-            let (actor, seq) = (durable.run.gated().actor(), durable.run.gated().seq());
             let (news, runs) = audiences.entry(audience).or_default();
-            news.push(News { segment: id.number, actor, seq });
+            news.push(News { segment: id.number, actor, seq, hops: 0 });
             runs.push((actor, std::mem::take(&mut durable.sent)));
         }
-        for ((told, from), (news, runs)) in audiences {
-            let input = gossip::Input::New { conversation: id.conversation, news, from, told };
+        for ((_, told, from, hops), (news, runs)) in audiences {
+            let input = gossip::Input::New { conversation: id.conversation, news, from, told, hops };
             self.push(now, id, input, runs);
         }
     }
@@ -280,8 +283,8 @@ impl Engine {
         for run in applied {
             match run.origin {
                 Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
-                Origin::Peer(Source { from, told: None }) => {
-                    let news = News { segment: id.number, actor: run.actor, seq: run.seq };
+                Origin::Peer(Source { from, told: None, .. }) => {
+                    let news = News { segment: id.number, actor: run.actor, seq: run.seq, hops: 0 };
                     fetched.entry(from).or_default().push(news);
                 }
                 Origin::Peer(_) => {}
@@ -302,10 +305,10 @@ impl Engine {
 
     /// Pushes runs to whom gossip names for them.
     fn push(&mut self, now: Timestamp, id: SegmentId, input: gossip::Input, runs: Vec<(ActorId, Vec<Sent>)>) {
-        let (mut peers, mut told) = (Vec::new(), Vec::new());
+        let (mut peers, mut told, mut hops) = (Vec::new(), Vec::new(), 0);
         for effect in self.gossip.handle(now, input) {
             match effect {
-                gossip::Effect::Push(to, named) => (peers, told) = (to, named),
+                gossip::Effect::Push(to, named, links) => (peers, told, hops) = (to, named, links),
                 other => self.fulfil(now, other),
             }
         }
@@ -315,7 +318,7 @@ impl Engine {
         }
         let (conversation, segment) = (id.conversation, id.number);
         for runs in frames(runs) {
-            let frame = Bytes::from(Frame::Push { conversation, segment, told: told.clone(), runs }.encode());
+            let frame = Bytes::from(Frame::Push { conversation, segment, told: told.clone(), hops, runs }.encode());
             self.effects.extend(peers.iter().map(|peer| Effect::Send(*peer, frame.clone())));
         }
     }

@@ -11,7 +11,7 @@ use crate::authority::{ChainOf, Mark, Reach, Verdict};
 use crate::conversation::{Gated, Outcome, Refusal, SegmentId, Sent, Tail, Verified};
 use crate::envelope::{Frame, Told};
 use crate::gossip;
-use crate::id::{ConversationId, PeerId};
+use crate::id::{ActorId, ConversationId, PeerId};
 use crate::store::Record;
 use crate::sync::{Early, covers};
 use crate::time::Timestamp;
@@ -22,6 +22,8 @@ pub(super) struct Source {
     pub(super) from: PeerId,
     /// Whom the frame named as told; `None` for an answer to a question.
     pub(super) told: Option<Vec<Told>>,
+    /// Over how many links they came, if that is known.
+    pub(super) hops: u8,
 }
 
 /// What became of the runs of a frame.
@@ -29,9 +31,7 @@ pub(super) struct Source {
 pub(super) enum Reception {
     /// None was of any use.
     Futile,
-    /// All were known.
-    Known,
-    /// Some were let in.
+    /// Some were let in, or were known.
     Taken,
     /// Some wait for others.
     Early,
@@ -39,6 +39,8 @@ pub(super) enum Reception {
 
 /// Why a run was not let in.
 enum Rejected {
+    /// It is here already.
+    Known(ActorId),
     /// It may be let in later.
     Early,
     /// Never, and no honest peer would have passed it on.
@@ -91,14 +93,12 @@ impl Engine {
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let reception = self.runs(now, id, runs, &Source { from: peer, told: None }, view);
+                let reception = self.runs(now, id, runs, &Source { from: peer, told: None, hops: 0 }, view);
                 self.answered(now, peer, id, answer, reception, view);
             }
-            Frame::Push { conversation, segment: number, told, runs } => {
-                let source = Source { from: peer, told: Some(told) };
-                if self.runs(now, segment(conversation, number), runs, &source, view) == Reception::Known {
-                    self.gossip(now, gossip::Input::Stale(conversation, peer));
-                }
+            Frame::Push { conversation, segment: number, told, hops, runs } => {
+                let source = Source { from: peer, told: Some(told), hops };
+                self.runs(now, segment(conversation, number), runs, &source, view);
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(now, peer, conversation, segment, &vector, view),
@@ -113,7 +113,7 @@ impl Engine {
             }
             Frame::Announce { conversation, news } => self.announced(now, peer, conversation, &news),
             Frame::Graft { conversation, chains } => self.grafted(now, peer, conversation, &chains, view),
-            Frame::Prune { conversation } => self.gossip(now, gossip::Input::Pruned(conversation, peer)),
+            Frame::Prune { conversation, chains } => self.gossip(now, gossip::Input::Pruned(conversation, peer, chains)),
             Frame::Nearby { conversation, peers } => self.nearby(now, conversation, peers),
             Frame::Enough => self.gossip(now, gossip::Input::Enough(peer)),
         }
@@ -128,11 +128,10 @@ impl Engine {
         source: &Source,
         view: &dyn View,
     ) -> Reception {
-        let (mut batch, mut pending, mut reception) = (Vec::new(), Vec::new(), Reception::Futile);
+        let (mut batch, mut pending, mut known, mut reception) = (vec![], vec![], vec![], Reception::Futile);
         for run in runs {
             match self.admit(now, id, run.clone(), view) {
-                Ok(None) => reception = reception.max(Reception::Known),
-                Ok(Some(run)) => {
+                Ok(run) => {
                     reception = reception.max(Reception::Taken);
                     let sent = run.gated().to_sent();
                     let record = Tail::Run(sent);
@@ -140,6 +139,10 @@ impl Engine {
                     batch.push(Record { stream: stream(id), bytes });
                     let Tail::Run(sent) = record else { continue };
                     pending.push(Pending::Run { id, run, sent, origin: Origin::Peer(source.clone()) });
+                }
+                Err(Rejected::Known(actor)) => {
+                    reception = reception.max(Reception::Taken);
+                    known.push((id.number, actor));
                 }
                 Err(Rejected::Early) => {
                     reception = Reception::Early;
@@ -166,6 +169,9 @@ impl Engine {
             self.shelf.hold(id, pending.len());
             self.persist(batch, pending);
         }
+        if source.told.is_some() {
+            self.gossip(now, gossip::Input::Stale(id.conversation, source.from, known, source.hops));
+        }
         reception
     }
 
@@ -175,30 +181,26 @@ impl Engine {
         id: SegmentId,
         mut run: Vec<Sent>,
         view: &dyn View,
-    ) -> Result<Option<Verified>, Rejected> {
-        let Some(mut verified) = self.verify(id, run.clone(), view)? else { return Ok(None) };
+    ) -> Result<Verified, Rejected> {
+        let mut verified = self.verify(id, run.clone(), view)?;
         let surplus = self.entitled(id, verified.gated())?;
         if surplus > 0 {
             run.truncate(run.len().saturating_sub(surplus));
-            match self.verify(id, run, view)? {
-                Some(fewer) => verified = fewer,
-                None => return Ok(None),
-            }
+            verified = self.verify(id, run, view)?;
         }
         self.opens(id, verified.gated(), view)?;
         verified.leave_out_expired(now);
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
-        Ok(Some(verified))
+        Ok(verified)
     }
 
-    fn verify(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
+    fn verify(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Verified, Rejected> {
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         match segment.gate(run) {
             Ok(Outcome::Next(gated)) => Verified::check(gated)
-                .map(Some)
                 .map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong")),
-            Ok(Outcome::Known) => Ok(None),
+            Ok(Outcome::Known(actor)) => Err(Rejected::Known(actor)),
             Ok(Outcome::Early(_)) => Err(Rejected::Early),
             Err(Refusal::Fork) => Err(Rejected::Fork),
             Err(_) => Err(Rejected::Faulty("it sent a change that breaks the rules")),
@@ -246,7 +248,7 @@ impl Engine {
             return;
         }
         for early in self.waiting.take(conversation, from) {
-            let source = Source { from: early.from, told: Some(Vec::new()) };
+            let source = Source { from: early.from, told: Some(Vec::new()), hops: 0 };
             self.runs(now, early.segment, vec![early.run], &source, view);
         }
     }

@@ -10,7 +10,7 @@
 //!   Controls  conversation, items of its authority: control records, users' records, cuts
 //!   Have      conversation, segment, per chain its length and 8 bytes of its newest hash: "send what is beyond"
 //!   Changes   conversation, segment, runs, whether more follows, is to be asked for, or that is all: the answer to Have
-//!   Push      conversation, segment, runs, and who was told already: new changes, unasked
+//!   Push      conversation, segment, who was told already, over how many links it came, runs: new changes, unasked
 //!   Ack       conversation, segment, version vector of chains that are durable here now
 //!   Want      conversation, segment, payload ids
 //!   Payloads  conversation, segment, payloads with their authors: the answer to Want
@@ -18,8 +18,8 @@
 //!   Ask       conversation, epochs that the sender lacks
 //!   Boxes     conversation, boxes with epochs for the receiver: the answer to Ask, and unasked for a new epoch
 //!   Announce  conversation, newest changes of chains: "ask me for them if nobody else brings them"
-//!   Graft     conversation, how much of chains the sender has: "send what is beyond, and push to me from now on"
-//!   Prune     conversation: "do not push to me, announce only"
+//!   Graft     conversation, how much of chains the sender has: "send what is beyond, and push them from now on"
+//!   Prune     conversation, chains: "do not push them to me, announce only"
 //!   Nearby    conversation, members' peers and where they may be reached
 //!   Enough    "I have links enough; if you have, too, close this one"
 //!
@@ -73,6 +73,8 @@ pub struct News {
     pub actor: ActorId,
     /// Where in the chain; in a `Graft` zero if the sender has nothing of it.
     pub seq: u32,
+    /// Over how many links it came to the sender, as far as that is known.
+    pub hops: u8,
 }
 
 /// A peer, and where it may be reached; the likeliest place comes first.
@@ -112,7 +114,7 @@ pub enum Frame {
     /// What is beyond a vector.
     Changes { conversation: ConversationId, segment: u32, runs: Vec<Vec<Sent>>, answer: Answer },
     /// New changes.
-    Push { conversation: ConversationId, segment: u32, told: Vec<Told>, runs: Vec<Vec<Sent>> },
+    Push { conversation: ConversationId, segment: u32, told: Vec<Told>, hops: u8, runs: Vec<Vec<Sent>> },
     /// What the sender now keeps durably.
     Ack { conversation: ConversationId, segment: u32, vector: Vector },
     /// Bodies that the sender lacks.
@@ -156,10 +158,10 @@ pub enum Frame {
     Boxes { conversation: ConversationId, boxes: Vec<serde_bytes::ByteBuf> },
     /// The sender has these changes, and all before them.
     Announce { conversation: ConversationId, news: Vec<News> },
-    /// The sender lacks what is beyond these changes, and wants to be pushed to.
+    /// The sender lacks what is beyond these changes, and wants these chains pushed.
     Graft { conversation: ConversationId, chains: Vec<News> },
-    /// The sender was pushed what it had: it wants announcements only.
-    Prune { conversation: ConversationId },
+    /// The sender was pushed what it had of these chains: it wants announcements only.
+    Prune { conversation: ConversationId, chains: Vec<(u32, ActorId)> },
     /// Other members' peers.
     Nearby { conversation: ConversationId, peers: Vec<Whereabouts> },
     /// The sender could do without this link.
@@ -239,7 +241,7 @@ impl Frame {
             | Frame::Boxes { conversation, .. }
             | Frame::Announce { conversation, .. }
             | Frame::Graft { conversation, .. }
-            | Frame::Prune { conversation }
+            | Frame::Prune { conversation, .. }
             | Frame::Nearby { conversation, .. } => Some(*conversation),
         }
     }

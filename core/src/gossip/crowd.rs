@@ -20,8 +20,18 @@ const MAX_MISSING: usize = 1024;
 /// Those who announced one change and may be asked for it.
 const MAX_SOURCES: usize = 8;
 
+/// Chains of which is remembered whom to push them to. The one that was used least lately goes first; what is then pushed in
+/// vain, or not pushed, is found out anew.
+const MAX_ROUTES: usize = 1024;
+
+/// To how many a chain is pushed of which nothing is remembered.
+const CORE: usize = 5;
+
+/// By how many hops a way must be shorter to be taken instead.
+const SHORTER: u8 = 2;
+
 /// A chain, in its segment.
-type Chain = (u32, ActorId);
+pub(super) type Chain = (u32, ActorId);
 
 /// One conversation.
 #[derive(Debug, Default)]
@@ -34,6 +44,7 @@ pub(super) struct Crowd {
     pub(super) known: BTreeSet<PeerId>,
     /// When others were last told of others.
     pub(super) introduced: Timestamp,
+    routes: BTreeMap<Chain, Route>,
     unsaid: BTreeMap<Chain, Unsaid>,
     unsaid_since: Option<Timestamp>,
     missing: BTreeMap<Chain, Missing>,
@@ -43,18 +54,27 @@ pub(super) struct Crowd {
 /// A linked peer.
 #[derive(Debug)]
 pub(super) struct Near {
-    /// Pushed to; else announced to.
-    pub(super) eager: bool,
     /// Since when it is linked.
     pub(super) since: Timestamp,
     /// When we last asked it to do without us.
     pub(super) spared: Option<Timestamp>,
 }
 
+/// Whom a chain is to be pushed to, or not, as they asked, and how it comes to us.
+#[derive(Debug, Default)]
+struct Route {
+    eager: BTreeMap<PeerId, bool>,
+    /// Over whose link the newest came, if it was pushed, and over how many in all.
+    from: Option<PeerId>,
+    hops: u8,
+    used: Timestamp,
+}
+
 /// How far a chain goes, and who is to be told.
 #[derive(Debug)]
 struct Unsaid {
     seq: u32,
+    hops: u8,
     to: BTreeSet<PeerId>,
 }
 
@@ -76,24 +96,125 @@ impl Crowd {
     }
 
     pub(super) fn up(&mut self, now: Timestamp, peer: PeerId) {
-        self.near.insert(peer, Near { eager: true, since: now, spared: None });
+        self.near.insert(peer, Near { since: now, spared: None });
     }
 
     pub(super) fn down(&mut self, peer: &PeerId) {
         self.near.remove(peer);
+        for route in self.routes.values_mut() {
+            route.eager.remove(peer);
+            route.from = route.from.filter(|from| from != peer);
+        }
         self.unsaid.retain(|_, unsaid| {
             unsaid.to.remove(peer);
             !unsaid.to.is_empty()
         });
     }
 
-    pub(super) fn set_eager(&mut self, peer: &PeerId, eager: bool) {
-        if let Some(near) = self.near.get_mut(peer) {
-            near.eager = eager;
+    /// Notes whether chains are to be pushed to a peer.
+    pub(super) fn set_eager(&mut self, now: Timestamp, peer: PeerId, chains: &[Chain], eager: bool) {
+        for chain in chains {
+            if self.near.contains_key(&peer) {
+                self.route(now, *chain).eager.insert(peer, eager);
+            }
         }
     }
 
-    /// Returns whom to push to, and whom the frames shall name as told; the others will be announced to.
+    /// Returns what is remembered of a chain.
+    fn route(&mut self, now: Timestamp, chain: Chain) -> &mut Route {
+        if !self.routes.contains_key(&chain) && self.routes.len() >= MAX_ROUTES {
+            let oldest = self.routes.iter().min_by_key(|(_, route)| route.used).map(|(chain, _)| *chain);
+            self.routes.retain(|chain, _| Some(*chain) != oldest);
+        }
+        let route = self.routes.entry(chain).or_default();
+        route.used = now;
+        route
+    }
+
+    /// Notes over whose link something of a large conversation came, and over how many in all.
+    pub(super) fn came(&mut self, now: Timestamp, news: &[News], from: Option<PeerId>, hops: u8) {
+        if self.is_large() {
+            for news in news {
+                let route = self.route(now, (news.segment, news.actor));
+                (route.from, route.hops) = (from, hops);
+            }
+        }
+    }
+
+    pub(super) fn hops(&self, chain: Chain) -> u8 {
+        self.routes.get(&chain).map_or(0, |route| route.hops)
+    }
+
+    /// A peer pushed what we had: one link too many brings these chains. Returns over which they shall not come any more:
+    /// this one, or the one over which they came before, if that is the longer way.
+    pub(super) fn stale(
+        &mut self,
+        now: Timestamp,
+        from: PeerId,
+        chains: &[Chain],
+        hops: u8,
+    ) -> BTreeMap<PeerId, Vec<Chain>> {
+        let mut pruned: BTreeMap<PeerId, Vec<Chain>> = BTreeMap::new();
+        for chain in chains.iter().filter(|_| self.is_large()).copied().collect::<Vec<_>>() {
+            let longer = self.replace(now, chain, from, hops);
+            pruned.entry(longer.unwrap_or(from)).or_default().push(chain);
+        }
+        for (peer, chains) in &pruned {
+            self.set_eager(now, *peer, chains, false);
+        }
+        pruned
+    }
+
+    /// A peer announced what we have: if it is on a shorter way, chains shall come over it from now on.
+    pub(super) fn shorten(
+        &mut self,
+        now: Timestamp,
+        conversation: ConversationId,
+        from: PeerId,
+        held: &[News],
+        effects: &mut Vec<Effect>,
+    ) {
+        for news in held.iter().filter(|_| self.is_large()).copied().collect::<Vec<_>>() {
+            let chain = (news.segment, news.actor);
+            let known = self.routes.contains_key(&chain);
+            let longer = known.then(|| self.replace(now, chain, from, news.hops.saturating_add(1))).flatten();
+            if let Some(longer) = longer {
+                self.set_eager(now, longer, &[chain], false);
+                self.set_eager(now, from, &[chain], true);
+                effects.push(Effect::Graft(conversation, from, vec![chain]));
+                effects.push(Effect::Prune(conversation, longer, vec![chain]));
+            }
+        }
+    }
+
+    /// Notes that a chain can come over a link by so many hops; returns over whose link it came, if that took more.
+    fn replace(&mut self, now: Timestamp, chain: Chain, by: PeerId, hops: u8) -> Option<PeerId> {
+        let route = self.route(now, chain);
+        let longer = route.from.filter(|from| *from != by && hops.saturating_add(SHORTER) <= route.hops);
+        if longer.is_some() {
+            (route.from, route.hops) = (Some(by), hops);
+        }
+        longer
+    }
+
+    /// Returns the linked peers to whom a chain is pushed.
+    fn eager(&mut self, now: Timestamp, me: PeerId, chain: &Chain) -> BTreeSet<PeerId> {
+        if !self.is_large() {
+            return self.near.keys().copied().collect();
+        }
+        let mut near: Vec<PeerId> = self.near.keys().copied().collect();
+        near.sort_by_key(|peer| lot(me, *peer));
+        let mut eager: BTreeSet<PeerId> = near.into_iter().take(CORE).collect();
+        if let Some(route) = self.routes.get_mut(chain) {
+            route.used = now;
+            eager.retain(|peer| route.eager.get(peer) != Some(&false));
+            eager.extend(route.eager.iter().filter(|(_, eager)| **eager).map(|(peer, _)| *peer));
+        }
+        eager
+    }
+
+    /// Returns whom to push to, and whom the frames shall name as told; the others will be announced to. Of a large
+    /// conversation this is about one chain.
     pub(super) fn spread(
         &mut self,
         now: Timestamp,
@@ -105,9 +226,9 @@ impl Crowd {
         self.arrived(now, news);
         from.iter().for_each(|from| self.has(from, news));
         let (large, mut names) = (self.is_large(), named(told, from, me));
-        let unnamed = |peer: &PeerId| !names.contains(&Told::from(*peer));
-        let eager = |(peer, near): &(&PeerId, &Near)| (near.eager || !large) && unnamed(peer);
-        let to: Vec<PeerId> = self.near.iter().filter(eager).map(|(peer, _)| *peer).collect();
+        let chain = news.first().map(|news| (news.segment, news.actor));
+        let eager = chain.map(|chain| self.eager(now, me, &chain)).unwrap_or_default();
+        let to: Vec<PeerId> = eager.into_iter().filter(|peer| !names.contains(&Told::from(*peer))).collect();
         if large {
             let lazy: BTreeSet<PeerId> = self.near.keys().filter(|peer| !to.contains(peer)).copied().collect();
             self.tell_later(now, news, from, &lazy);
@@ -122,19 +243,13 @@ impl Crowd {
     pub(super) fn fetched(&mut self, now: Timestamp, from: PeerId, news: &[News]) {
         self.arrived(now, news);
         self.has(&from, news);
+        self.came(now, news, None, 0);
         if self.is_large() {
             let others = self.near.keys().copied().collect();
             self.tell_later(now, news, Some(from), &others);
         }
     }
 
-    /// Notes that a peer pushed what we had; tells whether it is to announce only.
-    pub(super) fn stale(&mut self, from: PeerId) -> bool {
-        let large = self.is_large();
-        let Some(near) = self.near.get_mut(&from).filter(|_| large) else { return false };
-        near.eager = false;
-        true
-    }
 
     pub(super) fn announced(&mut self, now: Timestamp, from: PeerId, lacking: &[News], held: &[News]) {
         self.has(&from, held);
@@ -162,9 +277,9 @@ impl Crowd {
         }
         self.unsaid_since = None;
         let mut batches: BTreeMap<PeerId, Vec<News>> = BTreeMap::new();
-        for ((segment, actor), Unsaid { seq, to }) in std::mem::take(&mut self.unsaid) {
+        for ((segment, actor), Unsaid { seq, hops, to }) in std::mem::take(&mut self.unsaid) {
             for peer in to {
-                batches.entry(peer).or_default().push(News { segment, actor, seq });
+                batches.entry(peer).or_default().push(News { segment, actor, seq, hops });
             }
         }
         effects.extend(batches.into_iter().map(|(peer, news)| Effect::Announce(conversation, peer, news)));
@@ -187,7 +302,7 @@ impl Crowd {
         // What nobody is left to ask for is left to sync.
         self.missing.retain(|_, missing| !is_due(now, missing.due));
         for (peer, chains) in wanted {
-            self.set_eager(&peer, true);
+            self.set_eager(now, peer, &chains, true);
             effects.push(Effect::Graft(conversation, peer, chains));
         }
     }
@@ -234,10 +349,28 @@ impl Crowd {
             if !self.unsaid.contains_key(&chain) && self.unsaid.len() >= MAX_UNSAID {
                 continue;
             }
-            let unsaid = self.unsaid.entry(chain).or_insert(Unsaid { seq: news.seq, to: BTreeSet::new() });
-            unsaid.seq = unsaid.seq.max(news.seq);
+            let hops = self.hops(chain);
+            let unsaid = self.unsaid.entry(chain).or_insert(Unsaid { seq: news.seq, hops, to: BTreeSet::new() });
+            (unsaid.seq, unsaid.hops) = (unsaid.seq.max(news.seq), hops);
             unsaid.to.extend(&to);
             self.unsaid_since.get_or_insert(now);
         }
     }
+}
+
+#[cfg(test)]
+impl Crowd {
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        (self.routes.len(), self.missing.len(), self.known.len())
+    }
+}
+
+/// Returns the lot of a pair of peers: the same on both sides, and like chance.
+fn lot(a: PeerId, b: PeerId) -> u64 {
+    let first = |peer: PeerId| peer.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    // SplitMix64 (Steele, Lea, Flood, 2014).
+    let mut lot = (first(a) ^ first(b)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    lot = (lot ^ (lot >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    lot = (lot ^ (lot >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    lot ^ (lot >> 31)
 }

@@ -6,16 +6,17 @@
 //! link, where we ask. A peer whom nobody else can reach keeps it.)
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::crowd::Crowd;
 use super::{Effect, Gossip};
 use crate::id::{ConversationId, PeerId};
 use crate::time::Timestamp;
 
-/// How many links of a large conversation each peer has, if it can: it dials below `WANTED`, gives one up above `ENOUGH` if
-/// it is asked to, and asks others to give one up above `MOST`.
-const WANTED: usize = 8;
+/// How many links of a large conversation each peer dials, if it can.
+pub const WANTED: usize = 8;
+
+/// Above how many it gives one up when it is asked to, and above how many it asks others to.
 const ENOUGH: usize = 6;
 const MOST: usize = 12;
 
@@ -82,19 +83,19 @@ impl Gossip {
 
     /// Chooses whom to dial of those who might be.
     fn choose(&mut self, ready: &[PeerId]) -> Vec<PeerId> {
-        // Who is in no conversation, as far as we know, was named by a person, or announced itself.
-        let (mut chosen, mut rest) = (Vec::new(), BTreeMap::<PeerId, usize>::new());
+        let (mut chosen, mut rest) = (Vec::new(), Vec::<(PeerId, usize)>::new());
         for peer in ready {
-            let of = || self.crowds.values().filter(|crowd| crowd.known.contains(peer));
-            if of().count() == of().filter(|crowd| crowd.is_large()).count() && of().count() > 0 {
-                rest.insert(*peer, of().filter(|crowd| crowd.lacks() > 0).count());
-            } else {
-                chosen.push(*peer);
+            let mut of = self.crowds.values().filter(|crowd| crowd.known.contains(peer)).peekable();
+            // Who is in no conversation, as far as we know, was named by a person, or announced itself.
+            let unknown = of.peek().is_none();
+            let needed = of.try_fold(0, |needed, crowd| crowd.is_large().then(|| needed + usize::from(crowd.lacks() > 0)));
+            match needed {
+                Some(needed) if !unknown => rest.extend((needed > 0).then_some((*peer, needed))),
+                _ => chosen.push(*peer),
             }
         }
         let mut lacking: Vec<(ConversationId, usize)> =
             self.crowds.iter().filter(|(_, c)| c.is_large() && c.lacks() > 0).map(|(id, c)| (*id, c.lacks())).collect();
-        let rest: Vec<(PeerId, usize)> = rest.into_iter().filter(|(_, needed)| *needed > 0).collect();
         let count = rest.len();
         let mut drawn = self.draw_some(rest, count);
         drawn.sort_by_key(|(peer, needed)| (self.avoided.contains_key(peer), Reverse(*needed)));
@@ -126,12 +127,8 @@ impl Gossip {
         let spare = crowd.near.iter().filter(|(peer, near)| {
             !needed.contains(peer) && !asked(near.spared) && (now < near.since || now.since(near.since) >= GRACE_MS)
         });
-        let (eager, lazy): (Vec<_>, Vec<_>) = spare.partition(|(_, near)| near.eager);
-        let [eager, lazy] = [eager, lazy].map(|some| some.into_iter().map(|(peer, _)| *peer).collect::<Vec<_>>());
-        let count = surplus.saturating_sub(waiting);
-        let mut drawn = self.draw_some(lazy, count);
-        drawn.extend(self.draw_some(eager, count.saturating_sub(drawn.len())));
-        for peer in drawn {
+        let spare: Vec<PeerId> = spare.map(|(peer, _)| *peer).collect();
+        for peer in self.draw_some(spare, surplus.saturating_sub(waiting)) {
             let crowds = self.crowds.values_mut().filter_map(|crowd| crowd.near.get_mut(&peer));
             crowds.for_each(|near| near.spared = Some(now));
             effects.push(Effect::Enough(peer));

@@ -59,7 +59,7 @@ fn tell(from: &mut Segment, to: &mut Segment) {
     for (_, run) in runs {
         match to.gate(run.clone()).expect("nobody is blamed for a fork that is known") {
             Outcome::Next(_) => drop(take(to, run)),
-            Outcome::Known => {}
+            Outcome::Known(_) => {}
             Outcome::Early(actor) => panic!("a gap in {actor}"),
         }
     }
@@ -109,7 +109,7 @@ fn what_was_said_behind_the_fork_is_named_and_nothing_else_is_lost() {
     assert_eq!(segment.freeze(histories.fork(0)).unwrap(), None, "known");
     assert_eq!(segment.freeze(histories.fork(2)).unwrap(), None, "a later place says nothing new");
     for branch in &histories.branches {
-        assert!(matches!(segment.gate(branch.clone()), Ok(Outcome::Known)), "it never comes back");
+        assert!(matches!(segment.gate(branch.clone()), Ok(Outcome::Known(_))), "it never comes back");
     }
     let mut alice = Author::new(segment_id(0), 1);
     take(
@@ -144,7 +144,7 @@ fn a_fork_at_the_first_change_leaves_nothing_of_the_chain() {
     assert_eq!(segment.freeze(histories.fork(0)).unwrap().unwrap().len(), 2);
     assert!(segment.chain(&histories.mallory.actor).is_none());
     assert!(!segment.vector().contains_key(&histories.mallory.actor));
-    assert!(matches!(segment.gate(histories.branches[1].clone()), Ok(Outcome::Known)));
+    assert!(matches!(segment.gate(histories.branches[1].clone()), Ok(Outcome::Known(_))));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_fork_outlives_the_image_and_the_journal() {
         assert_eq!(SegmentHeads::of(&again), SegmentHeads::of(&segment));
         assert_eq!(texts(&mut again), texts(&mut segment));
         let late: Vec<Sent> = histories.branches[0].clone();
-        assert!(matches!(again.gate(late), Ok(Outcome::Known)));
+        assert!(matches!(again.gate(late), Ok(Outcome::Known(_))));
     }
 }
 

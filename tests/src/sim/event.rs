@@ -28,7 +28,7 @@ pub enum Event {
         what: Wire,
     },
     /// What a peer received is on its disk.
-    Kept(Who, Who, Vec<Piece>, Option<Vec<Told>>),
+    Kept(Who, Who, Vec<Piece>, Option<(Vec<Told>, u8)>),
     /// A dial reaches whom it was for.
     Dialled(Who, Who),
     /// A peer writes a message.
@@ -42,8 +42,8 @@ pub enum Event {
 /// What travels.
 #[derive(Debug, Clone)]
 pub enum Wire {
-    /// Changes, unasked; and who was told.
-    Push(Vec<Piece>, Vec<Told>),
+    /// Changes, unasked; who was told, and over how many links they came.
+    Push(Vec<Piece>, Vec<Told>, u8),
     /// Changes that were asked for by sync.
     Changes(Vec<Piece>),
     /// A digest of what the sender has, here the thing itself.
@@ -55,7 +55,7 @@ pub enum Wire {
     /// See [`Frame::Graft`].
     Graft(Vec<(Who, u32)>),
     /// See [`Frame::Prune`].
-    Prune,
+    Prune(Vec<(u32, ActorId)>),
     /// See [`Frame::Nearby`].
     Nearby(Vec<Who>),
     /// See [`Frame::Enough`].
@@ -108,7 +108,7 @@ pub fn author(actor: &ActorId) -> Who {
 impl Wire {
     /// Returns how many bytes it takes, if it carries no changes: as the real frame does.
     pub fn control_bytes(&self) -> u64 {
-        let news = |(who, seq): &(Who, u32)| News { segment: 0, actor: actor(*who), seq: *seq };
+        let news = |(who, seq): &(Who, u32)| News { segment: 0, actor: actor(*who), seq: *seq, hops: 0 };
         let conversation = CONVERSATION;
         let frame = match self {
             Wire::Push(..) | Wire::Changes(_) => return 0,
@@ -119,7 +119,7 @@ impl Wire {
             }
             Wire::Announce(news) => Frame::Announce { conversation, news: news.clone() },
             Wire::Graft(chains) => Frame::Graft { conversation, chains: chains.iter().map(news).collect() },
-            Wire::Prune => Frame::Prune { conversation },
+            Wire::Prune(chains) => Frame::Prune { conversation, chains: chains.clone() },
             Wire::Nearby(peers) => {
                 let places = ["/ip4/203.0.113.77/udp/40001/quic-v1", "/ip4/192.168.178.30/udp/40001/quic-v1"];
                 let addresses = places.map(|place| Address(place.into())).to_vec();

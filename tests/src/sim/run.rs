@@ -1,9 +1,9 @@
 //! A run of the simulation: the queue of what is to happen, the links, and what befalls them.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use bayou_core::envelope::{News, Told};
-use bayou_core::gossip::{Effect, Input};
+use bayou_core::gossip::{Effect, Input, SMALL, WANTED};
 use bayou_core::time::Timestamp;
 
 use super::event::{CONVERSATION, Due, Event, Piece, Who, Wire, actor, author, peer_id, who};
@@ -128,7 +128,10 @@ impl<'a> Run<'a> {
                 self.tell_heads(who, other);
             }
         }
-        let ready = self.peers[who].ready(self.now).into_iter().map(peer_id).collect();
+        // Who has links enough would dial none of them.
+        let few = self.scenario.peers <= SMALL || self.peers[who].links.len() < WANTED;
+        let ready = if few { self.peers[who].ready(self.now) } else { Vec::new() };
+        let ready = ready.into_iter().map(peer_id).collect();
         self.tell(who, Input::Ready(ready));
         self.after(1000, Event::Tick(who));
     }
@@ -141,32 +144,33 @@ impl<'a> Run<'a> {
         let counts = self.tally.counting && !self.parted;
         self.tally.messages.insert((who, seq), Message { at: self.now, counts, last_hop: 0 });
         self.peers[who].admitted.insert(who, seq);
-        self.kept(who, who, &[Piece { author: who, seq, hops: 0 }], Some(Vec::new()));
+        self.kept(who, who, &[Piece { author: who, seq, hops: 0 }], Some((Vec::new(), 0)));
     }
 
     /// Passes on what is kept now: `told` is there if it was pushed.
-    fn kept(&mut self, who: Who, from: Who, pieces: &[Piece], told: Option<Vec<Told>>) {
+    fn kept(&mut self, who: Who, from: Who, pieces: &[Piece], told: Option<(Vec<Told>, u8)>) {
         let peer = &mut self.peers[who];
-        let mut newest: BTreeMap<Who, u32> = BTreeMap::new();
+        let mut chains: BTreeMap<Who, Vec<Piece>> = BTreeMap::new();
         for piece in pieces {
             peer.held.insert(piece.author, piece.seq);
             peer.hops.insert((piece.author, piece.seq), piece.hops);
-            newest.insert(piece.author, piece.seq);
+            chains.entry(piece.author).or_default().push(Piece { hops: piece.hops + 1, ..*piece });
         }
-        let news = newest.iter().map(|(author, seq)| News { segment: 0, actor: actor(*author), seq: *seq }).collect();
-        let source = (from != who).then(|| peer_id(from));
-        let input = match told {
-            Some(told) => Input::New { conversation: CONVERSATION, news, from: source, told },
-            None => Input::Fetched(CONVERSATION, peer_id(from), news),
-        };
-        let onward: Vec<Piece> = pieces.iter().map(|piece| Piece { hops: piece.hops + 1, ..*piece }).collect();
-        let effects = self.peers[who].gossip.handle(Timestamp(self.now), input);
-        self.carry_out(who, effects, &onward);
+        for (author, onward) in chains {
+            let news = onward.iter().map(|piece| News { segment: 0, actor: actor(author), seq: piece.seq, hops: 0 }).collect();
+            let source = (from != who).then(|| peer_id(from));
+            let input = match told.clone() {
+                Some((told, hops)) => Input::New { conversation: CONVERSATION, news, from: source, told, hops },
+                None => Input::Fetched(CONVERSATION, peer_id(from), news),
+            };
+            let effects = self.peers[who].gossip.handle(Timestamp(self.now), input);
+            self.carry_out(who, effects, &onward);
+        }
     }
 
     fn arrive(&mut self, to: Who, from: Who, what: Wire) {
         match what {
-            Wire::Push(pieces, told) => self.changes(to, from, &pieces, Some(told)),
+            Wire::Push(pieces, told, hops) => self.changes(to, from, &pieces, Some((told, hops))),
             Wire::Changes(pieces) => self.changes(to, from, &pieces, None),
             Wire::Heads(held) => {
                 if held != self.peers[to].held {
@@ -186,14 +190,16 @@ impl<'a> Run<'a> {
                 self.tell(to, Input::Announced { conversation: CONVERSATION, from: peer_id(from), lacking, held });
             }
             Wire::Graft(chains) => {
-                self.tell(to, Input::Grafted(CONVERSATION, peer_id(from)));
+                let wanted = chains.iter().map(|(author, _)| (0, actor(*author))).collect();
+                self.tell(to, Input::Grafted(CONVERSATION, peer_id(from), wanted));
                 let chains: BTreeMap<Who, u32> = chains.into_iter().collect();
                 let pieces = self.peers[to].beyond(|author| chains.get(&author).copied());
                 if !pieces.is_empty() {
-                    self.send(to, from, Wire::Push(pieces, Vec::new()));
+                    let hops = pieces.iter().map(|piece| piece.hops).max().unwrap_or(0);
+                    self.send(to, from, Wire::Push(pieces, Vec::new(), u8::try_from(hops).unwrap_or(u8::MAX)));
                 }
             }
-            Wire::Prune => self.tell(to, Input::Pruned(CONVERSATION, peer_id(from))),
+            Wire::Prune(chains) => self.tell(to, Input::Pruned(CONVERSATION, peer_id(from), chains)),
             Wire::Enough => self.tell(to, Input::Enough(peer_id(from))),
             Wire::Nearby(others) => {
                 let now = self.now;
@@ -203,7 +209,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn changes(&mut self, to: Who, from: Who, pieces: &[Piece], told: Option<Vec<Told>>) {
+    fn changes(&mut self, to: Who, from: Who, pieces: &[Piece], told: Option<(Vec<Told>, u8)>) {
         let (fresh, gap) = self.peers[to].admit(pieces);
         if self.tally.counting {
             self.tally.copies += pieces.len() as u64;
@@ -224,8 +230,10 @@ impl<'a> Run<'a> {
         if !fresh.is_empty() {
             let disk = 1 + self.dice.below(DISK_MS);
             self.after(disk, Event::Kept(to, from, fresh, told));
-        } else if told.is_some() && !gap {
-            self.tell(to, Input::Stale(CONVERSATION, peer_id(from)));
+        } else if let Some((_, hops)) = told.filter(|_| !gap) {
+            let chains: BTreeSet<Who> = pieces.iter().map(|piece| piece.author).collect();
+            let chains = chains.into_iter().map(|author| (0, actor(author))).collect();
+            self.tell(to, Input::Stale(CONVERSATION, peer_id(from), chains, hops));
         }
     }
 
@@ -237,8 +245,8 @@ impl<'a> Run<'a> {
     fn carry_out(&mut self, me: Who, effects: Vec<Effect>, pieces: &[Piece]) {
         for effect in effects {
             match effect {
-                Effect::Push(to, told) => {
-                    to.iter().for_each(|to| self.send(me, who(to), Wire::Push(pieces.to_vec(), told.clone())));
+                Effect::Push(to, told, hops) => {
+                    to.iter().for_each(|to| self.send(me, who(to), Wire::Push(pieces.to_vec(), told.clone(), hops)));
                 }
                 Effect::Announce(_, to, news) => self.send(me, who(&to), Wire::Announce(news)),
                 Effect::Graft(_, to, chains) => {
@@ -246,7 +254,7 @@ impl<'a> Run<'a> {
                     let chains = chains.iter().map(|(_, actor)| (author(actor), held(actor))).collect();
                     self.send(me, who(&to), Wire::Graft(chains));
                 }
-                Effect::Prune(_, to) => self.send(me, who(&to), Wire::Prune),
+                Effect::Prune(_, to, chains) => self.send(me, who(&to), Wire::Prune(chains)),
                 Effect::Introduce(_, to, peers) => {
                     self.send(me, who(&to), Wire::Nearby(peers.iter().map(who).collect()));
                 }

@@ -28,11 +28,11 @@ pub struct Scenario {
     pub parted_ms: Option<(u64, u64)>,
 }
 
-/// How long everything is left in peace in the end. Sync has had its turn on every link by then.
-const PEACE_MS: u64 = 400_000;
+/// How long everything is left in peace in the end: a few rounds of heads, on some link of each peer.
+const PEACE_MS: u64 = 150_000;
 
 impl Scenario {
-    /// A calm one: everyone comes within a minute, and two minutes later it is counted.
+    /// A calm one: everyone comes within a minute, and two minutes later counting begins.
     pub fn calm(name: &'static str, peers: usize, messages: usize) -> Self {
         let authors = peers.min(30);
         Scenario {
@@ -42,7 +42,7 @@ impl Scenario {
             messages,
             every_ms: 500,
             join_ms: 60_000,
-            warm_ms: 120_000,
+            warm_ms: 180_000,
             crashes: None,
             breaks: None,
             parted_ms: None,
@@ -51,14 +51,14 @@ impl Scenario {
 
     /// All that `cargo xtask sim gossip` tries.
     pub fn all() -> Vec<Scenario> {
-        let thousand = |name| Scenario::calm(name, 1000, 400);
+        let thousand = |name| Scenario::calm(name, 1000, 500);
         vec![
             Scenario::calm("twelve", 12, 400),
             Scenario::calm("fifty", 50, 400),
             thousand("a thousand"),
             Scenario { crashes: Some(5), ..thousand("… who crash") },
             Scenario { breaks: Some(20), ..thousand("… whose links break") },
-            Scenario { parted_ms: Some((140_000, 190_000)), ..thousand("… parted in halves") },
+            Scenario { parted_ms: Some((200_000, 250_000)), ..thousand("… parted in halves") },
         ]
     }
 
