@@ -146,13 +146,7 @@ pub struct Gossip {
 impl Gossip {
     /// Starts without conversations. `seed` decides all choices.
     pub fn new(me: PeerId, seed: [u8; 32]) -> Self {
-        Gossip {
-            me,
-            dice: Entropy::from_seed(seed),
-            crowds: BTreeMap::new(),
-            avoided: BTreeMap::new(),
-            alarm: None,
-        }
+        Gossip { me, dice: Entropy::from_seed(seed), crowds: BTreeMap::new(), avoided: BTreeMap::new(), alarm: None }
     }
 
     /// Handles one input and returns what is to be done about it, in order.

@@ -5,6 +5,7 @@ mod authority;
 mod cli;
 mod convergence;
 mod crash;
+mod crowd;
 mod devices;
 mod disappearing;
 mod epochs;

@@ -8,8 +8,8 @@ use bayou_core::authority::{Cut, Item, Mark, Record, Role, Said, Standpoint, Use
 use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
-    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, News, Recipient, Room, Sealed, Tips, Turned, Whereabouts,
-    day,
+    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, News, Recipient, Room, Sealed, Tips, Turned,
+    Whereabouts, day,
 };
 use bayou_core::id::{ActorId, Address, ChangeHash, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};

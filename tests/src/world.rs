@@ -56,6 +56,11 @@ pub struct World {
     pub invites: Vec<String>,
     /// What strangers were sent, by whom they are linked to and by their name.
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
+    /// Whether peers link by themselves when they dial. Stories say who is linked, otherwise.
+    pub dials: bool,
+    /// Frames with new changes, unasked, that were sent.
+    pub pushed: u64,
+    dialled: VecDeque<(Who, PeerId)>,
     /// Pairs that cannot be linked now.
     apart: BTreeSet<(Who, Who)>,
     inbox: VecDeque<(Who, Input)>,
@@ -72,6 +77,9 @@ impl World {
             dice: Dice::new(seed, 2),
             invites: Vec::new(),
             strangers: BTreeMap::new(),
+            dials: false,
+            pushed: 0,
+            dialled: VecDeque::new(),
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),
         }
@@ -337,6 +345,10 @@ impl World {
     }
 
     fn turn(&mut self) {
+        while let Some((who, id)) = self.dialled.pop_front() {
+            let other = self.peers.iter().position(|other| other.id == id);
+            other.into_iter().for_each(|other| _ = self.link(who, other));
+        }
         while let Some((to, from, frame, drained)) = self.network.arrived(self.now) {
             if drained {
                 self.inbox.push_back((from, Input::Drained(self.peers[to].id)));
@@ -385,6 +397,7 @@ impl World {
                     Some(mailbox) => mailbox.closed = true,
                     None => drop(self.linked(who, to).map(|other| self.unlink(pair(who, other)))),
                 },
+                Effect::Dial(Some(other), _) if self.dials => self.dialled.push_back((who, other)),
                 _ => {}
             }
         }
@@ -398,6 +411,8 @@ impl World {
             return mailbox.frames.push(frame);
         }
         let Some(other) = self.linked(who, to) else { return };
+        // The kind of a frame is its second byte.
+        self.pushed += u64::from(frame.get(1) == Some(&6));
         if self.network.post(self.now, (who, other), frame) == Posted::Congested {
             self.inbox.push_back((who, Input::Congested(to)));
         }

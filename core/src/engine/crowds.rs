@@ -37,13 +37,14 @@ impl Engine {
         match effect {
             // Its runs are with whoever told of them.
             Wish::Push(..) => {}
-            Wish::Announce(conversation, to, news) => self.send(to, &Frame::Announce { conversation, news }),
+            Wish::Announce(conversation, to, news) => self.tell_member(to, &Frame::Announce { conversation, news }),
             Wish::Graft(conversation, to, chains) => {
-                let held = |(segment, actor)| News { segment, actor, seq: self.held(conversation, segment, &actor), hops: 0 };
+                let held =
+                    |(segment, actor)| News { segment, actor, seq: self.held(conversation, segment, &actor), hops: 0 };
                 let chains = chains.into_iter().map(held).collect();
-                self.send(to, &Frame::Graft { conversation, chains });
+                self.tell_member(to, &Frame::Graft { conversation, chains });
             }
-            Wish::Prune(conversation, to, chains) => self.send(to, &Frame::Prune { conversation, chains }),
+            Wish::Prune(conversation, to, chains) => self.tell_member(to, &Frame::Prune { conversation, chains }),
             Wish::Introduce(conversation, to, peers) => self.tell_nearby(conversation, to, &peers),
             Wish::Dial(peer) => {
                 if let Some(addresses) = self.book.dial(now, &peer) {
@@ -55,6 +56,28 @@ impl Engine {
             Wish::Close(peer) if !is_own(self, &peer) => self.effects.push(Effect::Close(peer)),
             Wish::Enough(_) | Wish::Close(_) => {}
             Wish::Alarm(at) => self.effects.push(Effect::Alarm(at)),
+        }
+    }
+
+    /// Sends a frame about a conversation, if the peer shares it still: who may be told is not for gossip to say.
+    fn tell_member(&mut self, to: PeerId, frame: &Frame) {
+        if frame.conversation().is_some_and(|id| self.is_shared(&to, &id)) {
+            self.send(to, frame);
+        }
+    }
+
+    /// Handles what peers say to each other for gossip's sake.
+    pub(super) fn hint(&mut self, now: Timestamp, peer: PeerId, frame: Frame, view: &dyn View) {
+        match frame {
+            Frame::Announce { conversation, news } => self.announced(now, peer, conversation, &news),
+            Frame::Graft { conversation, chains } => self.grafted(now, peer, conversation, &chains, view),
+            Frame::Prune { conversation, chains } => {
+                let chains = chains.into_iter().take(MAX_NEWS).collect();
+                self.gossip(now, gossip::Input::Pruned(conversation, peer, chains));
+            }
+            Frame::Nearby { conversation, peers } => self.nearby(now, conversation, peers),
+            Frame::Enough => self.gossip(now, gossip::Input::Enough(peer)),
+            _ => {}
         }
     }
 
@@ -85,7 +108,7 @@ impl Engine {
     }
 
     /// A peer has this of some chains, and all before.
-    pub(super) fn announced(&mut self, now: Timestamp, from: PeerId, id: ConversationId, news: &[News]) {
+    fn announced(&mut self, now: Timestamp, from: PeerId, id: ConversationId, news: &[News]) {
         let Some(conversation) = self.conversations.get(&id) else { return };
         let since = conversation.authority.last_ruling().reads_from(&self.profile.user).unwrap_or(u32::MAX);
         let readable = news.iter().take(MAX_NEWS).filter(|news| news.segment >= since).copied();
@@ -95,7 +118,7 @@ impl Engine {
     }
 
     /// A peer wants to be pushed to, and lacks what is beyond these places of chains.
-    pub(super) fn grafted(
+    fn grafted(
         &mut self,
         now: Timestamp,
         peer: PeerId,
@@ -123,7 +146,8 @@ impl Engine {
                 }
                 Err(error) => return self.problem(error.to_string()),
             };
-            let hops = chains.iter().map(|news| self.gossip.hops(&conversation, segment, news.actor)).max().unwrap_or(0);
+            let hops =
+                chains.iter().map(|news| self.gossip.hops(&conversation, segment, news.actor)).max().unwrap_or(0);
             for runs in self.fit(id, runs, &due).into_iter().filter(|runs| !runs.is_empty()) {
                 let (told, hops) = (Vec::new(), hops.saturating_add(1));
                 self.send(peer, &Frame::Push { conversation, segment, told, hops, runs });
@@ -132,7 +156,7 @@ impl Engine {
     }
 
     /// Another member told where others may be reached.
-    pub(super) fn nearby(&mut self, now: Timestamp, id: ConversationId, peers: Vec<Whereabouts>) {
+    fn nearby(&mut self, now: Timestamp, id: ConversationId, peers: Vec<Whereabouts>) {
         let me = self.peer;
         for Whereabouts { peer, addresses } in peers.into_iter().take(MAX_NEARBY).filter(|found| found.peer != me) {
             let short = addresses.into_iter().take(MAX_ADDRESSES).filter(|address| address.0.len() <= MAX_ADDRESS);
@@ -158,7 +182,7 @@ impl Engine {
         };
         let peers: Vec<Whereabouts> = peers.iter().filter_map(whereabouts).collect();
         if !peers.is_empty() {
-            self.send(to, &Frame::Nearby { conversation, peers });
+            self.tell_member(to, &Frame::Nearby { conversation, peers });
         }
     }
 

@@ -312,7 +312,8 @@ impl Engine {
                 other => self.fulfil(now, other),
             }
         }
-        peers.retain(|peer| self.links.get(peer).is_some_and(|link| !link.congested));
+        let open = |peer: &PeerId| self.links.get(peer).is_some_and(|link| !link.congested);
+        peers.retain(|peer| self.is_shared(peer, &id.conversation) && open(peer));
         if peers.is_empty() {
             return;
         }

@@ -111,11 +111,11 @@ impl Engine {
             Frame::Forks { conversation, segment: number, proofs } => {
                 self.take_forks(peer, segment(conversation, number), proofs, view);
             }
-            Frame::Announce { conversation, news } => self.announced(now, peer, conversation, &news),
-            Frame::Graft { conversation, chains } => self.grafted(now, peer, conversation, &chains, view),
-            Frame::Prune { conversation, chains } => self.gossip(now, gossip::Input::Pruned(conversation, peer, chains)),
-            Frame::Nearby { conversation, peers } => self.nearby(now, conversation, peers),
-            Frame::Enough => self.gossip(now, gossip::Input::Enough(peer)),
+            hint @ (Frame::Announce { .. }
+            | Frame::Graft { .. }
+            | Frame::Prune { .. }
+            | Frame::Nearby { .. }
+            | Frame::Enough) => self.hint(now, peer, hint, view),
         }
     }
 
@@ -198,8 +198,9 @@ impl Engine {
     fn verify(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Verified, Rejected> {
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         match segment.gate(run) {
-            Ok(Outcome::Next(gated)) => Verified::check(gated)
-                .map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong")),
+            Ok(Outcome::Next(gated)) => {
+                Verified::check(gated).map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong"))
+            }
             Ok(Outcome::Known(actor)) => Err(Rejected::Known(actor)),
             Ok(Outcome::Early(_)) => Err(Rejected::Early),
             Err(Refusal::Fork) => Err(Rejected::Fork),

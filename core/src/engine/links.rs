@@ -81,6 +81,7 @@ impl Engine {
         self.book.note(peer, dialled.into_iter().chain(listens));
         self.book.linked(peer, &address, now);
         self.note_known(peer);
+        self.gossip(now, gossip::Input::Gone(peer));
         let link = Link {
             binding,
             address,
@@ -214,6 +215,11 @@ impl Engine {
             self.share(peer);
             self.meet(now, peer);
         }
+    }
+
+    /// Tells whether a linked peer shares a conversation: nobody else is told of it.
+    pub(super) fn is_shared(&self, peer: &PeerId, conversation: &ConversationId) -> bool {
+        self.links.get(peer).is_some_and(|link| link.shared.contains(conversation))
     }
 
     /// Returns the linked peers that share a conversation.

@@ -250,7 +250,6 @@ impl Crowd {
         }
     }
 
-
     pub(super) fn announced(&mut self, now: Timestamp, from: PeerId, lacking: &[News], held: &[News]) {
         self.has(&from, held);
         self.has(&from, lacking);

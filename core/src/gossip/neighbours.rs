@@ -88,7 +88,8 @@ impl Gossip {
             let mut of = self.crowds.values().filter(|crowd| crowd.known.contains(peer)).peekable();
             // Who is in no conversation, as far as we know, was named by a person, or announced itself.
             let unknown = of.peek().is_none();
-            let needed = of.try_fold(0, |needed, crowd| crowd.is_large().then(|| needed + usize::from(crowd.lacks() > 0)));
+            let needed =
+                of.try_fold(0, |needed, crowd| crowd.is_large().then(|| needed + usize::from(crowd.lacks() > 0)));
             match needed {
                 Some(needed) if !unknown => rest.extend((needed > 0).then_some((*peer, needed))),
                 _ => chosen.push(*peer),

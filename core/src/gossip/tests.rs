@@ -28,7 +28,8 @@ fn own(gossip: &mut Gossip, now: u64, seq: u32) -> (Vec<PeerId>, Vec<Told>) {
 }
 
 fn pushed(gossip: &mut Gossip, now: u64, seq: u32, told: &[Told], from: Option<PeerId>) -> (Vec<PeerId>, Vec<Told>) {
-    let input = Input::New { conversation: HERE, news: news(seq), from, told: told.to_vec(), hops: 1 };
+    let input =
+        Input::New { conversation: HERE, news: news(seq), from, told: told.to_vec(), hops: u8::from(from.is_some()) };
     let effects = gossip.handle(Timestamp(now), input);
     let push = effects.into_iter().find_map(|effect| match effect {
         Effect::Push(to, told, _) => Some((to, told)),

@@ -157,7 +157,8 @@ impl<'a> Run<'a> {
             chains.entry(piece.author).or_default().push(Piece { hops: piece.hops + 1, ..*piece });
         }
         for (author, onward) in chains {
-            let news = onward.iter().map(|piece| News { segment: 0, actor: actor(author), seq: piece.seq, hops: 0 }).collect();
+            let news =
+                onward.iter().map(|piece| News { segment: 0, actor: actor(author), seq: piece.seq, hops: 0 }).collect();
             let source = (from != who).then(|| peer_id(from));
             let input = match told.clone() {
                 Some((told, hops)) => Input::New { conversation: CONVERSATION, news, from: source, told, hops },
