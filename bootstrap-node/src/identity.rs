@@ -32,13 +32,19 @@ pub(crate) fn load_or_create(home: &Path) -> Result<[u8; 32], IdentityError> {
             bytes.try_into().map_err(|_| IdentityError::Damaged(path))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut secret = [0; 32];
-            getrandom::fill(&mut secret).map_err(IdentityError::Entropy)?;
+            let secret = draw()?;
             create(home, &path, &secret).map_err(access)?;
             Ok(secret)
         }
         Err(error) => Err(access(error)),
     }
+}
+
+/// Draws a secret: for a new identity, or for one visit.
+pub(crate) fn draw() -> Result<[u8; 32], IdentityError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(IdentityError::Entropy)?;
+    Ok(secret)
 }
 
 /// Writes the file under another name first, so that a crash leaves either no identity or a whole one.

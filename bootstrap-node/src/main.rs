@@ -1,54 +1,86 @@
-//! `bayou-bootstrap`: a meeting place for peers that can read nothing.
+//! `bayou-bootstrap`: a public node, where peers find each other, through which they reach each other, and which keeps
+//! sealed envelopes for who is away. It can read nothing.
 //!
-//! It has an identity that stays the same over restarts, tells at which addresses it can be reached, and answers
-//! identify and ping.
+//! ```text
+//!   config    what the operator set            node      the running node, its signals
+//!   lists     who may come in                  status    /metrics, /healthz, /readyz
+//!   identity  by which key peers know it       mailbox   envelopes on disk
+//!   doctor    looks at another node            log       one JSON object a line
+//! ```
 
+mod clock;
+mod config;
+mod doctor;
 mod identity;
+mod lists;
+mod load;
+mod log;
+mod mailbox;
+mod metrics;
+mod node;
+mod status;
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bayou_core::id::Address;
-use bayou_core::net::NetError;
-use bayou_core::net::meeting::{self, MeetingConfig};
-use clap::Parser;
-use identity::IdentityError;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use clap::{Parser, Subcommand};
+use config::{Config, DEFAULTS, USUAL_PLACE};
+use node::Failure;
 
-/// A meeting place for Bayou peers. It can read nothing of what they say.
+/// A public node for Bayou peers. It can read nothing of what they say.
 #[derive(Parser)]
 #[command(name = "bayou-bootstrap", version)]
 struct Arguments {
-    /// The folder that keeps the node's identity; created if missing
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The file with the settings; without it /etc/bayou-bootstrap/bayou-bootstrap.toml, if there is one
+    #[arg(long, env = "BAYOU_BOOTSTRAP_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder that keeps identity and mailbox; created if missing
     #[arg(long, env = "BAYOU_BOOTSTRAP_HOME")]
-    home: PathBuf,
+    home: Option<PathBuf>,
     /// Where to listen, as a multiaddr; repeatable
-    #[arg(long, default_values = ["/ip4/0.0.0.0/udp/4001/quic-v1", "/ip4/0.0.0.0/tcp/4001"])]
+    #[arg(long, env = "BAYOU_BOOTSTRAP_LISTEN", value_delimiter = ',')]
     listen: Vec<String>,
-    /// Print one JSON object a line: {"address": …}
-    #[arg(long)]
+    /// At which address others reach it, where that is not where it listens; repeatable
+    #[arg(long, env = "BAYOU_BOOTSTRAP_EXTERNAL", value_delimiter = ',')]
+    external: Vec<String>,
+    /// Any setting, as KEY=VALUE (limits.connections=1000); repeatable, in the variable one a line
+    #[arg(long, env = "BAYOU_BOOTSTRAP_SET", value_delimiter = '\n')]
+    set: Vec<String>,
+    /// Print one JSON object a line: {"address": …}, {"status": …}
+    #[arg(long, global = true)]
     json: bool,
+    /// Only say whether the settings are understood
+    #[arg(long)]
+    check_config: bool,
+    /// Print all settings with their explanations, as they are when nothing is set
+    #[arg(long)]
+    print_default_config: bool,
 }
 
-/// Why the node did not run.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    #[error(transparent)]
-    Net(#[from] NetError),
-    #[error("cannot run: {0}")]
-    System(#[from] io::Error),
+#[derive(Subcommand)]
+enum Command {
+    /// Look at another node from here: is it reached, and does what it offers work?
+    Doctor {
+        /// Its address, with /p2p/… at the end
+        address: String,
+        /// A token to show, where it asks for one
+        #[arg(long, env = "BAYOU_BOOTSTRAP_TOKEN")]
+        token: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("BAYOU_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    if arguments.print_default_config {
+        print!("{DEFAULTS}");
+        return ExitCode::SUCCESS;
+    }
     match start(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("bayou-bootstrap: {failure}");
             ExitCode::FAILURE
@@ -56,46 +88,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: Arguments) -> Result<(), Failure> {
-    let json = arguments.json;
-    let listen = arguments.listen.into_iter().map(Address).collect();
+/// Does what was asked. Returns whether all was well.
+fn start(arguments: Arguments) -> Result<bool, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let shutdown = shutdown()?;
-        run(&arguments.home, listen, |address| announce(&address, json), shutdown).await
-    })
+    if let Some(Command::Doctor { address, token }) = arguments.command {
+        let secret = identity::draw()?;
+        let address = Address(address);
+        let examined = doctor::examine(&address, token.as_deref(), secret, arguments.json, clock::now());
+        return Ok(runtime.block_on(examined));
+    }
+    let config = settings(&arguments)?;
+    if arguments.check_config {
+        lists::read(&config.admission)?;
+        println!("The settings are understood.");
+        return Ok(true);
+    }
+    log::begin(&config.log);
+    runtime.block_on(node::run(config, arguments.json)).map(|()| true)
 }
 
-/// Runs a node with the identity in `home` until `shutdown`.
-async fn run(
-    home: &Path,
-    listen: Vec<Address>,
-    listening: impl FnMut(Address),
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Failure> {
-    let secret = identity::load_or_create(home)?;
-    Ok(meeting::run(MeetingConfig { secret, listen }, listening, shutdown).await?)
-}
-
-/// Prints where the node can be reached. Scripts read this line by line, so none may wait in a buffer.
-fn announce(address: &Address, json: bool) {
-    let mut out = io::stdout().lock();
-    let printed = if json {
-        writeln!(out, "{}", serde_json::json!({ "address": address.0 }))
-    } else {
-        writeln!(out, "{address}")
-    };
-    // Nobody reads on: the node serves all the same.
-    printed.and_then(|()| out.flush()).ok();
-}
-
-/// Returns what waits for Ctrl-C or a request to terminate. Listens from now on, not from the first wait.
-fn shutdown() -> io::Result<impl Future<Output = ()>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
+/// Returns the settings: those of the file, and over them what was said for this run.
+fn settings(arguments: &Arguments) -> Result<Config, Failure> {
+    let usual = Path::new(USUAL_PLACE);
+    let file = arguments.config.as_deref().or_else(|| usual.exists().then_some(usual));
+    let list = |key: &str, values: &[String]| (!values.is_empty()).then(|| format!("{key}={values:?}"));
+    let home = arguments.home.as_ref().map(|home| format!("home={:?}", home.display().to_string()));
+    let said = [home, list("listen", &arguments.listen), list("external", &arguments.external)];
+    let said = said.into_iter().flatten().chain(arguments.set.iter().filter(|text| !text.trim().is_empty()).cloned());
+    Ok(Config::read(file, &said.collect::<Vec<_>>())?)
 }

@@ -6,6 +6,7 @@ mod contact;
 mod conversations;
 mod delete;
 mod device;
+mod draft;
 mod edit;
 mod hide;
 mod init;
@@ -17,6 +18,7 @@ mod members;
 mod new;
 mod passphrase;
 mod peers;
+mod profile;
 mod react;
 mod remove;
 mod restore;
@@ -24,6 +26,7 @@ mod role;
 mod send;
 mod serve;
 mod set;
+mod settings;
 mod status;
 
 use tokio::io::AsyncReadExt;
@@ -52,6 +55,7 @@ pub(crate) enum Command {
     Set(set::Set),
     Hide(hide::Hide),
     Send(send::Send),
+    Draft(draft::Draft),
     Edit(edit::Edit),
     Delete(delete::Delete),
     React(react::React),
@@ -61,6 +65,8 @@ pub(crate) enum Command {
     Status(status::Status),
     Device(device::Command),
     Contact(contact::Command),
+    Profile(profile::Profile),
+    Settings(settings::Settings),
     Chat(chat::Chat),
 }
 
@@ -83,6 +89,9 @@ impl Command {
             Command::Leave(command) => command.run(home, output).await,
             Command::Set(command) => command.run(home, output).await,
             Command::Hide(command) => command.run(home, output).await,
+            Command::Draft(command) => command.run(home, output).await,
+            Command::Profile(command) => command.run(home, output).await,
+            Command::Settings(command) => command.run(home, output).await,
             Command::Send(command) => command.run(home, output).await,
             Command::Edit(command) => command.run(home, output).await,
             Command::Delete(command) => command.run(home, output).await,

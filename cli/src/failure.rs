@@ -21,6 +21,11 @@ impl Failure {
         Failure::Told(RpcError::new(ErrorCode::Invalid, message))
     }
 
+    /// Makes a failure of what is not there.
+    pub(crate) fn not_found(message: impl Into<String>) -> Failure {
+        Failure::Told(RpcError::new(ErrorCode::NotFound, message))
+    }
+
     /// Makes a failure of this machine.
     pub(crate) fn machine(message: impl Into<String>) -> Failure {
         Failure::Told(RpcError::new(ErrorCode::Machine, message))

@@ -30,6 +30,7 @@ impl<'a> Followed<'a> {
         output: &'a Output,
         conversation: String,
         limit: u32,
+        shows_blocked: bool,
     ) -> Result<Self, Failure> {
         // Before the rows are read, so that nothing falls between them and the first event.
         let events = peer.events();
@@ -37,7 +38,7 @@ impl<'a> Followed<'a> {
             return Err(Failure::unexpected());
         };
         let notices = notices(peer, output, &conversation, &rows, limit).await?;
-        let (page, shown) = (Page::new(output.zone()), Shown::default());
+        let (page, shown) = (Page::new(output.zone()).with_blocked(shows_blocked), Shown::default());
         let mut followed = Followed { peer, output, conversation, events, page, shown };
         for item in interleave(&rows, &notices) {
             match item {
@@ -84,7 +85,12 @@ impl<'a> Followed<'a> {
                 | Event::Notice { .. }
                 | Event::Gone { .. }
                 | Event::Guest { .. }
-                | Event::Joining { .. },
+                | Event::Joining { .. }
+                | Event::Draft { .. }
+                | Event::Settings { .. }
+                | Event::Profile { .. }
+                | Event::Asker(_)
+                | Event::Asked(_),
             ) => Ok(()),
             Ok(Event::Lagged) | Err(RecvError::Lagged(_)) => self.catch_up().await,
             Err(RecvError::Closed) => {

@@ -46,7 +46,10 @@ impl Shown {
     pub(crate) fn note(&mut self, row: &Row) -> News {
         let reactions: Vec<_> = row.reactions.iter().map(|reaction| (&reaction.emoji, &reaction.by)).collect();
         let waiting = row.state == "waiting";
-        let now = (hash(&(&row.text, row.edited, row.deleted, row.hidden, reactions, waiting)), hash(&row.state));
+        let now = (
+            hash(&(&row.text, row.edited, row.deleted, row.hidden, row.blocked, reactions, waiting)),
+            hash(&row.state),
+        );
         match self.rows.insert(row.id.clone(), now) {
             None => {
                 self.order.push_back(row.id.clone());
@@ -75,12 +78,19 @@ fn hash(value: &impl Hash) -> u64 {
 pub(crate) struct Page<'a> {
     zone: &'a TimeZone,
     day: Option<Date>,
+    /// Whether the words of who is blocked are shown.
+    shows_blocked: bool,
 }
 
 impl<'a> Page<'a> {
     /// Begins a page.
     pub(crate) fn new(zone: &'a TimeZone) -> Self {
-        Page { zone, day: None }
+        Page { zone, day: None, shows_blocked: false }
+    }
+
+    /// Also shows the words of who is blocked, if so.
+    pub(crate) fn with_blocked(self, shows_blocked: bool) -> Self {
+        Page { shows_blocked, ..self }
     }
 
     /// Returns the row as a line (or several, when its text has several), after a divider if its day is another.
@@ -88,7 +98,7 @@ impl<'a> Page<'a> {
         let (divider, time) = self.time(row.at);
         let mark = if news == News::Content { "~ " } else { "" };
         let (id, author) = (short(&clean_line(&row.id)), clean_line(&row.author));
-        format!("{divider}{time}  {id}  {mark}{author}: {}", said(row))
+        format!("{divider}{time}  {id}  {mark}{author}: {}", said(row, self.shows_blocked))
     }
 
     /// Returns what happened as a line, after a divider if its day is another.
@@ -121,7 +131,10 @@ pub(crate) fn date_and_time(ms: u64, zone: &TimeZone) -> String {
 }
 
 /// Returns what a row says: text, marks, reactions, state.
-fn said(row: &Row) -> String {
+fn said(row: &Row, shows_blocked: bool) -> String {
+    if row.blocked && !shows_blocked {
+        return "(blocked)".into();
+    }
     let text = match (row.deleted, row.state.as_str()) {
         (true, _) => "(deleted)".into(),
         _ if row.hidden => "(hidden by an admin)".into(),

@@ -49,7 +49,7 @@ impl Author {
         let signature = sign(&self.key, ID, hash, header.as_ref());
         let sent = Sent { change, header, signature, payloads: vec![payload] };
         let told = (0..3).map(|peer| PeerId([peer; 32]).into()).collect();
-        Frame::Push { conversation: ID.conversation, segment: 0, told, runs: vec![vec![sent]] }.encode()
+        Frame::Push { conversation: ID.conversation, segment: 0, told, hops: 1, runs: vec![vec![sent]] }.encode()
     }
 }
 
@@ -77,6 +77,10 @@ impl Rows for Kept {
 
     fn author(&self, entry: &Entry) -> UserId {
         UserId(entry.device.0)
+    }
+
+    fn is_removed(&self, _segment: u32, _message: &EntryId) -> bool {
+        false
     }
 
     fn is_erased(&self, _segment: u32, _body: &PayloadId) -> bool {

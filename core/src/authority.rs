@@ -5,7 +5,7 @@
 //! without asking any clock.
 //!
 //! ```text
-//!  what is said      said (control records), user (a user's own log), cut (how far a removed one's chains count)
+//!  what is said      said (control records), user (a user's own log), cut (how far a removed one's chains count), avatar
 //!  what is signed    signed
 //!  what is held      graph (control records), user_log, together in set: Authority; item: how it is kept and travels
 //!  what follows      devices (of one log)  ->  pass (over all grants)  ->  sum: Ruling  ->  verdict (on one change)
@@ -15,6 +15,7 @@
 //! and removals reach only downward. **What a removal has seen stands, what it has not seen is void**: so nobody who was
 //! removed can add to their past, and nobody loses what they honestly did before.
 
+mod avatar;
 mod cut;
 mod devices;
 mod error;
@@ -34,6 +35,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use avatar::{Avatar, MAX_AVATAR};
 pub use cut::{Cut, MAX_CUT, Mark};
 pub use devices::{DeviceStatus, Devices, MAX_DEPTH};
 pub use error::{ControlError, MAX_NAME, MAX_TITLE};

@@ -32,11 +32,11 @@ mod segment;
 
 pub use chain::{Chain, ChainHeader, Chains, Vector};
 pub use draft::draft;
-pub use fork::{BadProof, Fork, ForkProof};
+pub use fork::{BadProof, End, Fork, ForkProof};
 pub use gate::{Gated, Outcome, Refusal, Sent};
 pub use key::{BadEntryId, EntryId};
 pub use payload::{AuthoredPayload, MAX_BODY, Payload, Payloads};
 pub use proof::{Verified, sign};
 pub use record::{Annotation, Entry, MAX_EMOJI, Place, Record, Target};
 pub use schema::{Genesis, MAX_CHAIN_BYTES, MAX_CHAIN_CHANGES, MAX_CHANGE, MAX_OPS, SEGMENT_CHANGES, SegmentId};
-pub use segment::{Segment, SegmentError, Settled, Tail};
+pub use segment::{Moved, Segment, SegmentError, Settled, Tail};

@@ -13,6 +13,10 @@
 //! | `birth` | a device as it starts: from the recovery phrase, or let in by another |
 //! | `own` | our user's other devices, and what they agree on |
 //! | `contacts` | names of our own for others, and whether we compared keys |
+//! | `profile` | how our user shows themselves, and others do |
+//! | `asking`, `requests`, `direct` | from a contact link to a conversation of two |
+//! | `blocks` | of whom our user wants to hear nothing |
+//! | `drafts` | what our user began to write, and how they like their front ends |
 //! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
@@ -34,13 +38,17 @@
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
 mod address_book;
+mod asking;
 mod birth;
+mod blocks;
 mod contacts;
 mod controls;
 mod conversation;
 mod crowds;
 mod cuts;
 mod devices;
+mod direct;
+mod drafts;
 mod durable;
 mod entrance;
 mod epochs;
@@ -57,8 +65,10 @@ mod notices;
 mod outbound;
 mod own;
 mod people;
+mod profile;
 mod queries;
 mod recover;
+mod requests;
 mod roles;
 mod rows;
 mod shelf;
@@ -109,6 +119,8 @@ pub struct Engine {
     is_back: bool,
     /// A device of our user's that is being let in.
     guiding: Option<Guiding>,
+    /// When we looked last for those whom our user asked to be a contact.
+    sought: Timestamp,
     /// The group keys of each conversation.
     groups: BTreeMap<ConversationId, Group>,
     peer: PeerId,

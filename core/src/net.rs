@@ -18,15 +18,20 @@ mod discovery;
 mod failure;
 mod link;
 mod links;
+pub mod mailbox;
 pub mod meeting;
 mod swarm;
+pub mod token;
 mod transport;
+pub mod visit;
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 pub use address::{peer_of, split_peer, with_peer};
-use link::outbox::Outboxes;
+use link::ends::Ends;
 use links::Links;
 use swarm::Hub;
 
@@ -35,6 +40,9 @@ use crate::id::{Address, PeerId};
 /// Events that may wait for whoever holds the receiver; while they do, no link is read further. One event holds at most
 /// one frame, so this times [`MAX_FRAME`] is the most that peers can make us keep.
 const MAX_QUEUED_EVENTS: usize = 256;
+
+/// Frames of one peer that may wait to be taken: so many may stand before those of all others.
+const MAX_UNHANDLED: usize = 8;
 
 /// Commands that may wait for the swarm's task.
 const MAX_QUEUED_COMMANDS: usize = 256;
@@ -80,7 +88,8 @@ pub enum NetEvent {
     },
     /// The link to a peer is gone.
     LinkDown(PeerId),
-    /// A frame arrived; at most [`MAX_FRAME`] bytes. The peer is not read further while the event queue is full.
+    /// A frame arrived; at most [`MAX_FRAME`] bytes. The peer is not read further while eight of its frames wait to be
+    /// taken.
     Frame(PeerId, Bytes),
     /// The queue to this peer was full and a frame was dropped. Said once; nothing more is queued until it is empty.
     Congested(PeerId),
@@ -122,21 +131,51 @@ enum Command {
 #[derive(Clone)]
 pub struct Net {
     me: PeerId,
-    outboxes: Outboxes,
+    ends: Ends,
     commands: mpsc::Sender<Command>,
+}
+
+/// What happens on the network, in order for each peer.
+pub struct NetEvents {
+    happened: mpsc::Receiver<NetEvent>,
+    ends: Ends,
+}
+
+impl NetEvents {
+    /// Waits for the next event; `None` when the network has stopped.
+    pub async fn recv(&mut self) -> Option<NetEvent> {
+        let event = self.happened.recv().await;
+        event.inspect(|event| self.taken(event))
+    }
+
+    /// Returns the next event if there is one.
+    pub fn try_recv(&mut self) -> Option<NetEvent> {
+        let event = self.happened.try_recv().ok();
+        event.inspect(|event| self.taken(event))
+    }
+
+    /// Lets the link of a frame hand over another.
+    fn taken(&self, event: &NetEvent) {
+        if let NetEvent::Frame(peer, _) = event
+            && let Some(end) = self.ends.get(*peer)
+        {
+            end.intake.handled();
+        }
+    }
 }
 
 impl Net {
     /// Starts the network and returns a handle on it and what happens there. Must be called inside a tokio runtime.
-    pub fn start(config: NetConfig) -> Result<(Net, mpsc::Receiver<NetEvent>), NetError> {
+    pub fn start(config: NetConfig) -> Result<(Net, NetEvents), NetError> {
         let (events, happened) = mpsc::channel(MAX_QUEUED_EVENTS);
         let (commands, asked) = mpsc::channel(MAX_QUEUED_COMMANDS);
-        let outboxes = Outboxes::default();
+        let ends = Ends::default();
         let me = peer_of(&config.secret);
-        let links = Links::new(me, config.boot, outboxes.clone(), events.clone());
+        let links = Links::new(me, config.boot, ends.clone(), events.clone());
         let hub = Hub::new(&config, links)?;
+        let happened = NetEvents { happened, ends: ends.clone() };
         tokio::spawn(hub.run(asked, events));
-        Ok((Net { me, outboxes, commands }, happened))
+        Ok((Net { me, ends, commands }, happened))
     }
 
     /// Returns who we are on the network.
@@ -160,15 +199,22 @@ impl Net {
             tracing::error!(bytes = frame.len(), "a frame over the limit was not sent");
             return;
         }
-        if let Some(outbox) = self.outboxes.get(peer) {
-            outbox.push(frame);
+        if let Some(end) = self.ends.get(peer) {
+            end.outbox.push(frame);
         }
     }
 
     /// Drops the link to a peer that misbehaved.
     pub fn close(&self, peer: PeerId) {
-        if let Some(outbox) = self.outboxes.get(peer) {
-            outbox.close();
+        if let Some(end) = self.ends.get(peer) {
+            end.outbox.close();
+        }
+    }
+
+    /// Does not read this peer's link for so long. It is held up, and nobody else.
+    pub fn rest(&self, peer: PeerId, rest: Duration) {
+        if let Some(end) = self.ends.get(peer) {
+            end.intake.rest(rest);
         }
     }
 

@@ -11,6 +11,7 @@
 //! The loop is the only place that reads the clock; everything that waits or blocks stands beside it.
 
 mod compactor;
+mod fairness;
 mod home;
 mod key;
 mod keys;

@@ -7,15 +7,21 @@
 
 #[cfg(feature = "net")]
 pub mod client;
+mod error;
+mod event;
 #[cfg(feature = "net")]
 pub mod socket;
 mod things;
 pub mod wire;
 
+pub use error::{ErrorCode, RpcError};
+pub use event::Event;
 pub use things::{
-    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice, NoticeKind, Peer, Reaction,
-    Row, Setting, Status, Words,
+    Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
+    NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -140,13 +146,16 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         phrase: Option<Words>,
     },
-    /// Hides another's message from all, or shows it again. → [`Reply::Done`]
+    /// Hides another's message from all, or shows it again, or has it erased. → [`Reply::Done`]
     Hide {
         /// The message, as in [`Request::Edit`].
         message: String,
         /// Whether to show it again.
         #[serde(default)]
         off: bool,
+        /// Whether it is to be erased on every peer, for good.
+        #[serde(default)]
+        erase: bool,
     },
     /// Asks to be let into a conversation by its link. Answers when a member has answered, at the latest after some seconds.
     /// → [`Reply::Joined`]
@@ -225,13 +234,92 @@ pub enum Request {
         /// A multiaddr; it may end in `/p2p/…`.
         address: String,
     },
+    /// Reads what our user began to write in a conversation, or notes it, on all their devices. → [`Reply::Draft`]
+    Draft {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// What is begun now, as long as a message may be; empty: nothing. Absent: leaves it as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+    /// Reads how our user likes their front ends, or changes one setting, on all their devices. → [`Reply::Settings`]
+    Settings {
+        /// Which setting to change.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// What it is to be; absent: what it is if nobody says anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
+    /// Reads how our user shows themselves, or changes it. → [`Reply::Profile`]
+    Profile {
+        /// What they call themselves; 1 to 100 bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What they are up to; at most 140 bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
+        /// Their picture, in base64: PNG, JPEG or WebP, at most 16 KiB; empty: none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        avatar: Option<String>,
+    },
+    /// Gives somebody's picture. → [`Reply::Avatar`]
+    Avatar {
+        /// Who, as in [`Request::Contact`], or our user's own id.
+        user: String,
+    },
+    /// Gives the link by which others ask to be a contact. → [`Reply::ContactLink`]
+    ContactLink {
+        /// Makes a web link with this host.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+        /// Whether to make a new one: the old one is of no use any more.
+        #[serde(default)]
+        replace: bool,
+    },
+    /// Asks somebody to be a contact, by their link. → [`Reply::Asked`]
+    AddContact {
+        /// A link that [`Request::ContactLink`] gave.
+        link: String,
+        /// What to say; at most 280 bytes.
+        #[serde(default)]
+        message: String,
+    },
+    /// Lists who asks to be a contact, and whom we asked. → [`Reply::Requests`]
+    Requests,
+    /// Says yes or no to somebody who asks to be a contact. → [`Reply::New`], or [`Reply::Done`]
+    AnswerRequest {
+        /// Who: their id, an unambiguous beginning of it, or their name.
+        user: String,
+        /// Whether to talk with them.
+        yes: bool,
+    },
+    /// Wants to hear nothing of somebody, or to hear of them again. They are not told. → [`Reply::Done`]
+    Block {
+        /// Who, as in [`Request::Contact`] or [`Request::AnswerRequest`], or anybody's whole id.
+        user: String,
+        /// Whether to hear of them again.
+        #[serde(default)]
+        off: bool,
+    },
+    /// Reads what devices that wrote two histories wrote from where these part, as far as it was here; oldest first. It
+    /// counts for nothing and others may have something else. → [`Reply::Log`]
+    Disputed {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// How many at most, the newest; 1 to 1000.
+        limit: u32,
+        /// Only messages before this one (its whole id), for paging back.
+        #[serde(default)]
+        before: Option<String>,
+    },
 }
 
 /// The answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", untagged)]
 pub enum Reply {
-    /// To `log` and `follow`.
+    /// To `log`, `disputed` and `follow`.
     Log {
         /// The conversation's whole id: what the [`Event::Row`]s of a follower name.
         conversation: String,
@@ -313,6 +401,15 @@ pub enum Reply {
         /// The new device.
         device: String,
     },
+    /// To `add_contact`.
+    Asked {
+        /// Whom: their id.
+        asked: String,
+        /// The conversation with them, if there is one by now.
+        conversation: Option<String>,
+        /// `"in"`, or how far it is, in words. It goes on by itself.
+        state: String,
+    },
     /// To `join`.
     Joined {
         /// The conversation's whole id.
@@ -320,7 +417,43 @@ pub enum Reply {
         /// `"in"`, or how far we are, in words. It goes on by itself.
         state: String,
     },
-    /// To `new`.
+    /// To `draft`.
+    Draft {
+        /// The conversation's whole id.
+        conversation: String,
+        /// What is begun; empty: nothing.
+        text: String,
+    },
+    /// To `settings`.
+    Settings {
+        /// All settings as they are now, by name.
+        settings: BTreeMap<String, String>,
+    },
+    /// To `profile`.
+    Profile {
+        /// How our user shows themselves now.
+        profile: Profile,
+    },
+    /// To `avatar`.
+    Avatar {
+        /// The picture.
+        avatar: Avatar,
+    },
+    /// To `contact_link`.
+    ContactLink {
+        /// `bayou://c/#…`
+        contact_link: String,
+        /// How many addresses it leads to; 0: whoever has it must find us on the same network.
+        addresses: u32,
+    },
+    /// To `requests`.
+    Requests {
+        /// Who asks us, the newest first.
+        received: Vec<Asker>,
+        /// Whom we asked.
+        sent: Vec<Asked>,
+    },
+    /// To `new`, and to `answer_request` with a yes.
     New {
         /// The conversation's whole id.
         conversation: String,
@@ -335,110 +468,4 @@ pub enum Reply {
         /// Always true.
         done: bool,
     },
-}
-
-/// What a follower is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "params", rename_all = "snake_case")]
-pub enum Event {
-    /// A row is new or has changed. Rows are told apart by their `id`.
-    Row {
-        /// The conversation's whole id.
-        conversation: String,
-        /// The row as it is now.
-        row: Row,
-    },
-    /// A message has disappeared: take its row away.
-    Gone {
-        /// The conversation's whole id.
-        conversation: String,
-        /// The message's whole id.
-        id: String,
-    },
-    /// Something happened in a conversation besides messages.
-    Notice {
-        /// The conversation's whole id.
-        conversation: String,
-        /// What.
-        notice: Notice,
-    },
-    /// Somebody waits to be let in.
-    Guest {
-        /// The conversation's whole id.
-        conversation: String,
-        /// Who: their whole id.
-        user: String,
-        /// What they call themselves.
-        name: String,
-    },
-    /// How far we are with getting into a conversation.
-    Joining {
-        /// The conversation's whole id.
-        conversation: String,
-        /// In words, as in [`Conversation::joining`]; `"in"`, and `"out"` when we were removed or left.
-        state: String,
-    },
-    /// The follower was too slow and missed events: read again what you show.
-    Lagged,
-}
-
-/// Why a call failed. The message says what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct RpcError {
-    /// The kind of failure.
-    pub code: ErrorCode,
-    /// In words, with what to do about it.
-    pub message: String,
-}
-
-/// The kinds of failure: JSON-RPC's `error.code` and the exit code of `bayou`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "i32", try_from = "i32")]
-pub enum ErrorCode {
-    /// The request makes no sense. (exit code 2)
-    Invalid,
-    /// What was named does not exist, or the abbreviation fits several. (exit code 3)
-    NotFound,
-    /// It is another's to do. (exit code 4)
-    NotAllowed,
-    /// This machine failed: disk full, no permission, home in use. (exit code 5)
-    Machine,
-    /// The home is locked: no passphrase or a wrong one, or its keyring is silent. (exit code 6)
-    Locked,
-}
-
-impl From<ErrorCode> for i32 {
-    fn from(code: ErrorCode) -> i32 {
-        match code {
-            ErrorCode::Invalid => -32602,
-            ErrorCode::NotFound => -32001,
-            ErrorCode::NotAllowed => -32002,
-            ErrorCode::Machine => -32003,
-            ErrorCode::Locked => -32004,
-        }
-    }
-}
-
-impl TryFrom<i32> for ErrorCode {
-    type Error = String;
-
-    fn try_from(code: i32) -> Result<Self, String> {
-        match code {
-            // JSON-RPC's own codes: not JSON, not a call, no such method, wrong parameters.
-            -32700 | -32600 | -32601 | -32602 => Ok(ErrorCode::Invalid),
-            -32001 => Ok(ErrorCode::NotFound),
-            -32002 => Ok(ErrorCode::NotAllowed),
-            -32003 => Ok(ErrorCode::Machine),
-            -32004 => Ok(ErrorCode::Locked),
-            other => Err(format!("unknown error code {other}")),
-        }
-    }
-}
-
-impl RpcError {
-    /// Makes an error.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        RpcError { code, message: message.into() }
-    }
 }

@@ -9,26 +9,36 @@
 //! | `forger` | a member who forges signatures, names, records and bytes |
 //! | `reader` | may read, and writes |
 //! | `overreacher` | a member who does what only others may |
+//! | `hostile_admin` | an admin who does all the harm that an admin can |
 //! | `removed_member` | was put out, and goes on |
 //! | `forker` | writes two histories with one key |
 //! | `flooder` | sends more than anyone can use |
 //! | `liar` | says of themselves what is not true |
+//! | `replayer` | plays again all that was ever sent |
+//! | `mailbox_operator` | carries envelopes, and does to them what they like |
+//! | `stolen_device` | has a device of somebody's: locked, or with all its keys |
 //!
-//! Who steals a disk is in `rest.rs`, who steals a device in `devices.rs`, who attacks the parsers in `parsers.rs` and
-//! `gate_fuzz.rs`, records in any order and of any author are in `authority.rs`.
+//! What a thief finds on a disk is in `rest.rs`, what is done about a lost device in `devices.rs`, who attacks the parsers in
+//! `parsers.rs` and `gate_fuzz.rs`, records in any order and of any author are in `authority.rs`.
 
 mod flooder;
 mod forger;
 mod forker;
+mod hostile_admin;
 mod invite_thief;
 mod liar;
+mod mailbox_operator;
 mod overreacher;
 mod reader;
 mod removed_member;
+mod replayer;
+mod stolen_device;
 mod stranger;
 
+use bayou_core::authority::{Cut, Item, Record as Control, Said, Standpoint};
 use bayou_core::conversation::Sent;
 use bayou_core::envelope::Frame;
+use bayou_core::id::UserId;
 use bayou_core::rpc::{Reply, Request};
 use bayou_tests::mallory::Mallory;
 use bayou_tests::truth;
@@ -106,6 +116,57 @@ impl Scene {
         self.world.members(self.alice)
     }
 
+    /// All that records of authority may change, as Alice and Bob see it.
+    fn rights(&mut self) -> impl PartialEq + std::fmt::Debug + use<> {
+        [self.alice, self.bob].map(|who| {
+            let Ok(Reply::Conversations { conversations }) = self.world.does(who, Request::Conversations) else {
+                panic!("no list")
+            };
+            let one = &conversations[0];
+            let Ok(Reply::Invites { invites }) =
+                self.world.does(who, Request::Invites { conversation: self.world.conversation(0) })
+            else {
+                panic!("no invites")
+            };
+            let named = (one.title.clone(), one.topic.clone(), one.history.clone(), one.role.clone());
+            let invites: Vec<_> = invites.iter().map(|invite| (invite.invite.clone(), invite.left)).collect();
+            (named, self.world.members(who), invites, self.world.sees(who))
+        })
+    }
+
+    fn user(&self, who: Who) -> UserId {
+        self.world.peers[who].user()
+    }
+
+    /// Sends records and what they name to both; checks that nothing follows from them, and that both can still write.
+    #[track_caller]
+    fn follows_nothing(&mut self, attack: &str, items: &[Item]) {
+        let before = self.rights();
+        let items: Vec<Vec<u8>> = items.iter().map(Item::to_bytes).collect();
+        for who in [self.alice, self.bob] {
+            let frame = self.mallory.controls(&items);
+            self.tells(who, &frame);
+            self.world.run(1_500);
+            assert!(!self.mallory.mailbox(&self.world, who).closed, "{attack}: an honest peer might pass it on");
+        }
+        assert_eq!(self.rights(), before, "{attack}");
+        for (who, other) in [(self.alice, self.bob), (self.bob, self.alice)] {
+            let said = format!("after {attack}");
+            self.world.says(who, &said);
+            self.world.run(500);
+            assert!(self.world.sees(other).contains(&said), "{attack}");
+        }
+    }
+
+    #[track_caller]
+    fn usurps(&mut self, what: &str, said: Said, cut: Option<Cut>, alter: impl FnOnce(&mut Standpoint)) {
+        let mut from = self.mallory.standpoint();
+        alter(&mut from);
+        let record = Control::sign(said, from, &self.mallory.key);
+        let items: Vec<Item> = [Item::Record(record)].into_iter().chain(cut.map(Item::Cut)).collect();
+        self.follows_nothing(what, &items);
+    }
+
     /// Has Alice, the owner, do something about a member's rights.
     #[track_caller]
     fn decrees(&mut self, request: impl FnOnce(String) -> Request) -> Reply {
@@ -122,11 +183,12 @@ impl Scene {
     }
 
     /// Honest people go on, and agree.
-    fn ends_well(mut self) {
+    fn ends_well(mut self) -> World {
         self.world.says(self.alice, "still here");
         self.world.says(self.bob, "me too");
         self.world.make_peace();
         judge(&self.world);
         assert!(self.world.sees(self.bob).contains("still here"));
+        self.world
     }
 }

@@ -218,7 +218,10 @@ impl<'a> Set<'a> {
             20 => {
                 let at = Hlc { ms: self.dice.below(3), counter: 0 };
                 let message = MessageName { segment: 0, at, actor: ActorId([0; 16]), number: 0 };
-                Said::Hide { message, hidden: self.dice.one_in(2) }
+                match self.dice.one_in(3) {
+                    true => Said::Erase { message },
+                    false => Said::Hide { message, hidden: self.dice.one_in(2) },
+                }
             }
             21 => Said::Set(if self.dice.one_in(2) {
                 Setting::History(History::SinceJoin)
@@ -329,7 +332,7 @@ impl<'a> Set<'a> {
             if let Standing::Removed(by) = &grant.standing {
                 tally.removed += 1;
                 by.iter().for_each(|by| self.check_removal(&ruling, *target, *by));
-                self.check_cuts(set, *target, &grant.cuts.iter().copied().collect::<BTreeSet<_>>());
+                self.check_cuts(set, *target, &grant.all_cuts().collect::<BTreeSet<_>>());
             }
         }
         tally

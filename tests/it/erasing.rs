@@ -92,7 +92,7 @@ fn has_erased(peer: &Peer, conversation: &str, message: &str) -> io::Result<()> 
     let mut client = peer.client()?;
     for _ in 0..600 {
         let rows = peer.timeline(conversation)?;
-        let is_shown = rows.iter().any(|row| row["id"] == message && row["deleted"] == false);
+        let is_shown = rows.iter().any(|row| row["id"] == message && row["deleted"] == false && row["hidden"] == false);
         if !is_shown && client.call("status", &json!({}))?["erasing"] == 0 {
             return Ok(());
         }
@@ -185,5 +185,28 @@ fn what_is_deleted_is_opened_by_no_key_that_is_left() -> io::Result<()> {
     let (at_alice, at_bob): (Vec<_>, Vec<_>) = (texts(&alice)?, texts(&bob)?);
     assert_eq!(at_alice, at_bob);
     assert!(at_alice.contains(&STAYS.into()));
+    Ok(())
+}
+
+#[test]
+fn what_an_admin_has_erased_is_opened_by_no_key_that_is_left() -> io::Result<()> {
+    let (mut alice, mut bob, conversation) = two()?;
+    let message = bob.says(&conversation, FIRST)?;
+    bob.edits(&message, EDITED)?;
+    alice.sees(&conversation, EDITED)?;
+    alice.stop()?;
+    bob.stop()?;
+    let (at_alice, at_bob) = (alice.copy()?, bob.copy()?);
+    let before = homes([&at_alice, &at_bob])?;
+
+    alice.serve(&[])?;
+    alice.command(&["hide", &message, "--erase"])?;
+    bob.serve(&[&alice])?;
+    bob.sees_that(&conversation, "that it was erased", |row| row["hidden"] == true)?;
+    for peer in [&mut alice, &mut bob] {
+        has_erased(peer, &conversation, &message)?;
+        peer.stop()?;
+    }
+    have_erased([&alice, &bob], &[FIRST, EDITED], &before);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod end;
+mod guest;
 mod measure;
 mod process;
 mod stranger;
@@ -98,7 +99,7 @@ async fn dials_that_cross_leave_one_connection_and_one_link() {
         timeout(Duration::from_secs(5), one_is_left).await.expect("one connection");
         // Nothing else may have happened, and nothing may be under way: the next thing heard is this frame.
         for (from, to) in [(&alice.net, &mut bob.events), (&bob.net, &mut alice.events)] {
-            while let Ok(event) = to.try_recv() {
+            while let Some(event) = to.try_recv() {
                 assert!(matches!(event, NetEvent::Listening(_)), "round {round}: {event:?}");
             }
             let other = if from.peer() == alice.net.peer() { bob.net.peer() } else { alice.net.peer() };
@@ -218,7 +219,7 @@ async fn a_wedged_peer_holds_up_nobody_and_is_given_up() {
     let congested = NetEvent::Congested(wedged.peer);
     loop {
         alice.net.send(wedged.peer, chunk.clone());
-        if alice.events.try_recv().is_ok_and(|event| event == congested) {
+        if alice.events.try_recv().is_some_and(|event| event == congested) {
             break;
         }
         tokio::task::yield_now().await;
@@ -246,7 +247,7 @@ async fn a_slow_peer_is_congested_and_then_drained() {
     let chunk = Bytes::from(vec![0; 64 * 1024]);
     loop {
         alice.net.send(slow.peer, chunk.clone());
-        if alice.events.try_recv().is_ok_and(|event| event == NetEvent::Congested(slow.peer)) {
+        if alice.events.try_recv().is_some_and(|event| event == NetEvent::Congested(slow.peer)) {
             break;
         }
         tokio::task::yield_now().await;

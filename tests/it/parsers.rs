@@ -7,13 +7,16 @@
 
 mod room;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bayou_core::authority::{Authority, Cut, Item, MAX_RECORD, Mark, Record, UserRecord};
 use bayou_core::conversation::{ForkProof, Genesis};
 use bayou_core::crypto::{DeviceKey, Signature};
 use bayou_core::envelope::{EpochBox, Frame, MAX_FRAME};
-use bayou_core::id::{ActorId, ChangeHash};
+use bayou_core::id::{ActorId, ChangeHash, PeerId, UserId};
+use bayou_core::identity::{MAX_REGISTER_VALUE, Register, Registers};
+use bayou_core::net::mailbox::{self, Answer, Batch, GetRequest, PutRequest, Refusal, Request};
 use bayou_core::rpc::wire::{Incoming, Lines, read_call, read_incoming, write_call};
 use bayou_tests::craft::{quietly, segment_id};
 use bayou_tests::dice::{Dice, damage};
@@ -84,8 +87,46 @@ fn frames_are_read_as_they_are_written() {
         Err(_) => false,
     });
     assert!(accepted > 500, "the mutants are too wild to tell: {accepted}");
+    // A postcard enum begins with the number of its kind, after the frame's version.
+    let kinds: BTreeSet<u8> = samples.iter().map(|bytes| bytes[1]).collect();
+    let known = (0..=u8::MAX).filter(|kind| kinds.contains(kind)).count();
+    assert_eq!(
+        (known, kinds.last()),
+        (kinds.len(), Some(&(kinds.len() as u8 - 1))),
+        "no kind before the last is left out"
+    );
     // The same length in two bytes where one is enough.
     assert!(Frame::decode(&[1, 1, 0]).is_ok() && Frame::decode(&[1, 1, 0x80, 0]).is_err());
+}
+
+#[test]
+fn what_a_member_and_a_mailbox_say_is_read_as_it_is_written() {
+    let node = PeerId([9; 32]);
+    let put = |size| Request::Put(PutRequest::signed(&[1; 32], node, 7, vec![3; size]));
+    let get = Request::Get(GetRequest::signed(&[1; 32], node, 7, 8));
+    let requests: Vec<Vec<u8>> = [put(256), put(1024), get].iter().map(mailbox::encode_request).collect();
+    let accepted = storm("mailbox request", &requests, |bytes, _| match mailbox::decode_request(bytes) {
+        Ok(request) => {
+            assert_eq!(mailbox::encode_request(&request), bytes, "a request has one form");
+            assert!(!request.is_signed_for(node), "changed, and still signed");
+            true
+        }
+        Err(_) => false,
+    });
+    assert!(accepted > 500, "the mutants are too wild to tell: {accepted}");
+    let batch = Batch { envelopes: vec![vec![1; 256], vec![2; 1024]], cursor: 5, more: true };
+    let refused = [Refusal::Clock(9), Refusal::TooOften(2), Refusal::Busy].map(Answer::Refused);
+    let answers =
+        [vec![Answer::Kept, Answer::Batch(batch), Answer::Batch(Batch::default())], refused.to_vec()].concat();
+    let answers: Vec<Vec<u8>> = answers.iter().map(mailbox::encode_answer).collect();
+    let accepted = storm("mailbox answer", &answers, |bytes, _| match mailbox::decode_answer(bytes) {
+        Ok(answer) => {
+            assert_eq!(mailbox::encode_answer(&answer), bytes, "an answer has one form");
+            true
+        }
+        Err(_) => false,
+    });
+    assert!(accepted > 500, "the mutants are too wild to tell: {accepted}");
 }
 
 #[test]
@@ -184,6 +225,24 @@ fn cuts_and_boxes_are_read_as_they_are_written() {
         })
     });
     assert!(cuts > 500 && boxes > 500, "the mutants are too wild to tell: {cuts}, {boxes}");
+}
+
+#[test]
+fn registers_of_ones_own_devices_are_sound_or_refused() {
+    let (user, key) = (UserId([8; 32]), DeviceKey::from_seed(&[2; 32]));
+    let samples = room::registers(user, &key);
+    let sign = |body: &[u8]| key.sign("bayou/1/register", &[body]);
+    assert!(Register::open(&resigned_as_is(&samples[0], sign), &user).is_ok(), "this is how a register is signed");
+    assert_eq!(storm("register", &samples, |bytes, _| Register::open(bytes, &user).is_ok()), 0, "changed, and signed");
+    let accepted = storm("resigned register", &samples, |_, dice| {
+        let bytes = resigned(dice.pick(&samples).expect("there are samples"), dice, sign);
+        let Ok(register) = Register::open(&bytes, &user) else { return false };
+        assert!(register.bytes() == bytes && register.value().len() <= MAX_REGISTER_VALUE);
+        let mut all = Registers::default();
+        assert!(all.merge(register.clone()) && !all.merge(register), "merged once");
+        true
+    });
+    assert!(accepted > 1000, "the mutants are too wild to tell: {accepted}");
 }
 
 #[test]

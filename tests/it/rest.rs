@@ -29,12 +29,12 @@ const TEXT: &str = "under the third cypress";
 const MESSAGES: usize = 400;
 
 /// A home that is locked by a passphrase.
-struct Locked {
-    folder: tempfile::TempDir,
+pub(crate) struct Locked {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Locked {
-    fn new(name: &str) -> Locked {
+    pub(crate) fn new(name: &str) -> Locked {
         let home = Locked { folder: tempfile::tempdir().unwrap() };
         home.write("passphrase", PASSPHRASE);
         let made = home.run(&["init", "--name", name, "--passphrase-file", &home.file("passphrase")]);
@@ -42,20 +42,20 @@ impl Locked {
         home
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
     /// A file beside the home.
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.file(name), format!("{text}\n")).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(bayou().unwrap());
         command.args(arguments).env("BAYOU_HOME", self.home()).env_remove("BAYOU_PASSPHRASE").stdin(Stdio::null());
         // No keyring answers here, whatever this machine has.
@@ -63,7 +63,7 @@ impl Locked {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
@@ -76,7 +76,7 @@ impl Locked {
     }
 
     /// Serves with all that can be logged going to a file beside the home; returns when it is ready.
-    fn serve(&self, log: &str) -> Serving {
+    pub(crate) fn serve(&self, log: &str) -> Serving {
         let mut command = Command::new("sh");
         // As generous with core dumps as a developer's machine.
         command.args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$0\" \"$@\""]).arg(bayou().unwrap());
@@ -91,22 +91,22 @@ impl Locked {
         serving
     }
 
-    fn key(&self) -> HomeKey {
+    pub(crate) fn key(&self) -> HomeKey {
         unlock(&self.home(), Some(&passphrase(PASSPHRASE))).unwrap()
     }
 }
 
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     lines: Lines,
 }
 
 impl Serving {
-    fn hears(&self, event: &str) -> Value {
+    pub(crate) fn hears(&self, event: &str) -> Value {
         self.lines.wait(event, |lines| lines.iter().find(|line| line["event"] == event).cloned()).unwrap()
     }
 
-    fn end(&mut self, signal: nix::sys::signal::Signal) -> std::process::ExitStatus {
+    pub(crate) fn end(&mut self, signal: nix::sys::signal::Signal) -> std::process::ExitStatus {
         let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
         nix::sys::signal::kill(pid, signal).unwrap();
         self.child.wait().unwrap()
@@ -125,7 +125,7 @@ fn passphrase(text: &str) -> Passphrase {
 }
 
 /// Returns the bytes of all files below a folder, by their names.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         match entry.file_type().unwrap() {
@@ -137,7 +137,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 

@@ -65,7 +65,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("automerge", &["core/src/conversation"]),
     ("sled", &["core/src/store/disk"]),
     ("zstd", &["core/src/store"]),
-    ("crc32fast", &["core/src/store"]),
+    ("crc32fast", &["core/src/store", "bootstrap-node/src/mailbox"]),
+    ("toml", &["bootstrap-node/src/config"]),
     ("libp2p", &["core/src/net"]),
     // Each program has one place that draws: the node, and the bootstrap node's own key.
     ("getrandom", &["core/src/node", "bootstrap-node/src/identity"]),
@@ -95,6 +96,9 @@ const FORBIDDEN: &[&str] = &["unwrap()", "todo!", "unimplemented!", "dbg!"];
 /// What only `core/src/node` may ask; what clippy cannot see (another crate's `Instant`) is seen here.
 const CLOCKS: &[&str] = &["SystemTime::now", "Instant::now"];
 
+/// The public node is a program of its own, and has one clock, too.
+const NODES_CLOCK: &str = "bootstrap-node/src/clock.rs";
+
 /// The one exception: the network's timers. They say when to dial again and whom to give up, and never what is true.
 const TIMERS: (&str, &str) = ("net", "Instant::now");
 
@@ -121,6 +125,18 @@ fn shipped_code_neither_panics_on_a_whim_nor_reads_the_clock() {
 #[test]
 fn links_in_documents_lead_somewhere() {
     complain(&links(&root(), &source::files(&root(), "md")));
+}
+
+#[test]
+fn what_is_said_to_hold_is_shown_by_tests_that_exist() {
+    let document = fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
+    complain(&shown(&root(), &document));
+}
+
+#[test]
+fn contexts_of_keys_and_hashes_are_listed() {
+    let document = fs::read_to_string(root().join("docs/security-review.md")).unwrap();
+    complain(&contexts(&workspace(), &document));
 }
 
 #[test]
@@ -217,7 +233,7 @@ fn words(sources: &[Source]) -> Vec<String> {
             let lines = source.lines_with(word);
             complaints.extend(lines.iter().map(|line| format!("{}:{line}: {word} outside tests", source.path)));
         }
-        let may_ask = source.room() == Some("node") || source.package() == Some("xtask");
+        let may_ask = source.room() == Some("node") || source.package() == Some("xtask") || source.path == NODES_CLOCK;
         let timer = |clock: &str| source.room().is_some_and(|room| (room, clock) == TIMERS);
         for clock in CLOCKS.iter().filter(|clock| !may_ask && !timer(clock)) {
             let lines = source.lines_with(clock);
@@ -256,6 +272,52 @@ fn described(wire: &str, document: &str) -> Vec<String> {
     vec![format!(
         "the wire format's code changed: bring docs/wire-format.md up to date and write in it: wire.rs {hash}"
     )]
+}
+
+/// Complains about rows of *What holds* that name no test, or one that is not there.
+fn shown(root: &Path, document: &str) -> Vec<String> {
+    let section = document.split("## What holds").nth(1).unwrap_or_default();
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let mut complaints = Vec::new();
+    for row in section.lines().filter(|line| line.starts_with('|')).skip(2) {
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            complaints.push(format!("no test shows it: {row}"));
+        }
+        let missing = names.iter().filter(|name| !is_test(root, name));
+        complaints.extend(missing.map(|name| format!("there is no test {name}, which is to show: {row}")));
+    }
+    complaints
+}
+
+/// Tells whether there is a module of stories, or a test in one, by this path.
+fn is_test(root: &Path, name: &str) -> bool {
+    let file = |path: &str| root.join("tests/it").join(format!("{}.rs", path.replace("::", "/")));
+    let function = |(module, function): (&str, &str)| {
+        let text = fs::read_to_string(file(module)).unwrap_or_default();
+        text.contains(&format!("fn {function}("))
+    };
+    file(name).exists() || name.rsplit_once("::").is_some_and(function)
+}
+
+/// Complains about strings that separate one use of a key or a hash from another, when code and document differ.
+fn contexts(sources: &[Source], document: &str) -> Vec<String> {
+    let used: BTreeSet<String> = sources
+        .iter()
+        .filter(|source| source.path.starts_with("core/src/"))
+        .flat_map(|source| {
+            source.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default().split('"').skip(1)
+        })
+        .filter(|text| text.starts_with("bayou/") && text.len() < 60 && !text.contains('\n'))
+        .map(str::to_owned)
+        .collect();
+    let listed: BTreeSet<String> =
+        document.split('`').filter(|text| text.starts_with("bayou/")).map(str::to_owned).collect();
+    let unlisted = used.difference(&listed).map(|text| format!("docs/security-review.md does not list `{text}`"));
+    let unused =
+        listed.difference(&used).map(|text| format!("docs/security-review.md lists `{text}`, which is not used"));
+    unlisted.chain(unused).collect()
 }
 
 fn targets(markdown: &str) -> impl Iterator<Item = &str> {
@@ -341,6 +403,25 @@ mod samples {
         fs::write(folder.path().join("a.md"), "[b](b.md) [a](a.md#top) [w](https://b.md)\n```\n[c](c.md)\n```")
             .unwrap();
         assert_eq!(links(folder.path(), &["a.md".into()]), ["a.md: the link to b.md leads nowhere"]);
+    }
+
+    #[test]
+    fn a_claim_without_a_test_is_seen() {
+        let rows =
+            |cell: &str| format!("## What holds\n\n| a | b | c |\n|---|---|---|\n| x | y | {cell} |\n\n## Else\n");
+        assert_eq!(shown(&root(), &rows("`adversary::stranger`, `tidy`")), [""; 0]);
+        assert_eq!(shown(&root(), &rows("`tidy::the_table_has_no_circle`")), [""; 0]);
+        for bad in ["by reason", "`adversary::nobody`", "`tidy::all_is_well`", "`nothing::at_all`"] {
+            assert_eq!(shown(&root(), &rows(bad)).len(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_context_that_is_not_listed_is_seen() {
+        let code = one("core/src/x.rs", "const A: &str = \"bayou/1/a\";\n#[cfg(test)]\nmod tests { f(\"bayou/1/b\") }");
+        assert_eq!(contexts(&code, "| `bayou/1/a` |"), [""; 0]);
+        assert_eq!(contexts(&code, "").len(), 1);
+        assert_eq!(contexts(&code, "`bayou/1/a` `bayou/1/c`").len(), 1);
     }
 
     #[test]

@@ -70,6 +70,9 @@ fn a_genesis_and_a_grant_are_written_as_documented() {
     let grant = Said::Grant { to: UserId([2; 32]), role: Role::Member, since: 0, via: None };
     let grant = Item::Record(Record::sign(grant, from, &key));
     check("grant", &hex(&grant.to_bytes()));
+    let [direct, place] = Record::direct(UserId([3; 32]), UserId([2; 32])).map(Item::Record);
+    check("genesis of two", &hex(&direct.to_bytes()));
+    check("place of the other", &hex(&place.to_bytes()));
     let mark = Mark { seq: 3, hash: ChangeHash([4; 32]) };
     check("cut", &hex(&Item::Cut(Cut::new([(ActorId([5; 16]), mark)])).to_bytes()));
     assert_eq!(Item::open(&grant.to_bytes(), conversation), Ok(grant.clone()));
@@ -122,7 +125,7 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Names", Frame::Names { conversation, names: vec![[0x6e; 8]] }),
         ("Knock", Frame::Knock { tag }),
         ("Door", Frame::Door { tag, invite }),
-        ("Enter", Frame::Enter { conversation, invite, proof: proof_of_link, log }),
+        ("Enter", Frame::Enter { conversation, invite, proof: proof_of_link, log: log.clone() }),
         ("Welcome", Frame::Welcome { conversation, secret: [0x5e; 32] }),
         ("Wait", Frame::Wait { conversation }),
         ("Turned", Frame::Turned { conversation, why: Turned::UsedUp }),
@@ -134,6 +137,8 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Linking", Frame::Linking { message: item.clone() }),
         ("Ask", Frame::Ask { conversation, epochs: vec![invite] }),
         ("Boxes", Frame::Boxes { conversation, boxes: vec![item.clone().into()] }),
+        ("AtHome", Frame::AtHome { tag, log: log.clone() }),
+        ("Request", Frame::Request { proof: proof_of_link, secret: [0x5e; 32], message: "It is me".into(), log }),
         ("Announce", Frame::Announce { conversation, news: vec![place] }),
         ("Graft", Frame::Graft { conversation, chains: vec![place] }),
         ("Prune", Frame::Prune { conversation, chains: vec![(segment, author.actor)] }),

@@ -1,6 +1,6 @@
 //! The harness: what the stories, the demo and the benchmarks are told with.
 //!
-//! `process`, `lan`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
+//! `process`, `public_node`, `lan`, `socket` and `lines` tell them with real processes. `world` tells them with real engines in a
 //! simulated network, where a seed decides everything: [`world::World`] holds [`peer::Peer`]s, a [`network::Network`]
 //! and one clock that is turned by hand; [`truth`] reads what became
 //! of it from the stores, and [`verdict`] judges it.
@@ -8,12 +8,14 @@
 pub mod craft;
 pub mod dice;
 pub mod disk;
+pub mod flooder;
 pub mod lan;
 pub mod lines;
 pub mod mallory;
 pub mod network;
 pub mod peer;
 pub mod process;
+pub mod public_node;
 pub mod sim;
 pub mod socket;
 pub mod truth;

@@ -90,15 +90,19 @@ impl Mallory {
 
     /// Knocks by the link that she holds; returns the invite if the door is opened.
     pub fn knocks(&self, world: &mut World, who: Who) -> Option<RecordHash> {
-        let key = self.link.keys().id().0;
-        let parts: [&[u8]; 3] = [b"knock", &BINDING, self.peer.as_bytes()];
-        let tag = crypto::keyed_hash(&key, &parts)[..16].try_into().expect("16 bytes");
         let before = self.mailbox(world, who).frames.len();
-        self.tells(world, who, &Frame::Knock { tag });
+        self.tells(world, who, &self.knock_on(&BINDING));
         self.heard(world, who).into_iter().skip(before).find_map(|frame| match frame {
             Frame::Door { invite, .. } => Some(invite),
             _ => None,
         })
+    }
+
+    /// Returns the knock for a link with this binding.
+    pub fn knock_on(&self, binding: &[u8; 32]) -> Frame {
+        let key = self.link.keys().id().0;
+        let parts: [&[u8]; 3] = [b"knock", binding, self.peer.as_bytes()];
+        Frame::Knock { tag: crypto::keyed_hash(&key, &parts)[..16].try_into().expect("16 bytes") }
     }
 
     /// Comes in by the link that she holds.
@@ -133,11 +137,17 @@ impl Mallory {
 
     /// Takes in what she was told of the conversation's authority: her grant is the one that she acts under from then on.
     pub fn listens(&mut self, world: &World, who: Who) {
-        for frame in self.heard(world, who) {
-            let Frame::Controls { items, .. } = frame else { continue };
-            for bytes in items {
-                self.authority.add(Item::open(&bytes, self.conversation()).expect("what an honest peer sends"));
-            }
+        self.heard(world, who).iter().for_each(|frame| self.learns(frame));
+    }
+
+    /// As [`Mallory::listens`], of one frame.
+    ///
+    /// # Panics
+    /// When it is none that an honest peer sends.
+    pub fn learns(&mut self, frame: &Frame) {
+        let Frame::Controls { items, .. } = frame else { return };
+        for bytes in items {
+            self.authority.add(Item::open(bytes, self.conversation()).expect("what an honest peer sends"));
         }
         let user = self.user();
         if let Some(member) = self.authority.ruling().members().get(&user) {
@@ -152,13 +162,23 @@ impl Mallory {
 
     /// Returns the proof of her device for a link.
     pub fn proof(&self, world: &World, who: Who) -> Frame {
-        let parts: [&[u8]; 3] = [&BINDING, self.peer.as_bytes(), world.peers[who].id.as_bytes()];
+        self.proof_on(&BINDING, world.peers[who].id)
+    }
+
+    /// Returns the proof of her device for a link with this binding.
+    pub fn proof_on(&self, binding: &[u8; 32], to: PeerId) -> Frame {
+        let parts: [&[u8]; 3] = [binding, self.peer.as_bytes(), to.as_bytes()];
         Frame::Prove { device: self.key.device(), signature: self.key.sign("bayou/1/link", &parts) }
     }
 
     /// Returns the tag of the conversation.
     pub fn tags(&self) -> Frame {
-        let tag = crypto::keyed_hash(&self.secret, &[&BINDING, self.peer.as_bytes()]);
+        self.tags_on(&BINDING)
+    }
+
+    /// Returns the tag of the conversation for a link with this binding.
+    pub fn tags_on(&self, binding: &[u8; 32]) -> Frame {
+        let tag = crypto::keyed_hash(&self.secret, &[binding, self.peer.as_bytes()]);
         Frame::Share { tags: vec![tag[..16].try_into().expect("16 bytes")] }
     }
 

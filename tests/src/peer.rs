@@ -70,6 +70,8 @@ pub struct Peer {
     pub gone: Vec<String>,
     /// What happened besides messages, as followers were told.
     pub notices: Vec<rpc::Notice>,
+    /// What else followers were told, but of rows.
+    pub told: Vec<Event>,
     /// Milliseconds by which its clock is wrong.
     pub clock: i64,
     /// Effects after which it crashes.
@@ -147,6 +149,7 @@ impl Peer {
             problems: Vec::new(),
             gone: Vec::new(),
             notices: Vec::new(),
+            told: Vec::new(),
             clock: 0,
             fuse: None,
             full: 0,
@@ -285,7 +288,9 @@ impl Peer {
                 Effect::Report(Report::Problem(problem)) => self.problems.push(problem),
                 Effect::Emit(Event::Gone { id, .. }) => self.gone.push(id),
                 Effect::Emit(Event::Notice { notice, .. }) => self.notices.push(notice),
-                Effect::Emit(_) | Effect::Report(_) => {}
+                Effect::Emit(Event::Row { .. }) => {}
+                Effect::Emit(event) => self.told.push(event),
+                Effect::Report(_) => {}
                 Effect::Alarm(at) => {
                     let at = now + at.since(self.time(now));
                     self.alarm_at = Some(self.alarm_at.map_or(at, |earlier| earlier.min(at)));

@@ -395,7 +395,11 @@ impl Peer {
         Ok(kill(serving.pid()?, signal)?)
     }
 
-    fn hears(&self, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
+    /// Waits until `serve` prints an event such that `holds` is true of it.
+    ///
+    /// # Errors
+    /// When it prints none before the deadline.
+    pub fn hears(&self, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
         let serving = self.serving.as_ref().ok_or_else(|| io::Error::other(format!("{} does not serve", self.name)))?;
         serving.event(&format!("{} {what}", self.name), holds)
     }

@@ -40,6 +40,17 @@ pub struct Mailbox {
     pub closed: bool,
 }
 
+/// A frame that a peer sent to another.
+#[derive(Debug, Clone)]
+pub struct Taped {
+    /// Who sent it.
+    pub from: Who,
+    /// To whom.
+    pub to: Who,
+    /// What.
+    pub frame: Bytes,
+}
+
 /// The world.
 pub struct World {
     /// The seed that it grew from.
@@ -56,6 +67,8 @@ pub struct World {
     pub invites: Vec<String>,
     /// What strangers were sent, by whom they are linked to and by their name.
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
+    /// All that was sent over links, if somebody keeps it.
+    pub tape: Option<Vec<Taped>>,
     /// Whether peers link by themselves when they dial. Stories say who is linked, otherwise.
     pub dials: bool,
     /// Frames with new changes, unasked, that were sent.
@@ -77,6 +90,7 @@ impl World {
             dice: Dice::new(seed, 2),
             invites: Vec::new(),
             strangers: BTreeMap::new(),
+            tape: None,
             dials: false,
             pushed: 0,
             dialled: VecDeque::new(),
@@ -411,6 +425,9 @@ impl World {
             return mailbox.frames.push(frame);
         }
         let Some(other) = self.linked(who, to) else { return };
+        if let Some(tape) = &mut self.tape {
+            tape.push(Taped { from: who, to: other, frame: frame.clone() });
+        }
         // The kind of a frame is its second byte.
         self.pushed += u64::from(frame.get(1) == Some(&6));
         if self.network.post(self.now, (who, other), frame) == Posted::Congested {

@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod lab;
+mod node;
 mod run;
 mod sim;
 mod step;
@@ -35,6 +36,8 @@ enum Task {
     Sim(sim::Options),
     /// The stories in network namespaces; fails where `test` would skip them.
     Lab,
+    /// A public node on this machine: rendezvous, relay, autonat, mailbox.
+    Node,
     /// Measures, in release build; one JSON object a line.
     Bench(bench::Options),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Sim(options) => sim::run(&options),
         Task::Lab => lab::run(),
+        Task::Node => node::run(),
         Task::Bench(options) => bench::run(&options),
     };
     match done {

@@ -59,7 +59,7 @@ async fn talk(peer: &Peer, output: &Output, conversation: String) -> Result<(), 
         output.remark("type a line and press Enter; /edit, /delete and /react take a message's id, /quit ends");
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    let mut followed = Followed::begin(peer, output, conversation, MAX_FIRST_ROWS).await?;
+    let mut followed = Followed::begin(peer, output, conversation, MAX_FIRST_ROWS, false).await?;
     let conversation = followed.conversation().to_owned();
     loop {
         tokio::select! {

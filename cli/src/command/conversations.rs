@@ -60,6 +60,7 @@ mod tests {
     fn a_conversation_takes_two_lines() {
         let mut conversation = Conversation {
             conversation: "3f9a".repeat(16),
+            with: None,
             title: "Boats".into(),
             topic: "who rows".into(),
             history: "since_join".into(),

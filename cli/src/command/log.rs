@@ -26,9 +26,18 @@ pub(crate) struct Log {
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
 
+    /// Also show the words of people whom you blocked
+    #[arg(long)]
+    all: bool,
+
     /// Go on with what is new or changes
     #[arg(long)]
     follow: bool,
+
+    /// Instead, what devices that wrote two histories wrote from where these part: it counts for nothing, and others may
+    /// have something else
+    #[arg(long, conflicts_with = "follow")]
+    disputed: bool,
 
     #[command(flatten)]
     network: NetworkArguments,
@@ -50,15 +59,18 @@ impl Log {
 
     /// Prints the newest rows.
     async fn print(&self, peer: &Peer, output: &Output) -> Result<(), Failure> {
-        let rows = read(peer, &self.conversation, self.limit).await?;
-        let notices = notices(peer, output, &self.conversation, &rows, self.limit).await?;
-        let mut page = Page::new(output.zone());
+        let rows = self.read(peer).await?;
+        let notices = match self.disputed {
+            true => Vec::new(),
+            false => notices(peer, output, &self.conversation, &rows, self.limit).await?,
+        };
+        let mut page = Page::new(output.zone()).with_blocked(self.all);
         interleave(&rows, &notices).into_iter().try_for_each(|item| match item {
             Item::Row(row) => output.say(row, || page.row(row, News::Row)),
             Item::Notice(notice) => output.say(notice, || page.notice(notice)),
         })?;
         if rows.is_empty() {
-            output.remark("no messages yet");
+            output.remark(if self.disputed { "nothing is disputed" } else { "no messages yet" });
         }
         Ok(())
     }
@@ -71,7 +83,7 @@ impl Log {
         let stop = asked_to_stop();
         tokio::pin!(stop);
         let limit = self.limit.min(MAX_ROWS);
-        let mut followed = Followed::begin(peer, output, self.conversation.clone(), limit).await?;
+        let mut followed = Followed::begin(peer, output, self.conversation.clone(), limit, self.all).await?;
         loop {
             tokio::select! {
                 event = followed.next() => followed.show(event).await?,
@@ -79,21 +91,25 @@ impl Log {
             }
         }
     }
-}
 
-/// Reads the newest rows, oldest first, page by page: the peer gives fewer than asked when they are long.
-async fn read(peer: &Peer, conversation: &str, limit: u32) -> Result<Vec<Row>, Failure> {
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let before = rows.first().map(|row| row.id.clone());
-        // A limit of 0 is asked for once, so that the peer says what is wrong with it.
-        let missing = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-        let request = Request::Log { conversation: conversation.into(), limit: missing.min(MAX_ROWS), before };
-        let Reply::Log { rows: older, .. } = peer.call(request).await? else { return Err(Failure::unexpected()) };
-        let all = older.is_empty();
-        rows.splice(0..0, older);
-        if all || u32::try_from(rows.len()).is_ok_and(|got| got >= limit) {
-            return Ok(rows);
+    /// Reads the newest rows, oldest first, page by page: the peer gives fewer than asked when they are long.
+    async fn read(&self, peer: &Peer) -> Result<Vec<Row>, Failure> {
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let before = rows.first().map(|row| row.id.clone());
+            // A limit of 0 is asked for once, so that the peer says what is wrong with it.
+            let missing = self.limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+            let (conversation, limit) = (self.conversation.clone(), missing.min(MAX_ROWS));
+            let request = match self.disputed {
+                true => Request::Disputed { conversation, limit, before },
+                false => Request::Log { conversation, limit, before },
+            };
+            let Reply::Log { rows: older, .. } = peer.call(request).await? else { return Err(Failure::unexpected()) };
+            let all = older.is_empty();
+            rows.splice(0..0, older);
+            if all || u32::try_from(rows.len()).is_ok_and(|got| got >= self.limit) {
+                return Ok(rows);
+            }
         }
     }
 }

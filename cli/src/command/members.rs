@@ -34,7 +34,10 @@ fn member(member: &Member) -> String {
         (false, true) => ", verified",
         (false, false) => "",
     };
-    format!("{}  {:<7} {}, {devices}{you}", short(&member.user), member.role, clean_line(&member.name))
+    let status = if member.status.is_empty() { String::new() } else { format!(" ({})", clean_line(&member.status)) };
+    let blocked = if member.blocked { ", blocked" } else { "" };
+    let name = clean_line(&member.name);
+    format!("{}  {:<7} {name}{status}, {devices}{you}{blocked}", short(&member.user), member.role)
 }
 
 fn guest(guest: &Guest) -> String {

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use bayou_core::node::Report;
-use bayou_core::rpc::{Event, Reply, Request};
+use bayou_core::rpc::{Asked, Asker, Event, Reply, Request};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -34,6 +34,16 @@ enum Happening {
     Guest { conversation: String, user: String, name: String },
     /// How far this peer is with getting into a conversation.
     Joining { conversation: String, state: String },
+    /// Somebody asks to be a contact.
+    Asker {
+        #[serde(flatten)]
+        asker: Asker,
+    },
+    /// How far this peer is with somebody who was asked to be a contact.
+    Asked {
+        #[serde(flatten)]
+        asked: Asked,
+    },
     /// Something went wrong.
     Problem { message: String },
 }
@@ -87,6 +97,8 @@ fn happened(output: &Output, event: Result<Event, RecvError>) -> Result<(), Fail
     match event {
         Ok(Event::Guest { conversation, user, name }) => print(output, Happening::Guest { conversation, user, name }),
         Ok(Event::Joining { conversation, state }) => print(output, Happening::Joining { conversation, state }),
+        Ok(Event::Asker(asker)) => print(output, Happening::Asker { asker }),
+        Ok(Event::Asked(asked)) => print(output, Happening::Asked { asked }),
         Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
         Err(RecvError::Closed) => Err(ended()),
     }
@@ -115,6 +127,14 @@ fn words(happening: &Happening) -> String {
         Happening::Guest { conversation, user, name } => {
             let (conversation, user) = (short(conversation), short(user));
             format!("{} wants to come into {conversation}: bayou admit {conversation} {user}", clean_line(name))
+        }
+        Happening::Asker { asker: Asker { user, name, message, .. } } => {
+            let (user, said) = (short(user), if message.is_empty() { "" } else { ": " });
+            let (name, message) = (clean_line(name), clean_line(message));
+            format!("{name} asks to be a contact{said}{message} (bayou contact accept {user}, or refuse)")
+        }
+        Happening::Asked { asked: Asked { user, state, .. } } => {
+            format!("contact {}: {}", short(user), clean_line(state))
         }
         Happening::Joining { conversation, state } => format!("conversation {}: {state}", short(conversation)),
         Happening::Problem { message } => format!("problem: {}", clean_line(message)),

@@ -16,6 +16,7 @@ fn row(id: &str, author: &str, at: u64, text: &str, state: &str) -> Row {
         edited: false,
         deleted: false,
         hidden: false,
+        blocked: false,
         reactions: vec![],
         state: state.into(),
     }
@@ -90,4 +91,13 @@ fn what_was_shown_is_remembered_within_bounds() {
         shown.note(&row(&n.to_string(), "alice", LATE, "x", "kept"));
     }
     assert_eq!((shown.rows.len(), shown.order.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
+}
+
+#[test]
+fn the_words_of_who_is_blocked_are_shown_to_who_asks_for_them() {
+    let zone = TimeZone::UTC;
+    let mut blocked = row("kpg3", "eve", LATE, "listen!", "received");
+    blocked.blocked = true;
+    assert!(Page::new(&zone).row(&blocked, News::Row).ends_with("eve: (blocked)"));
+    assert!(Page::new(&zone).with_blocked(true).row(&blocked, News::Row).ends_with("eve: listen!"));
 }

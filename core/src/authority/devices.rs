@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::user::{MAX_DEVICES, Prekey, UserRecord, UserSaid};
 use super::user_log::Entry;
 use crate::id::{DeviceId, RecordHash, UserId};
+use crate::time::Timestamp;
 
 /// How many certificates may stand between the root and a device.
 pub const MAX_DEPTH: u32 = 3;
@@ -43,8 +44,10 @@ pub struct Devices {
     status: BTreeMap<DeviceId, DeviceStatus>,
     prekeys: BTreeMap<DeviceId, Prekey>,
     moved: Option<UserId>,
-    profile: Option<RecordHash>,
+    profile: Option<(Timestamp, RecordHash)>,
     name: Option<String>,
+    status_text: String,
+    avatar: Option<[u8; 32]>,
 }
 
 impl Devices {
@@ -74,9 +77,19 @@ impl Devices {
         self.moved
     }
 
-    /// Returns the record with the user's profile.
-    pub fn profile(&self) -> Option<RecordHash> {
+    /// Returns the record with the user's profile, and when it was written, by its signer's clock.
+    pub fn profile(&self) -> Option<(Timestamp, RecordHash)> {
         self.profile
+    }
+
+    /// Returns what the user says that they are up to.
+    pub fn status_text(&self) -> &str {
+        &self.status_text
+    }
+
+    /// Returns the name of the user's picture.
+    pub fn avatar(&self) -> Option<[u8; 32]> {
+        self.avatar
     }
 
     /// Returns what the user calls themselves. Not unique.
@@ -114,9 +127,11 @@ impl Devices {
         let speaks = |signer: &Option<DeviceId>| signer.is_none_or(|d| judged.status(&d) == Some(DeviceStatus::Valid));
         let spoken = profiles.iter().filter(|(signer, _)| speaks(signer)).map(|(_, record)| record);
         if let Some(newest) = spoken.max_by_key(|record| (record.at(), record.hash())) {
-            judged.profile = Some(newest.hash());
-            if let UserSaid::Profile { name, .. } = newest.said() {
+            judged.profile = Some((newest.at(), newest.hash()));
+            if let UserSaid::Profile { name, avatar, status } = newest.said() {
                 judged.name = Some(name.clone());
+                judged.status_text.clone_from(status);
+                judged.avatar = *avatar;
             }
         }
         judged

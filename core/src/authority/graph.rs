@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::past::{self, Bits, Row, Seen};
 use super::ruling::Void;
-use super::said::{Role, Said};
+use super::said::{Role, Said, Setting};
 use super::signed::Record;
 use crate::id::{DeviceId, RecordHash, UserId};
 
@@ -62,6 +62,7 @@ impl Node {
     pub(super) fn given(&self) -> Option<(UserId, Role)> {
         match self.record.said() {
             Said::Genesis { .. } => Some((self.record.user(), Role::Owner)),
+            Said::Direct { .. } => Some((self.record.user(), Role::Member)),
             Said::HandOver { to } => Some((*to, Role::Owner)),
             Said::Grant { to, role, .. } => Some((*to, *role)),
             _ => None,
@@ -174,6 +175,16 @@ impl Graph {
         if matches!(said, Said::Genesis { .. }) {
             return Ok(rank(Role::Owner, 0));
         }
+        if matches!(said, Said::Direct { .. }) {
+            return Ok(rank(Role::Member, u32::from(node.auth.is_some())));
+        }
+        if self.is_direct() {
+            return match said {
+                Said::Epoch { .. } | Said::DeviceCut { .. } | Said::Unknown => Ok(None),
+                Said::Set(Setting::Topic(_) | Setting::Disappear(_)) => Ok(None),
+                _ => Err(Void::OfTwo),
+            };
+        }
         let (from, own) = node.auth.and_then(|at| self.grant(at)).ok_or(Void::NoGrant)?;
         let may = |may: bool| if may { Ok(()) } else { Err(Void::BeyondRole) };
         match said {
@@ -196,11 +207,21 @@ impl Graph {
             Said::Remove { .. }
             | Said::InviteRevoke { .. }
             | Said::Hide { .. }
+            | Said::Erase { .. }
             | Said::Set(_)
             | Said::CutExtend { .. } => may(own >= Role::Admin).map(|()| None),
             Said::Epoch { .. } => may(own >= Role::Member).map(|()| None),
-            Said::Genesis { .. } | Said::Leave { .. } | Said::DeviceCut { .. } | Said::Unknown => Ok(None),
+            Said::Genesis { .. }
+            | Said::Direct { .. }
+            | Said::Leave { .. }
+            | Said::DeviceCut { .. }
+            | Said::Unknown => Ok(None),
         }
+    }
+
+    /// Tells whether this is a conversation of two. Its genesis comes before all else.
+    pub(super) fn is_direct(&self) -> bool {
+        self.nodes.first().is_some_and(|genesis| matches!(genesis.record.said(), Said::Direct { .. }))
     }
 
     /// Walks back from a record that is about to take its place and notes what it has seen of the rows that matter.

@@ -1,13 +1,14 @@
-//! What a conversation's authority rests on, as it is kept and as it travels: control records, records of users' logs and
-//! cuts, each as bytes that name themselves.
+//! What a conversation's authority rests on, as it is kept and as it travels: control records, records of users' logs,
+//! cuts and avatars, each as bytes that name themselves.
 //!
 //! ```text
-//! item = kind u8 ‖ bytes        0 control record   1 record of a user's log   2 cut
+//! item = kind u8 ‖ bytes        0 control record   1 record of a user's log   2 cut   3 avatar
 //! name = first 8 bytes of the item's hash
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::avatar::Avatar;
 use super::cut::Cut;
 use super::error::ControlError;
 use super::set::Authority;
@@ -27,6 +28,8 @@ pub enum Item {
     User(UserRecord),
     /// A cut.
     Cut(Cut),
+    /// A picture.
+    Avatar(Avatar),
 }
 
 impl Item {
@@ -39,6 +42,7 @@ impl Item {
             Some((0, bytes)) => Record::open(bytes, conversation).map(Item::Record),
             Some((1, bytes)) => UserRecord::open(bytes).map(Item::User),
             Some((2, bytes)) => Cut::open(bytes).map(Item::Cut),
+            Some((3, bytes)) => Avatar::open(bytes).map(Item::Avatar),
             _ => Err(ControlError::Malformed),
         }
     }
@@ -49,6 +53,7 @@ impl Item {
             (0, bytes) => Record::hash_of(bytes).0,
             (1, bytes) => UserRecord::hash_of(bytes).0,
             (2, bytes) => Cut::hash_of(bytes).0,
+            (3, bytes) => Avatar::hash_of(bytes),
             _ => return None,
         };
         Some(abbreviate(&hash))
@@ -60,6 +65,7 @@ impl Item {
             Item::Record(record) => [&[0], record.bytes()].concat(),
             Item::User(record) => [&[1], record.bytes()].concat(),
             Item::Cut(cut) => [&[2], cut.to_bytes().as_slice()].concat(),
+            Item::Avatar(avatar) => [&[3], avatar.bytes()].concat(),
         }
     }
 
@@ -69,6 +75,7 @@ impl Item {
             Item::Record(record) => abbreviate(&record.hash().0),
             Item::User(record) => abbreviate(&record.hash().0),
             Item::Cut(cut) => abbreviate(&cut.hash().0),
+            Item::Avatar(avatar) => abbreviate(&avatar.hash()),
         }
     }
 }
@@ -86,11 +93,12 @@ impl Authority {
             Item::Record(record) => self.insert(record),
             Item::User(record) => self.insert_user(record),
             Item::Cut(cut) => self.insert_cut(cut),
+            Item::Avatar(avatar) => self.insert_avatar(avatar),
         }
     }
 
-    /// Returns the items in their place whose names are not among some: control records, logs, then cuts that bound a
-    /// chain.
+    /// Returns the items in their place whose names are not among some: control records, logs, cuts that bound a chain,
+    /// then pictures.
     pub fn items_beyond(&self, known: &BTreeSet<ItemName>) -> Vec<Item> {
         let unknown = |hash: &[u8; 32]| !known.contains(&abbreviate(hash));
         let records = self.records().filter(|record| unknown(&record.hash().0)).cloned().map(Item::Record);
@@ -98,7 +106,8 @@ impl Authority {
         let logs = logs.filter(|record| unknown(&record.hash().0)).cloned().map(Item::User);
         let cuts =
             self.cuts().filter(|cut| self.is_bound_by(&cut.hash()) && unknown(&cut.hash().0)).cloned().map(Item::Cut);
-        records.chain(logs).chain(cuts).collect()
+        let avatars = self.avatars().filter(|avatar| unknown(&avatar.hash())).cloned().map(Item::Avatar);
+        records.chain(logs).chain(cuts).chain(avatars).collect()
     }
 
     /// Returns what shows that a user is in, or out: the records on which their grants rest and those that ended them,

@@ -146,7 +146,7 @@ impl<'a> Pass<'a> {
 
     /// Tells whether a grant counts: what its own record is worth, the invite behind it, and whether there is room.
     fn admit(&mut self, grant: usize, node: &Node, user: UserId) -> Result<(), Void> {
-        if matches!(node.record.said(), Said::Genesis { .. }) {
+        if matches!(node.record.said(), Said::Genesis { .. } | Said::Direct { .. }) {
             return Ok(());
         }
         self.counts(grant)?;

@@ -55,6 +55,9 @@ pub enum Void {
     /// There are [`MAX_MEMBERS`](super::MAX_MEMBERS) members before.
     #[error("the conversation is full")]
     Full,
+    /// In a conversation of two nobody is let in or put out, and both may do the same.
+    #[error("this conversation is between two")]
+    OfTwo,
     /// Its author said more than [`MAX_RECORDS`](super::MAX_RECORDS) things before.
     #[error("its author said too many things")]
     TooMany,
@@ -97,7 +100,16 @@ pub struct Grant {
     pub standing: Standing,
     /// What counts of the chains that were written under it, once it was removed.
     pub cuts: BTreeSet<CutHash>,
+    /// What others added to that.
+    pub extended: BTreeSet<CutHash>,
     pub(super) rank: Rank,
+}
+
+impl Grant {
+    /// Returns the cuts by which it ended, and what others added to them.
+    pub fn all_cuts(&self) -> impl Iterator<Item = CutHash> + '_ {
+        self.cuts.iter().chain(&self.extended).copied()
+    }
 }
 
 /// Someone who is in.
@@ -163,15 +175,22 @@ pub struct Ruling {
     pub(super) void: BTreeMap<RecordHash, Void>,
     pub(super) settings: Settings,
     pub(super) hidden: BTreeSet<MessageName>,
+    pub(super) erased: BTreeSet<MessageName>,
     pub(super) epochs: BTreeMap<RecordHash, EpochRecord>,
     pub(super) offers: BTreeMap<RecordHash, Offer>,
     pub(super) device_cuts: BTreeMap<DeviceId, BTreeSet<DeviceCutBy>>,
+    pub(super) is_direct: bool,
 }
 
 impl Ruling {
     /// Returns everyone who is in, by user.
     pub fn members(&self) -> &BTreeMap<UserId, Participant> {
         &self.members
+    }
+
+    /// Tells whether this is a conversation of two, to whom nobody is added.
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
     }
 
     /// Returns a user's role; `None` if they are not in.
@@ -239,7 +258,17 @@ impl Ruling {
 
     /// Tells whether a message is hidden from all.
     pub fn hides(&self, message: &MessageName) -> bool {
-        self.hidden.contains(message)
+        self.hidden.contains(message) || self.erases(message)
+    }
+
+    /// Tells whether a message is to be erased on every peer.
+    pub fn erases(&self, message: &MessageName) -> bool {
+        self.erased.contains(message)
+    }
+
+    /// Returns the messages that are to be erased.
+    pub fn erased(&self) -> &BTreeSet<MessageName> {
+        &self.erased
     }
 
     /// Returns the cuts that say what counts of a user's retired device.
@@ -267,6 +296,6 @@ impl Ruling {
     /// Returns the cuts that bound a chain.
     pub(super) fn cuts(&self) -> impl Iterator<Item = CutHash> + '_ {
         let devices = self.device_cuts.values().flatten().map(|by| by.cut);
-        self.grants.values().flat_map(|grant| grant.cuts.iter().copied()).chain(devices)
+        self.grants.values().flat_map(Grant::all_cuts).chain(devices)
     }
 }

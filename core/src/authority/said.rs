@@ -20,7 +20,7 @@ pub enum Role {
     Reader,
     /// Writes, and renews the group key.
     Member,
-    /// Grants roles below this one, removes those who rank below, invites, hides messages, changes settings.
+    /// Grants roles below this one, removes those who rank below, invites, hides and erases messages, changes settings.
     Admin,
     /// The one who began the conversation, or to whom it was handed over. Cannot be removed.
     Owner,
@@ -159,13 +159,24 @@ pub enum Said {
         /// What counts of its chains.
         cut: CutHash,
     },
+    /// Begins a conversation of two, to whom nobody is added, or gives the other of them their place in it. Signed by nobody:
+    /// it follows from who the two are, see [`Record::direct`](super::Record::direct).
+    Direct {
+        /// The other one.
+        with: UserId,
+    },
+    /// Erases a message, with all its edits, on every peer. Cannot be undone.
+    Erase {
+        /// The message.
+        message: MessageName,
+    },
     /// A kind that this version does not know: kept and passed on, without effect.
     #[serde(skip)]
     Unknown,
 }
 
 /// How many kinds this version knows.
-pub(super) const KINDS: u8 = 12;
+pub(super) const KINDS: u8 = 14;
 
 impl Said {
     /// Tells whether the limits are kept. Depends on what is said alone.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::avatar::Avatar;
 use super::cut::{Cut, Mark};
+use super::devices::Devices;
 use super::graph::Graph;
 use super::pass::Pass;
 use super::ruling::{Ruling, Void};
@@ -43,6 +45,8 @@ pub struct Authority {
     /// Users whose logs grew since the ruling was made.
     grown: BTreeSet<UserId>,
     cuts: BTreeMap<CutHash, Cut>,
+    /// The pictures that the users' present profiles name, as far as they are here.
+    avatars: BTreeMap<[u8; 32], Avatar>,
     ruling: Ruling,
     /// The cuts that bound a chain by that ruling. Those of records that do not count are nobody's concern: anyone could
     /// bring any number of them.
@@ -60,6 +64,7 @@ impl Authority {
             logs: BTreeMap::new(),
             grown: BTreeSet::new(),
             cuts: BTreeMap::new(),
+            avatars: BTreeMap::new(),
             ruling: Ruling::default(),
             bounding: BTreeSet::new(),
             stale: false,
@@ -106,12 +111,25 @@ impl Authority {
         true
     }
 
+    /// Adds a picture that a profile names; returns whether it was new. Nobody's concern is one that none names.
+    pub fn insert_avatar(&mut self, avatar: Avatar) -> bool {
+        self.ruling();
+        let is_named = self.ruling.users.values().any(|user| user.avatar() == Some(avatar.hash()));
+        is_named && self.avatars.insert(avatar.hash(), avatar).is_none()
+    }
+
     /// Returns what follows from all that is held. Costs a pass over all grants after something was added.
     pub fn ruling(&mut self) -> &Ruling {
-        for user in std::mem::take(&mut self.grown) {
+        let grown = std::mem::take(&mut self.grown);
+        let may_show_otherwise = !grown.is_empty() && !self.avatars.is_empty();
+        for user in grown {
             let Some(devices) = self.logs.get(&user).map(UserLog::devices) else { continue };
             self.stale |= self.ruling.users.get(&user) != Some(&devices);
             self.ruling.users.insert(user, devices);
+        }
+        if may_show_otherwise {
+            let named: BTreeSet<[u8; 32]> = self.ruling.users.values().filter_map(Devices::avatar).collect();
+            self.avatars.retain(|hash, _| named.contains(hash));
         }
         if self.stale {
             let users = std::mem::take(&mut self.ruling.users);
@@ -173,12 +191,13 @@ impl Authority {
     }
 
     /// Returns a digest of the set, as the last ruling saw it: equal exactly if two peers hold the same records and logs in
-    /// their place, and the same of the cuts that bound a chain.
+    /// their place, and the same of the cuts that bound a chain and of the pictures that profiles name.
     pub fn digest(&self) -> [u8; 32] {
         let logs = self.logs.values().flat_map(|log| log.records().into_keys());
         let hashes: Vec<RecordHash> = self.graph.placed().copied().chain(logs).collect();
         let cuts = self.cuts.keys().filter(|hash| self.bounding.contains(hash)).map(CutHash::as_bytes);
-        let parts: Vec<&[u8]> = hashes.iter().map(RecordHash::as_bytes).chain(cuts).collect();
+        let avatars = self.avatars.keys().map(<[u8; 32]>::as_slice);
+        let parts: Vec<&[u8]> = hashes.iter().map(RecordHash::as_bytes).chain(cuts).chain(avatars).collect();
         crypto::hash("bayou/1/authority set", &parts)
     }
 
@@ -210,6 +229,16 @@ impl Authority {
     /// Returns a cut that is held.
     pub fn cut(&self, hash: &CutHash) -> Option<&Cut> {
         self.cuts.get(hash)
+    }
+
+    /// Returns a picture that is held.
+    pub fn avatar(&self, hash: &[u8; 32]) -> Option<&Avatar> {
+        self.avatars.get(hash)
+    }
+
+    /// Returns the pictures that are held, in order of hash.
+    pub fn avatars(&self) -> impl Iterator<Item = &Avatar> {
+        self.avatars.values()
     }
 
     /// Returns the cuts that are held, in order of hash.

@@ -93,6 +93,28 @@ impl Record {
         Record::named(body, said, from.conversation, bytes)
     }
 
+    /// Returns the records that two users' conversation begins with: the genesis, which gives the one with the smaller id
+    /// their place, and the record that gives the other theirs. Both are members. They say nothing that anyone would have
+    /// to sign, so that all devices of both make the same two, and one conversation, without having met.
+    pub fn direct(one: UserId, other: UserId) -> [Self; 2] {
+        let (one, other) = (one.min(other), one.max(other));
+        let genesis = Record::unsigned(one, other, None);
+        let place = Record::unsigned(other, one, Some(&genesis));
+        [genesis, place]
+    }
+
+    fn unsigned(user: UserId, with: UserId, genesis: Option<&Record>) -> Self {
+        let said = Said::Direct { with };
+        let encoded = postcard::to_stdvec(&said).expect("a control record always encodes");
+        let auth = genesis.map(Record::hash);
+        let (device, parents, at) = (DeviceId([0; 32]), auth.into_iter().collect(), Timestamp(0));
+        let body = Body { version: VERSION, user, device, auth, parents, at, said: encoded };
+        let bytes = postcard::to_stdvec(&body).expect("a control record always encodes");
+        let wire = Wire { body: bytes, signature: Signature::NONE };
+        let bytes = postcard::to_stdvec(&wire).expect("a control record always encodes");
+        Record::named(body, said, genesis.map(Record::conversation), bytes)
+    }
+
     fn named(body: Body, said: Said, conversation: Option<ConversationId>, bytes: Vec<u8>) -> Self {
         let hash = Record::hash_of(&bytes);
         let conversation = conversation.unwrap_or(ConversationId(hash.0));
@@ -115,6 +137,11 @@ impl Record {
         let wire: Wire = exactly(bytes)?;
         let body: Body = exactly(&wire.body)?;
         let said = decode(&body.said, KINDS, Said::Unknown)?;
+        if let Said::Direct { with } = said {
+            let of_two = Record::direct(body.user, with).into_iter().find(|record| record.bytes == bytes);
+            let record = of_two.filter(|_| with != body.user).ok_or(ControlError::Malformed)?;
+            return if record.conversation == conversation { Ok(record) } else { Err(ControlError::Foreign) };
+        }
         let begins = matches!(said, Said::Genesis { .. });
         let rising = body.parents.is_sorted_by(|a, b| a < b) && body.parents.len() <= MAX_PARENTS;
         let rooted = body.auth.is_none() == begins && (!begins || body.parents.is_empty());

@@ -12,7 +12,7 @@ use crate::id::UserId;
 impl Ruling {
     /// Sums up all but what is known of the users, which the caller adds.
     pub(super) fn sum(graph: &Graph, users: &BTreeMap<UserId, Devices>, pass: &Pass<'_>) -> Self {
-        let mut ruling = Ruling::default();
+        let mut ruling = Ruling { is_direct: graph.is_direct(), ..Ruling::default() };
         for (node, judged) in graph.nodes().iter().zip(&pass.judged) {
             ruling.void.extend(judged.err().map(|void| (node.record.hash(), void)));
         }
@@ -34,13 +34,13 @@ impl Ruling {
             let (given_to, role) = node.given()?;
             let removals: Vec<&Node> =
                 pass.ended.get(&at).into_iter().flatten().filter_map(|by| graph.node(*by)).collect();
-            let mut cuts = BTreeSet::new();
+            let (mut cuts, mut extended) = (BTreeSet::new(), BTreeSet::new());
             let standing = match pass.judged.get(at).copied() {
                 Some(Err(void)) => Standing::Void(void),
                 _ if removals.is_empty() => Standing::Live,
                 _ => {
                     cuts.extend(removals.iter().filter_map(|node| node.record.said().cut()));
-                    cuts.extend(pass.extended.get(&at).into_iter().flatten());
+                    extended.extend(pass.extended.get(&at).into_iter().flatten());
                     Standing::Removed(removals.iter().map(|node| node.record.hash()).collect())
                 }
             };
@@ -49,7 +49,7 @@ impl Ruling {
                 Said::Grant { since, .. } => *since,
                 _ => 0,
             };
-            let grant = Grant { user: resolve(users, given_to), given_to, role, since, standing, cuts, rank };
+            let grant = Grant { user: resolve(users, given_to), given_to, role, since, standing, cuts, extended, rank };
             Some((node.record.hash(), grant))
         });
         self.grants = grants.collect();
@@ -83,6 +83,7 @@ impl Ruling {
                 Said::Set(setting) => self.settings.set(setting),
                 Said::Hide { message, hidden: true } => drop(self.hidden.insert(*message)),
                 Said::Hide { message, hidden: false } => drop(self.hidden.remove(message)),
+                Said::Erase { message } => drop(self.erased.insert(*message)),
                 Said::Epoch { commitment } | Said::Remove { rekey: Some(commitment), .. } => renews(commitment),
                 Said::Invite { role, uses, .. } => {
                     let used = pass.used.get(&at).map_or(0, BTreeSet::len);

@@ -1,14 +1,15 @@
 //! Stories of who may do what.
 
 mod devices;
+mod direct;
 mod limits;
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::crypto::{DeviceKey, Signature};
-use crate::id::{ActorId, ChangeHash, ConversationId, CutHash, DeviceId, RecordHash, UserId};
-use crate::time::Timestamp;
+use crate::id::{ActorId, ChangeHash, ConversationId, CutHash, RecordHash, UserId};
+use crate::time::{Hlc, Timestamp};
 
 /// A user with one device.
 struct Person {
@@ -210,12 +211,13 @@ fn of_two_cuts_the_farther_counts_chain_by_chain() {
 }
 
 #[test]
-fn a_cut_whose_bytes_are_missing_makes_wait_and_another_admin_can_extend_it() {
+fn a_cut_whose_bytes_are_missing_says_nothing_and_another_admin_can_extend_it() {
     let mut story = Story::begin();
     let ((alice, a), (carol, c)) = (story.joins(2, Role::Admin), story.joins(4, Role::Member));
     let unknown = Cut::new([(ActorId([1; 16]), mark(5))]);
     story.says(&alice, a, remove(c, unknown.hash()));
-    assert_eq!(story.judge(1, &carol.device, c, 5), Verdict::Park(Wait::Cut(unknown.hash())));
+    assert_eq!(story.judge(1, &carol.device, c, 5), Verdict::Refuse(Refused::Removed));
+    assert_eq!(story.set.reach(&chain(1, &carol.device, c)), Reach::Nowhere);
     assert_eq!(story.set.missing(), BTreeSet::from([Missing::Cut(unknown.hash())]));
     assert!(story.set.insert_cut(unknown));
     assert_eq!(story.set.missing(), BTreeSet::new());
@@ -224,6 +226,21 @@ fn a_cut_whose_bytes_are_missing_makes_wait_and_another_admin_can_extend_it() {
     let (owner, genesis, cut) = (Person::new(1), story.genesis, story.cut(&[(1, 6)]));
     story.says(&owner, genesis, Said::CutExtend { grant: c, cut });
     assert_eq!(story.judge(1, &carol.device, c, 6), Verdict::Admit);
+}
+
+#[test]
+fn an_extended_cut_changes_nothing_of_what_counted_before() {
+    let mut story = Story::begin();
+    let ((bob, b), (carol, c)) = (story.joins(3, Role::Admin), story.joins(4, Role::Member));
+    let (owner, genesis, cut) = (Person::new(1), story.genesis, story.cut(&[(1, 5)]));
+    story.says(&owner, genesis, remove(c, cut));
+    // At the same place another change, whose hash sorts behind.
+    let other = Cut::new([(ActorId([1; 16]), Mark { seq: 5, hash: ChangeHash([0xff; 32]) })]);
+    let hash = other.hash();
+    story.says(&bob, b, Said::CutExtend { grant: c, cut: hash });
+    assert!(story.set.insert_cut(other));
+    assert_eq!(story.judge(1, &carol.device, c, 5), Verdict::Admit);
+    assert_eq!(story.set.reach(&chain(1, &carol.device, c)), Reach::Until(mark(5)));
 }
 
 #[test]
@@ -513,7 +530,7 @@ fn a_record_is_bound_to_its_author_its_conversation_and_its_bytes() {
         assert!(Record::open(&flipped, story.conversation).is_err(), "byte {at}");
     }
     assert_eq!(Cut::open(&[255; 9]), Err(ControlError::Malformed));
-    let kinds =
-        postcard::to_stdvec(&Said::DeviceCut { user: UserId([0; 32]), device: DeviceId([0; 32]), cut: NOTHING });
+    let message = MessageName { segment: 0, at: Hlc::default(), actor: ActorId([0; 16]), number: 0 };
+    let kinds = postcard::to_stdvec(&Said::Erase { message });
     assert_eq!(kinds.unwrap()[0] + 1, super::said::KINDS);
 }

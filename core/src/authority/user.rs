@@ -28,7 +28,7 @@ const KINDS: u8 = 6;
 pub const MAX_DEVICES: usize = 8;
 
 /// The longest status text, in bytes.
-pub const MAX_STATUS: usize = 200;
+pub const MAX_STATUS: usize = 140;
 
 /// The longest encoded prekey, in bytes; X-Wing's has 1216.
 pub const MAX_PREKEY: usize = 1600;
@@ -78,11 +78,11 @@ pub enum UserSaid {
     Prekey(Prekey),
     /// How the user shows themselves. The newest, by its signer's clock, of those that valid devices say, counts.
     Profile {
-        /// Their name; at most [`MAX_NAME`] bytes.
+        /// Their name; at most [`MAX_NAME`] bytes, no control characters.
         name: String,
-        /// The hash of their picture.
+        /// The hash of their picture, an [`Avatar`](super::Avatar).
         avatar: Option<[u8; 32]>,
-        /// What they are up to; at most [`MAX_STATUS`] bytes.
+        /// What they are up to; at most [`MAX_STATUS`] bytes, no control characters.
         status: String,
     },
     /// A kind that this version does not know: kept and passed on, without effect.
@@ -224,7 +224,10 @@ fn fits(said: &UserSaid, by_root: bool) -> bool {
         }
         UserSaid::RootMove { .. } => by_root,
         UserSaid::Prekey(prekey) => !by_root && prekey.key.len() <= MAX_PREKEY,
-        UserSaid::Profile { name, status, .. } => name.len() <= MAX_NAME && status.len() <= MAX_STATUS,
+        UserSaid::Profile { name, status, .. } => {
+            let is_plain = |text: &str| !text.chars().any(char::is_control);
+            name.len() <= MAX_NAME && status.len() <= MAX_STATUS && is_plain(name) && is_plain(status)
+        }
         UserSaid::DeviceRevoke { .. } | UserSaid::Unknown => true,
     }
 }

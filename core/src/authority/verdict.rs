@@ -5,7 +5,7 @@
 //! farthest counts, so that others can add what the first had not received. But the grant and the device must both let
 //! it: who removes someone does not know which of their devices was stolen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cut::{Cut, Mark};
 use super::devices::{DeviceStatus, Devices};
@@ -47,8 +47,6 @@ pub enum Wait {
     Certificate,
     /// For a cut that says what counts of a retired device here.
     DeviceCut,
-    /// For the bytes of a cut.
-    Cut(CutHash),
 }
 
 /// Why a change does not count.
@@ -86,30 +84,31 @@ pub enum Verdict {
 /// How far one side lets a chain go.
 struct Bound {
     last: Option<Mark>,
-    /// A cut that could let it go farther, and whose bytes are not held.
-    missing: Option<CutHash>,
     why: Refused,
 }
 
 impl Bound {
+    /// Takes the farthest of some cuts. One that is not held says nothing, for else whoever keeps it to themselves would leave
+    /// each peer with what it happened to have; when it comes, what it lists comes back.
     fn new(cuts: impl Iterator<Item = CutHash>, held: &BTreeMap<CutHash, Cut>, actor: &ActorId, why: Refused) -> Self {
-        let mut bound = Bound { last: None, missing: None, why };
-        for hash in cuts {
-            match held.get(&hash) {
-                Some(cut) => bound.last = bound.last.max(cut.of(actor)),
-                None => bound.missing = bound.missing.or(Some(hash)),
-            }
+        Bound { last: cuts.filter_map(|cut| held.get(&cut)?.of(actor)).max(), why }
+    }
+
+    /// Lets further cuts add to it. They name what is beyond, and change nothing of what is before.
+    fn extended(mut self, by: Bound) -> Self {
+        let seq = |bound: &Bound| bound.last.map(|last| last.seq);
+        if seq(&by) > seq(&self) {
+            self.last = by.last;
         }
-        bound
+        self
     }
 
     fn judge(&self, change: Mark) -> Verdict {
-        let refused = match self.last {
-            Some(last) if change.seq < last.seq || change == last => return Verdict::Admit,
-            Some(last) if change.seq == last.seq => Refused::OtherBranch,
-            _ => self.why,
-        };
-        self.missing.map_or(Verdict::Refuse(refused), |cut| Verdict::Park(Wait::Cut(cut)))
+        match self.last {
+            Some(last) if change.seq < last.seq || change == last => Verdict::Admit,
+            Some(last) if change.seq == last.seq => Verdict::Refuse(Refused::OtherBranch),
+            _ => Verdict::Refuse(self.why),
+        }
     }
 }
 
@@ -121,7 +120,9 @@ fn bounds(ruling: &Ruling, held: &BTreeMap<CutHash, Cut>, chain: &ChainOf) -> Re
         Standing::Void(Void::DeviceUnknown) => return Err(Verdict::Park(Wait::Grant)),
         Standing::Void(void) => return Err(Verdict::Refuse(Refused::Void(*void))),
         Standing::Removed(_) => {
-            bounds.push(Bound::new(grant.cuts.iter().copied(), held, &chain.actor, Refused::Removed));
+            let bound =
+                |cuts: &BTreeSet<CutHash>| Bound::new(cuts.iter().copied(), held, &chain.actor, Refused::Removed);
+            bounds.push(bound(&grant.cuts).extended(bound(&grant.extended)));
         }
         Standing::Live => {}
     }
@@ -167,9 +168,6 @@ pub(super) fn reach(ruling: &Ruling, held: &BTreeMap<CutHash, Cut>, chain: &Chai
         Err(Verdict::Park(_)) => return Reach::Unknown,
         Err(_) => return Reach::Nowhere,
     };
-    if bounds.iter().any(|bound| bound.missing.is_some()) {
-        return Reach::Unknown;
-    }
     match bounds.iter().map(|bound| bound.last).min() {
         None => Reach::Open,
         Some(None) => Reach::Nowhere,

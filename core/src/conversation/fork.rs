@@ -3,7 +3,8 @@
 //! Such a pair is a proof that speaks for itself: whoever sees it can check it without anything else, and no honest device
 //! ever makes one (a copied or restored home draws another nonce and so writes another chain). The chain then **freezes
 //! before** the place: both branches are taken out, on every peer alike, and nobody else loses anything. Of several
-//! proofs about one chain the one for the earliest place counts.
+//! proofs about one chain the one for the earliest place counts. What becomes of what was taken out is told in
+//! `segment/forked.rs`.
 //!
 //! ```text
 //! proof = postcard { header of the chain, two Sent without payloads, the one with the smaller change hash first }
@@ -30,8 +31,32 @@ pub struct ForkProof {
     pub branches: [Sent; 2],
 }
 
+/// The last change of a forked chain that counts, as a cut names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Its number in the chain, from 1.
+    pub seq: u32,
+    /// Its hash.
+    pub hash: ChangeHash,
+}
+
 /// The forked chains of a segment.
-pub(super) type Forks = BTreeMap<ActorId, Fork>;
+#[derive(Debug, Default)]
+pub(super) struct Forks {
+    pub(super) found: BTreeMap<ActorId, Fork>,
+    /// Of forked chains alone.
+    pub(super) ends: BTreeMap<ActorId, End>,
+    /// The branch that this home had, without its bodies: consecutive changes of one chain. As large as chains may be.
+    pub(super) aside: BTreeMap<ActorId, Vec<Sent>>,
+}
+
+impl Forks {
+    /// Returns the first place of a chain that does not count because of a fork, and the end beyond it, if one is named.
+    pub(super) fn limit(&self, actor: &ActorId) -> Option<(u32, Option<End>)> {
+        let fork = self.found.get(actor)?.seq();
+        Some((fork, self.ends.get(actor).copied().filter(|end| end.seq >= fork)))
+    }
+}
 
 /// Why a proof proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

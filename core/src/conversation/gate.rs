@@ -16,7 +16,7 @@ use automerge::{Change, ExpandedChange, ScalarValue};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{ChainHeader, Chains, Tip};
-use super::fork::Forks;
+use super::fork::{End, Forks};
 use super::key::{EntryId, TEXT_LEN};
 use super::payload::Payload;
 use super::prescan::prescan;
@@ -185,13 +185,17 @@ pub(super) fn gate(
 ) -> Result<Outcome, Refusal> {
     let mut walk: Option<Gated> = None;
     let mut of = None;
+    // Of a forked chain: how many changes of the run come before the fork, and the chain's tip after them.
+    let (mut counting, mut before) = (0_usize, None);
     for sent in run {
         let change = parse(&sent.change)?;
         let actor = actor_id(change.actor_id()).ok_or(Refusal::Run)?;
         if *of.get_or_insert(actor) != actor {
             return Err(Refusal::Run);
         }
-        if forks.get(&actor).is_some_and(|fork| change.seq() >= u64::from(fork.seq())) {
+        let limit = forks.limit(&actor);
+        let first_out = limit.map(|(fork, end)| end.map_or(fork, |end| end.seq.saturating_add(1)));
+        if first_out.is_some_and(|first| change.seq() >= u64::from(first)) {
             break; // Nothing counts from there on, and whoever sent it need not have known.
         }
         let gated = match &mut walk {
@@ -202,9 +206,24 @@ pub(super) fn gate(
                 Place::Next(gated) => walk.insert(gated),
             },
         };
-        gated.step(genesis, change, sent)?;
+        if limit.is_none_or(|(fork, _)| change.seq() < u64::from(fork)) {
+            counting = counting.saturating_add(1);
+            gated.step(genesis, change, sent)?;
+            before = Some(gated.tip);
+        } else {
+            before = before.or(Some(gated.tip));
+            gated.step(genesis, change, sent)?;
+        }
     }
-    match (walk, of) {
+    let reached = |gated: &Gated| match forks.limit(&gated.actor) {
+        Some((fork, end)) if gated.tip.seq >= fork => end == Some(End { seq: gated.tip.seq, hash: gated.tip.head }),
+        _ => true,
+    };
+    if let (Some(gated), Some(before)) = (walk.as_mut().filter(|gated| !reached(gated)), before) {
+        gated.changes.truncate(counting);
+        gated.tip = before;
+    }
+    match (walk.filter(|gated| !gated.changes.is_empty()), of) {
         (Some(gated), _) => Ok(Outcome::Next(gated)),
         (None, Some(actor)) => Ok(Outcome::Known(actor)),
         (None, None) => Err(Refusal::Run),

@@ -8,6 +8,8 @@
 //!   payloads   salt and body of each that is held, by author
 //!   erased     names of those that were erased
 //!   forks      proofs against chains that are frozen
+//!   ends       per forked chain of which a cut says so: which change is the last that counts
+//!   aside      per forked chain: what this home had of it and does not count, without bodies
 //! }
 //! ```
 //!
@@ -19,11 +21,12 @@ use automerge::Automerge;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, ChainHeader, Chains, Link, Tip};
-use super::fork::{ForkProof, Forks};
+use super::fork::{End, ForkProof, Forks};
+use super::gate::Sent;
 use super::payload::{AuthoredPayload, Payload, Payloads};
 use super::schema::{Genesis, SegmentId, actor_id};
 use crate::crypto::Signature;
-use crate::id::{ChangeHash, DeviceId, PayloadId};
+use crate::id::{ActorId, ChangeHash, DeviceId, PayloadId};
 use crate::time::Hlc;
 
 const VERSION: u8 = 1;
@@ -36,6 +39,8 @@ struct Image {
     payloads: BTreeMap<DeviceId, Vec<Payload>>,
     erased: Vec<PayloadId>,
     forks: Vec<ForkProof>,
+    ends: BTreeMap<ActorId, End>,
+    aside: BTreeMap<ActorId, Vec<Sent>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,7 +71,9 @@ pub(super) fn encode(document: &Automerge, chains: &Chains, forks: &Forks, paylo
         chains: chains.values().map(chain).collect(),
         payloads: by_author,
         erased: payloads.erased().copied().collect(),
-        forks: forks.values().map(|fork| fork.proof().clone()).collect(),
+        forks: forks.found.values().map(|fork| fork.proof().clone()).collect(),
+        ends: forks.ends.clone(),
+        aside: forks.aside.clone(),
     };
     postcard::to_extend(&image, vec![VERSION]).expect("an image always encodes")
 }
@@ -103,10 +110,10 @@ pub(super) fn decode(genesis: &Genesis, id: SegmentId, bytes: &[u8]) -> Result<D
     for id in image.erased {
         payloads.erase(id);
     }
-    let mut forks = Forks::new();
+    let mut forks = Forks { ends: image.ends, aside: image.aside, ..Forks::default() };
     for proof in image.forks {
         let fork = proof.check(genesis, id).map_err(|_| "a fork is not proved")?;
-        forks.insert(fork.actor(), fork);
+        forks.found.insert(fork.actor(), fork);
     }
     Ok(Decoded { document, chains, forks, payloads })
 }

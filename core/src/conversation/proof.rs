@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use super::chain::{Chain, ChainHeader};
 use super::gate::Gated;
+use super::record::Entry;
 use super::schema::SegmentId;
 use crate::crypto::{self, BadSignature, DeviceKey, Signature};
 use crate::id::{ChangeHash, DeviceId, PayloadId};
@@ -101,10 +102,15 @@ impl Verified {
 
     /// Leaves out the bodies of messages that have disappeared by now: who passes them on is late.
     pub fn leave_out_expired(&mut self, now: Timestamp) {
+        self.leave_out(|entry| entry.expires().is_some_and(|at| at <= now));
+    }
+
+    /// Leaves out the bodies that some entries brought.
+    pub fn leave_out(&mut self, of: impl Fn(&Entry) -> bool) {
         let device = self.0.device;
         for change in &mut self.0.changes {
-            let expired = change.entries.iter().filter(|entry| entry.expires().is_some_and(|at| at <= now));
-            let bodies: BTreeSet<PayloadId> = expired.filter_map(|entry| entry.record.payload()).collect();
+            let unwanted = change.entries.iter().filter(|entry| of(entry));
+            let bodies: BTreeSet<PayloadId> = unwanted.filter_map(|entry| entry.record.payload()).collect();
             change.payloads.retain(|payload| bodies.is_empty() || !bodies.contains(&payload.id(&device)));
         }
     }

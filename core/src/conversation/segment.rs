@@ -8,13 +8,15 @@
 //! The document itself is a cache that is brought up to date when it is read, by [`Segment::settle`]: what rows are folded
 //! from comes out of the gate, so nobody who waits for a message waits for Automerge.
 
+mod forked;
+
 use std::collections::BTreeMap;
 
 use automerge::{Automerge, Change, ObjId, ReadDoc as _};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, Chains, Link, Tip, Vector, vector};
-use super::fork::{Fork, ForkProof, Forks};
+use super::fork::{End, Fork, ForkProof, Forks};
 use super::gate::{self, Outcome, Refusal, Sent};
 use super::image::{self, Decoded};
 use super::key::EntryId;
@@ -23,6 +25,8 @@ use super::proof::Verified;
 use super::record::{Entry, Place, Record};
 use super::schema::{Genesis, SegmentId, actor_id};
 use crate::id::{ActorId, ChangeHash, PayloadId};
+
+pub use forked::Moved;
 
 /// A record of a segment's stream: what came after its snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,8 @@ pub enum Tail {
     Fork(Box<ForkProof>),
     /// A chain that counts no further than this, as far as was known then.
     Cut(ActorId, u32),
+    /// Which branch of a forked chain counts, and how far; `None`: neither, any more.
+    End(ActorId, Option<End>),
 }
 
 /// This home's own bytes cannot be used.
@@ -77,7 +83,7 @@ impl Segment {
             Some(bytes) => image::decode(&genesis, id, bytes).map_err(damaged)?,
             None => {
                 let document = document_of([genesis.change().clone()])?;
-                Decoded { document, chains: Chains::new(), forks: Forks::new(), payloads: Payloads::default() }
+                Decoded { document, chains: Chains::new(), forks: Forks::default(), payloads: Payloads::default() }
             }
         };
         let applied = vector(&chains);
@@ -103,7 +109,12 @@ impl Segment {
                 }
                 Tail::Cut(actor, end) => {
                     segment.apply(std::mem::take(&mut runs))?;
-                    segment.cut(actor, end)?;
+                    let gone = segment.cut(actor, end)?;
+                    segment.let_go(&gone);
+                }
+                Tail::End(actor, end) => {
+                    segment.apply(std::mem::take(&mut runs))?;
+                    segment.name_end(actor, end)?;
                 }
             }
         }
@@ -158,7 +169,11 @@ impl Segment {
 
     /// Returns what of a vector can be waited for: a forked chain never gets as long as somebody saw it.
     pub fn unforked(&self, vector: &Vector) -> Vector {
-        vector.iter().filter(|(actor, _)| !self.forks.contains_key(actor)).map(|(actor, seq)| (*actor, *seq)).collect()
+        vector
+            .iter()
+            .filter(|(actor, _)| !self.forks.found.contains_key(actor))
+            .map(|(actor, seq)| (*actor, *seq))
+            .collect()
     }
 
     /// Returns the hash of a change.
@@ -168,7 +183,7 @@ impl Segment {
 
     /// Returns the chains that were found to be forked.
     pub fn forks(&self) -> impl Iterator<Item = &Fork> {
-        self.forks.values()
+        self.forks.found.values()
     }
 
     /// Returns its payloads.
@@ -246,26 +261,6 @@ impl Segment {
         self.behind.is_empty().then_some(Settled(self))
     }
 
-    /// Takes a fork in: its chain ends before the place that was written twice, or a little earlier if the change there
-    /// has no valid signature of its own and so could not be proved to others. Returns what was said behind that and
-    /// counts no more; `None` if nothing changes, because an earlier fork of the same chain is known.
-    ///
-    /// # Errors
-    /// As [`Segment::apply`].
-    pub fn freeze(&mut self, fork: Fork) -> Result<Option<Vec<Entry>>, SegmentError> {
-        let (actor, seq) = (fork.actor(), fork.seq());
-        if self.forks.get(&actor).is_some_and(|known| !fork.outranks(known)) {
-            return Ok(None);
-        }
-        self.forks.insert(actor, fork);
-        let Some(chain) = self.chains.get(&actor).filter(|chain| chain.seq() >= seq) else {
-            return Ok(Some(Vec::new()));
-        };
-        let applied = self.applied.get(&actor).copied().unwrap_or(0);
-        let end = chain.proved_before(self.id, seq.min(applied.saturating_add(1)));
-        self.cut(actor, end).map(Some)
-    }
-
     /// Shortens a chain to at most `end` changes, or a little less if the last of them has no valid signature of its own
     /// and so could not be proved to others. Returns how many are left and what was said beyond; `None` if the chain is
     /// no longer than that.
@@ -276,10 +271,17 @@ impl Segment {
         let Some(chain) = self.chains.get(&actor).filter(|chain| chain.seq() > end) else { return Ok(None) };
         let applied = self.applied.get(&actor).copied().unwrap_or(0);
         let end = chain.proved_before(self.id, end.min(applied).saturating_add(1));
-        self.cut(actor, end).map(|gone| Some((end, gone)))
+        let gone = self.cut(actor, end)?;
+        self.let_go(&gone);
+        Ok(Some((end, gone)))
     }
 
-    /// Takes all that a chain says after its first `end` changes out again, and returns it.
+    /// Lets go of the bodies of what was taken out.
+    fn let_go(&mut self, gone: &[Entry]) {
+        gone.iter().filter_map(|entry| entry.record.payload()).for_each(|body| self.payloads.drop(&body));
+    }
+
+    /// Takes all that a chain says after its first `end` changes out again, and returns it. The bodies stay.
     fn cut(&mut self, actor: ActorId, end: u32) -> Result<Vec<Entry>, SegmentError> {
         let settled = self.settle()?;
         let changes = settled.changes_beyond(&Vector::new());
@@ -308,7 +310,6 @@ impl Segment {
             }
         }
         self.document = document;
-        entries.iter().filter_map(|entry| entry.record.payload()).for_each(|body| self.payloads.drop(&body));
         Ok(entries)
     }
 
@@ -340,7 +341,9 @@ impl Settled<'_> {
     /// Returns the name of the body that a message came with.
     pub fn original(&self, message: &EntryId) -> Option<PayloadId> {
         let map = ObjId::Id(Place::Messages.op(), self.0.genesis.change().actor_id().clone(), 0);
-        let (value, _) = self.0.document.get(map, message.to_key()).ok()??;
+        let Some((value, _)) = self.0.document.get(map, message.to_key()).ok()? else {
+            return self.disputed().into_iter().find(|entry| entry.id == *message)?.record.payload();
+        };
         let author = self.chains.get(&message.actor)?.header.device;
         Record::decode(Place::Messages, &author, value.as_bytes()?).ok()?.payload()
     }
@@ -348,7 +351,8 @@ impl Settled<'_> {
     /// Returns what is in the document beyond a vector, chain by chain in runs of about `piece` bytes, until they weigh
     /// about `budget` bytes in all. The second value tells whether that is all.
     ///
-    /// Each run ends at a change whose signature was checked, so that it proves the run to whoever receives it.
+    /// Each run ends at a change whose signature was checked, so that it proves the run to whoever receives it. What
+    /// counts of a forked chain beyond the fork is one run, if it fits into a frame without its bodies.
     pub fn missing(&self, have: &Vector, budget: usize, piece: usize) -> (Vec<(ActorId, Vec<Sent>)>, bool) {
         let (mut runs, mut left, mut complete) = (Vec::new(), budget.max(1), true);
         let mut by_chain: BTreeMap<ActorId, Vec<Change>> = BTreeMap::new();
@@ -372,7 +376,9 @@ impl Settled<'_> {
                 weight += sent.weight();
                 left = left.saturating_sub(sent.weight());
                 run.push((sent, link.proved));
-                if link.proved && weight > piece.min(left) {
+                // Beyond a fork nothing but the whole way to the end is let in.
+                let is_inside = self.0.forks.limit(&actor).is_some_and(|(fork, _)| change.seq() >= u64::from(fork));
+                if link.proved && !is_inside && weight > piece.min(left) {
                     runs.push((actor, proved(&mut run)));
                     weight = 0;
                 }

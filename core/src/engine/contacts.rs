@@ -15,7 +15,7 @@ use super::io::CallId;
 use super::outbound::invalid;
 use super::roles::not_allowed;
 use crate::authority::MAX_NAME;
-use crate::id::UserId;
+use crate::id::{InviteId, UserId};
 use crate::identity::{RegisterKey, SafetyNumber, Scanned, VerifyCode, group_words};
 use crate::rpc::{self, ErrorCode, Reply, RpcError};
 use crate::time::Timestamp;
@@ -25,22 +25,41 @@ const MIN_ABBREVIATION: usize = 4;
 
 /// What is known of another; as it stands in a register.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Card {
+pub(super) struct Card {
     /// What our user calls them.
-    petname: Option<String>,
+    pub(super) petname: Option<String>,
     /// Our user compared keys with them.
-    verified: bool,
+    pub(super) verified: bool,
+    /// What they called themselves when they asked: good until their profile is here.
+    pub(super) called: Option<String>,
+    /// Our user was given their link, which names their root key.
+    pub(super) by_link: bool,
+    /// Our user wants to hear nothing of them.
+    pub(super) blocked: bool,
+    /// By which link they came, whom our user said yes to.
+    pub(super) came_by: Option<InviteId>,
+    /// By which link they came, whom our user said no to.
+    pub(super) refused: Option<InviteId>,
+}
+
+impl Card {
+    /// Tells whether it says anything by which somebody is a contact.
+    fn is_noted(&self) -> bool {
+        self.petname.is_some() || self.verified || self.by_link || self.blocked
+    }
 }
 
 impl Engine {
-    fn card(&self, user: &UserId) -> Card {
+    pub(super) fn card(&self, user: &UserId) -> Card {
         let register = self.registers.get(&RegisterKey::Contact(*user));
         register.and_then(|register| postcard::from_bytes(register.value()).ok()).unwrap_or_default()
     }
 
     /// Returns what someone is called here: by our user, or else by themselves.
     pub(super) fn name_of(&self, conversation: &Conversation, user: &UserId) -> String {
-        self.card(user).petname.unwrap_or_else(|| conversation.name(user))
+        let Card { petname, called, .. } = self.card(user);
+        let shown = || conversation.shown_name(user).map(ToOwned::to_owned);
+        petname.or_else(shown).or(called).unwrap_or_else(|| user.fmt_short())
     }
 
     /// Tells whether our user compared keys with somebody.
@@ -69,10 +88,20 @@ impl Engine {
     }
 
     fn contact_of(&self, user: UserId, shared: u32) -> rpc::Contact {
-        let named = self.conversations.values().find(|known| known.member(&user).is_some());
-        let Card { petname, verified } = self.card(&user);
-        let name = named.map_or_else(|| user.fmt_short(), |known| known.name(&user));
-        rpc::Contact { user: user.to_string(), name, petname, verified, shared }
+        let Card { petname, verified, by_link, blocked, .. } = self.card(&user);
+        let shown = self.shown_as(&user);
+        rpc::Contact {
+            user: user.to_string(),
+            name: shown.name,
+            petname,
+            status: shown.status,
+            avatar: shown.avatar,
+            verified,
+            by_link,
+            blocked,
+            shared,
+            conversation: self.direct_with(&user).map(|id| id.to_string()),
+        }
     }
 
     /// Returns everyone else, and in how many conversations they are with us.
@@ -80,7 +109,9 @@ impl Engine {
         let me = self.profile.user;
         let mut everyone: BTreeMap<UserId, u32> = BTreeMap::new();
         for register in self.registers.iter() {
-            if let RegisterKey::Contact(user) = register.key() {
+            if let RegisterKey::Contact(user) = register.key()
+                && self.card(user).is_noted()
+            {
                 everyone.insert(*user, 0);
             }
         }
@@ -92,7 +123,7 @@ impl Engine {
         everyone
     }
 
-    fn find_contact(&self, text: &str) -> Result<(UserId, u32), RpcError> {
+    pub(super) fn find_contact(&self, text: &str) -> Result<(UserId, u32), RpcError> {
         let begins = |user: &UserId| text.len() >= MIN_ABBREVIATION && user.to_string().starts_with(text);
         let is_called = |contact: &rpc::Contact| contact.name == text || contact.petname.as_deref() == Some(text);
         let fits = |(user, shared): &(UserId, u32)| begins(user) || is_called(&self.contact_of(*user, *shared));
@@ -153,7 +184,7 @@ impl Engine {
         Ok(())
     }
 
-    fn keep_card(&mut self, now: Timestamp, user: UserId, card: &Card) -> Result<(), RpcError> {
+    pub(super) fn keep_card(&mut self, now: Timestamp, user: UserId, card: &Card) -> Result<(), RpcError> {
         let value = postcard::to_stdvec(card).map_err(super::machine)?;
         self.set_register(now, RegisterKey::Contact(user), value)
     }

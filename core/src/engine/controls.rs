@@ -133,6 +133,7 @@ impl Engine {
             self.send_items(peer, id, items.iter().cloned());
         }
         self.tell_notices(id, &items);
+        self.tell_profiles(id, &items);
         self.carry_out(now, id, view);
         match then {
             Then::Nothing => {}
@@ -150,8 +151,10 @@ impl Engine {
         self.announce_epochs(now, id);
         self.regard_all(now, id);
         self.enter(id);
+        self.rest_if_blocked(now, id);
         self.notice_change(id);
         self.stay_out(now, id, view);
+        self.moderate(now, id, view);
         self.enforce_all(now, id, view);
         self.retry_waiting(now, id, 0, view);
         self.sharing(id).into_iter().for_each(|peer| self.ask(now, peer, view));
@@ -172,12 +175,13 @@ impl Engine {
 impl Conversation {
     /// Adds items; returns those that found their place by it.
     pub(super) fn add(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let (mut logs, mut cuts) = (Vec::new(), Vec::new());
+        let (mut logs, mut cuts, mut avatars) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
             match item {
                 Item::Record(_) => drop(self.authority.add(item)),
                 Item::User(record) => logs.push(record),
                 Item::Cut(cut) => cuts.push(cut),
+                Item::Avatar(avatar) => avatars.push(avatar),
             }
         }
         self.authority.ruling();
@@ -187,6 +191,9 @@ impl Conversation {
         }
         for cut in cuts {
             self.authority.insert_cut(cut);
+        }
+        for avatar in avatars {
+            self.authority.insert_avatar(avatar);
         }
         let fresh = self.authority.items_beyond(&self.kept);
         self.kept.extend(fresh.iter().map(Item::name));

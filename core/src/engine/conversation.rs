@@ -36,6 +36,8 @@ pub(super) struct Conversation {
     pub(super) joining: Option<Joining>,
     /// We left it, and stay out until we ask to be let in again.
     pub(super) left: bool,
+    /// It is of two, and the other one is blocked.
+    pub(super) is_blocked: bool,
     /// Whether we were in when its authority was carried out last.
     pub(super) was_in: bool,
     /// Who waits to hear whether we are in, and until when.
@@ -64,6 +66,8 @@ pub(super) struct Conversation {
     pub(super) wants: BTreeMap<(u32, PayloadId), EntryId>,
     /// Bodies of deleted messages that may still be on disk, and whether their erasure was handed in to be kept.
     pub(super) erasing: BTreeMap<(u32, PayloadId), bool>,
+    /// Messages that moderators had erased, as far as that was carried out since the start.
+    pub(super) moderated: BTreeSet<MessageName>,
     /// When the next of its messages disappears, if any does.
     pub(super) expires: Option<Timestamp>,
     /// Where in the index the messages began that disappeared last.
@@ -83,6 +87,7 @@ impl Conversation {
             secret,
             joining: None,
             left: false,
+            is_blocked: false,
             was_in: false,
             awaited: None,
             authority: Authority::new(id),
@@ -97,6 +102,7 @@ impl Conversation {
             orphans: BTreeSet::new(),
             wants: BTreeMap::new(),
             erasing: BTreeMap::new(),
+            moderated: BTreeSet::new(),
             expires: None,
             first_due: None,
             acks: BTreeMap::new(),
@@ -136,8 +142,12 @@ impl Conversation {
 
     /// Returns what someone calls themselves, or the beginning of their id.
     pub(super) fn name(&self, user: &UserId) -> String {
-        let named = self.authority.last_ruling().devices(user).and_then(|devices| devices.name());
-        named.map_or_else(|| user.fmt_short(), ToOwned::to_owned)
+        self.shown_name(user).map_or_else(|| user.fmt_short(), ToOwned::to_owned)
+    }
+
+    /// Returns what someone calls themselves, if it is known.
+    pub(super) fn shown_name(&self, user: &UserId) -> Option<&str> {
+        self.authority.last_ruling().devices(user).and_then(|devices| devices.name())
     }
 
     /// Returns what the conversation is called; empty until its genesis arrived.

@@ -2,7 +2,9 @@
 //!
 //! Who removes someone says with a cut how far that one's chains had come, as far as they know. Whoever else may remove
 //! them and has more of it, written before the removal, extends the cut before anything is dropped: so nothing is lost
-//! that an admin had. A user's devices do the same for one of theirs that was retired. What reaches further still is dropped here, on disk as in memory, and no longer shown.
+//! that an admin had. A user's devices do the same for one of theirs that was retired. What reaches
+//! further still is dropped here, on disk as in memory, and no longer shown. A cut beats a proof that a chain is forked: it
+//! names the branch that counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +14,7 @@ use super::durable::Pending;
 use super::io::View;
 use super::{Effect, Engine, stream};
 use crate::authority::{Cut, DeviceStatus, Devices, Item, Mark, Reach, Role, Said, Standing, UserRecord, UserSaid};
-use crate::conversation::{SegmentId, Tail};
+use crate::conversation::{End, SegmentId, Tail};
 use crate::id::{ActorId, ConversationId, DeviceId, RecordHash};
 use crate::rpc::RpcError;
 use crate::store::Record;
@@ -65,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Returns our user's retired devices, as a conversation knows them, of which all cuts are here.
+    /// Returns our user's retired devices, as a conversation knows them.
     fn retired_here(&self, id: ConversationId) -> BTreeMap<DeviceId, Ended> {
         let user = self.profile.user;
         let Some(conversation) = self.conversations.get(&id) else { return BTreeMap::new() };
@@ -77,7 +79,7 @@ impl Engine {
                 .filter(|record| matches!(record.said(), UserSaid::DeviceRevoke { device: of } if *of == device));
             let until = revocations.map(UserRecord::at).max()?.plus(CLOCKS_DIFFER_MS);
             let cuts = ruling.device_cuts(&user, &device).map(|cut| conversation.authority.cut(&cut).cloned());
-            Some((device, Ended { until, cuts: cuts.collect::<Option<_>>()? }))
+            Some((device, Ended { until, cuts: cuts.flatten().collect() }))
         });
         retired.collect()
     }
@@ -128,18 +130,28 @@ impl Engine {
         of: impl Fn(&Author) -> bool,
         view: &dyn View,
     ) -> Result<Cut, RpcError> {
-        let held = self.conversations.get(&id).map(|conversation| conversation.held(of)).unwrap_or_default();
-        let mut marks = Vec::with_capacity(held.len());
-        for (number, actor, seq) in held {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(Cut::default()) };
+        let written = |(number, actor): &(u32, ActorId)| {
+            let held = conversation.heads.get(number).and_then(|heads| heads.vector.get(actor));
+            (*number, *actor, held.copied().unwrap_or(0), conversation.forked.contains(number))
+        };
+        let chains = conversation.authors.iter().filter(|(_, author)| of(author)).map(|(chain, _)| written(chain));
+        let chains: Vec<(u32, ActorId, u32, bool)> = chains.collect();
+        let mut marks = Vec::with_capacity(chains.len());
+        for (number, actor, seq, _) in chains.into_iter().filter(|(_, _, seq, is_forked)| *seq > 0 || *is_forked) {
             let segment = self.shelf.get(SegmentId { conversation: id, number }, view)?;
-            marks.extend(segment.hash(&actor, seq).map(|hash| (actor, Mark { seq, hash })));
+            let here = segment.hash(&actor, seq).map(|hash| Mark { seq, hash });
+            // Of a forked chain, all that was here before the fork was found.
+            let aside = segment.aside_end(&actor).map(|end| Mark { seq: end.seq, hash: end.hash });
+            marks.extend(aside.or(here).map(|mark| (actor, mark)));
         }
         Ok(Cut::new(marks))
     }
 
     /// Shortens all chains of a conversation that reach further than the authority lets them.
     pub(super) fn enforce_all(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
-        let Some(conversation) = self.conversations.get(&id).filter(|c| c.is_anyone_bounded()) else { return };
+        let may_matter = |c: &&Conversation| c.is_anyone_bounded() || !c.forked.is_empty();
+        let Some(conversation) = self.conversations.get(&id).filter(may_matter) else { return };
         let chains: Vec<(u32, ActorId)> = conversation.authors.keys().copied().collect();
         self.enforce(now, id, &chains, view);
     }
@@ -149,9 +161,19 @@ impl Engine {
         for (number, actor) in chains {
             let Some(conversation) = self.conversations.get_mut(&id) else { return };
             let Some(author) = conversation.authors.get(&(*number, *actor)).copied() else { continue };
-            let held = conversation.heads.get(number).and_then(|heads| heads.vector.get(actor)).copied().unwrap_or(0);
             let place = SegmentId { conversation: id, number: *number };
-            let end = match conversation.authority.reach(&author.of(*actor)) {
+            let (reach, is_forked) =
+                (conversation.authority.reach(&author.of(*actor)), conversation.forked.contains(number));
+            if is_forked && reach != Reach::Unknown {
+                let end = match reach {
+                    Reach::Until(last) => Some(End { seq: last.seq, hash: last.hash }),
+                    _ => None,
+                };
+                self.name_end(now, place, *actor, end, view);
+            }
+            let Some(conversation) = self.conversations.get(&id) else { return };
+            let held = conversation.heads.get(number).and_then(|heads| heads.vector.get(actor)).copied().unwrap_or(0);
+            let end = match reach {
                 Reach::Open | Reach::Unknown => continue,
                 Reach::Until(last) if held < last.seq => continue,
                 Reach::Until(last) => match self.shelf.get(place, view).map(|s| s.hash(actor, last.seq)) {
@@ -196,15 +218,15 @@ impl Conversation {
         chains.filter_map(|(chain, _)| held(*chain)).collect()
     }
 
-    /// Returns the grants that were ended by removals of which all cuts are here.
+    /// Returns the grants that were ended by removals, with the cuts that are here.
     fn ended(&self) -> BTreeMap<RecordHash, Ended> {
-        let cut = |name| self.authority.cut(name).cloned();
+        let cut = |name| self.authority.cut(&name).cloned();
         let grants = self.authority.last_ruling().grants().iter();
         let ended = grants.filter_map(|(hash, grant)| match &grant.standing {
             Standing::Removed(by) if grant.role >= Role::Member => {
                 let removals = by.iter().filter_map(|removal| self.authority.record(removal));
                 let until = removals.map(|removal| removal.at()).max()?.plus(CLOCKS_DIFFER_MS);
-                Some((*hash, Ended { until, cuts: grant.cuts.iter().map(cut).collect::<Option<_>>()? }))
+                Some((*hash, Ended { until, cuts: grant.all_cuts().filter_map(cut).collect() }))
             }
             _ => None,
         });

@@ -16,6 +16,7 @@ use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Verif
 use crate::envelope::{Frame, News, Told};
 use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, StreamId};
+use crate::identity::RegisterKey;
 use crate::rpc::Reply;
 use crate::store::{IndexOp, Lsn};
 use crate::sync::SegmentHeads;
@@ -43,8 +44,8 @@ pub(super) enum Pending {
     Epochs(ConversationId),
     /// Answer who asked for it.
     Reply(CallId, Box<Reply>),
-    /// Tell our user's other devices.
-    Own(Vec<Vec<u8>>),
+    /// Tell our user's other devices of items, and front ends of registers.
+    Own(Vec<Vec<u8>>, Vec<RegisterKey>),
     /// Hand over to a new device of our user's, and answer who said yes.
     Certified { call: CallId, peer: PeerId, message: Vec<u8> },
     /// Nothing more.
@@ -144,7 +145,7 @@ impl Engine {
             Pending::Erased(id, _) => self.shelf.release(id, 1),
             Pending::Joined { call, id } => self.joined(now, call, id),
             Pending::Reply(call, reply) => self.reply(call, Ok(*reply)),
-            Pending::Own(items) => self.own_settled(&items),
+            Pending::Own(items, keys) => self.own_settled(now, &items, &keys),
             Pending::Epochs(_) => self.tails.grew(StreamId::Secrets, 1, now),
             Pending::Certified { call, peer, message } => self.certified_now(call, peer, message),
             Pending::Run { .. } | Pending::Forked { .. } | Pending::Nothing => {}

@@ -90,6 +90,9 @@ impl Engine {
             joining.knocked = now;
             knocks.push(tag(&joining.link.keys().id().0, &link.binding, self.peer));
         }
+        let binding = link.binding;
+        self.sought = now;
+        knocks.extend(self.sought_links().map(|keys| tag(&keys.id().0, &binding, self.peer)));
         knocks.into_iter().for_each(|tag| self.send(peer, &Frame::Knock { tag }));
     }
 
@@ -98,7 +101,8 @@ impl Engine {
         let waits = |c: &Conversation| {
             c.joining.as_ref().is_some_and(|j| now < j.knocked || now.since(j.knocked) >= KNOCK_EVERY_MS)
         };
-        if self.conversations.values().any(waits) {
+        let seeks = now < self.sought || now.since(self.sought) >= KNOCK_EVERY_MS;
+        if self.conversations.values().any(waits) || (seeks && self.sought_links().next().is_some()) {
             let peers: Vec<PeerId> = self.links.keys().copied().collect();
             peers.into_iter().for_each(|peer| self.knock(now, peer));
         }
@@ -109,6 +113,11 @@ impl Engine {
         let me = self.profile.user;
         let Some(link) = self.links.get_mut(&peer) else { return };
         let Some(device) = link.device.filter(|_| link.hears_knock()) else { return };
+        let binding = link.binding;
+        if let Some(key) = self.own_links().into_iter().find(|key| tag(&key.0, &binding, peer) == theirs) {
+            return self.answer_at_home(peer, tag(&key.0, &binding, self.peer));
+        }
+        let Some(link) = self.links.get(&peer) else { return };
         let found = self.conversations.values().find_map(|conversation| {
             let role = conversation.role(&me)?;
             let is_in = conversation.devices.contains_key(&device);
@@ -252,6 +261,9 @@ impl Engine {
 
     /// We are in, says whom we asked. It is true when the records that say so are here.
     pub(super) fn welcomed(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, secret: [u8; 32]) {
+        if self.is_accepted(now, peer, id, secret) {
+            return;
+        }
         if self.links.get(&peer).is_some_and(|link| link.kin.knows_us) && !self.conversations.contains_key(&id) {
             self.take_part(now, id, secret);
             // What was written while the user was away is for them to look up, not to be told of.
@@ -274,12 +286,18 @@ impl Engine {
         if let Some(joining) = conversation.joining.take_if(|joining| joining.is_welcome) {
             conversation.left = false;
             self.note(Fact::Joined { conversation: id, secret, peers: joining.link.peers });
+            // Those who let us in know our log, and not our picture.
+            let items = self.own_items();
+            self.take_items(id, items, vec![], None, Then::Nothing);
         }
         self.answer_join(id);
     }
 
     /// We have to wait, or cannot come in.
-    pub(super) fn told(&mut self, peer: PeerId, id: ConversationId, told: Told) {
+    pub(super) fn told(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, told: Told) {
+        if self.is_answered(now, peer, id, told) {
+            return;
+        }
         let Some(joining) = self.conversations.get_mut(&id).and_then(|c| c.joining.as_mut()) else { return };
         if joining.asked.is_some_and(|(asked, _)| asked == peer) {
             joining.told = told;
@@ -391,7 +409,7 @@ impl std::fmt::Display for Told {
 }
 
 /// Returns the tag by which `teller` tells on a link that it knows of an invite.
-fn tag(invite: &[u8; 32], binding: &[u8; 32], teller: PeerId) -> [u8; 16] {
+pub(super) fn tag(invite: &[u8; 32], binding: &[u8; 32], teller: PeerId) -> [u8; 16] {
     let [tag @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
         crypto::keyed_hash(invite, &[b"knock", binding, teller.as_bytes()]);
     tag
@@ -414,7 +432,7 @@ pub(super) fn read_log(device: &DeviceId, log: &[serde_bytes::ByteBuf]) -> Optio
     trial.ruling().is_device_of(device, &user).then_some((user, log))
 }
 
-fn name_in(log: &[UserRecord]) -> Option<String> {
+pub(super) fn name_in(log: &[UserRecord]) -> Option<String> {
     log.iter().rev().find_map(|record| match record.said() {
         crate::authority::UserSaid::Profile { name, .. } => Some(name.clone()),
         _ => None,

@@ -1,9 +1,12 @@
-//! Messages that disappear.
+//! Messages that disappear, and those that moderators have erased.
 //!
 //! Each carries how long it lasts, as the conversation's setting was when its author wrote it: so it disappears at the same
 //! time everywhere, and whatever becomes of the setting, older messages are as they were. The index has them by the time at
 //! which they go. A message that is gone leaves the timeline, its words are erased as those of a deleted one are, and what
 //! is left of its row is kept aside for annotations that are late.
+//!
+//! What a moderator has erased says a control record, so that all peers who know it judge alike: it is erased where it is,
+//! and not kept where it comes later.
 //!
 //! Nobody is given or shown words whose time has come: what became due while we were away goes before the first input, and
 //! between two ticks whoever reads or gives looks at the time.
@@ -14,7 +17,8 @@ use super::conversation::Conversation;
 use super::io::{Effect, View};
 use super::shelf::OpenError;
 use super::{Engine, keys, rows};
-use crate::conversation::SegmentId;
+use crate::authority::MessageName;
+use crate::conversation::{EntryId, Record, SegmentId, Verified};
 use crate::id::{ConversationId, PayloadId};
 use crate::store::{IndexOp, StoreError};
 use crate::time::Timestamp;
@@ -91,6 +95,48 @@ impl Engine {
         }
         bodies
     }
+}
+
+impl Engine {
+    /// Erases the messages that moderators had erased, and folds those again of which that does not count any more: what
+    /// is erased here stays so, but it may come from who never had it erased. Returns whether there was anything to do.
+    pub(super) fn moderate(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) -> bool {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return false };
+        let erased = conversation.authority.last_ruling().erased().clone();
+        let known = std::mem::replace(&mut conversation.moderated, erased.clone());
+        if erased == known {
+            return false;
+        }
+        let entry = |name: &MessageName| EntryId { at: name.at, actor: name.actor, number: name.number };
+        let no_more: BTreeSet<EntryId> = known.difference(&erased).map(entry).collect();
+        if !no_more.is_empty() {
+            self.fold_anew(now, id, &no_more, view);
+        }
+        let folded = self.fold_with(id, now, false, view, BTreeSet::new(), |fold| {
+            erased.difference(&known).map(entry).try_for_each(|message| fold.moderate(&message))
+        });
+        match folded {
+            Ok(ops) => self.effects.push(Effect::Index(ops, self.complete)),
+            Err(error) => self.problem(error.to_string()),
+        }
+        true
+    }
+
+    /// Leaves out of a run the bodies of messages that are to be erased: who passes them on has not heard of it.
+    pub(super) fn leave_out_erased(&self, id: SegmentId, run: &mut Verified) {
+        let Some(conversation) = self.conversations.get(&id.conversation) else { return };
+        let erased = conversation.authority.last_ruling().erased();
+        if !erased.is_empty() {
+            run.leave_out(|entry| match &entry.record {
+                Record::About(target, _) => erased.contains(&name(target.segment, &target.message)),
+                _ => erased.contains(&name(id.number, &entry.id)),
+            });
+        }
+    }
+}
+
+fn name(segment: u32, message: &EntryId) -> MessageName {
+    MessageName { segment, at: message.at, actor: message.actor, number: message.number }
 }
 
 impl Conversation {

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Authority;
 use crate::conversation::EntryId;
 use crate::id::{ConversationId, RecordHash, UserId};
-use crate::identity::LinkPeers;
+use crate::identity::{LinkPeers, Registers};
 
 /// A fact. Kinds are only ever added at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +25,16 @@ pub(super) enum Fact {
     /// We hold a link that invites to a conversation, and ask to be let in. The first of these facts and
     /// [`Fact::Joined`] about each conversation number the conversations.
     Joining { conversation: ConversationId, link: String },
-    /// A record of our own user's log.
+    /// A record of our own user's log. On disk alone: in memory it is in the log.
     Own(serde_bytes::ByteBuf),
     /// We left a conversation.
     Left { conversation: ConversationId },
     /// A person said no to someone who wants to be let in by an invite.
     Refused { conversation: ConversationId, user: UserId, invite: RecordHash },
-    /// What our user's devices agreed on.
+    /// What our user's devices agreed on. On disk alone: in memory it is among the registers.
     Register(serde_bytes::ByteBuf),
+    /// Our user's own picture. On disk alone: in memory it is beside the log.
+    Avatar(serde_bytes::ByteBuf),
 }
 
 /// Reads the facts from the image and the tail of the local stream; what cannot be read is skipped and counted.
@@ -64,8 +67,9 @@ pub(super) fn numbers(facts: &[Fact]) -> Vec<ConversationId> {
     numbers
 }
 
-/// Drops facts that later ones replace.
-pub(super) fn compact(facts: &[Fact]) -> Vec<u8> {
+/// Writes the image: the facts without those that later ones replace, what is held of our user's log, and of each register
+/// the one that holds.
+pub(super) fn compact(facts: &[Fact], own: &Authority, registers: &Registers) -> Vec<u8> {
     let replaced = |at: usize, fact: &Fact| {
         facts.iter().skip(at + 1).any(|later| match (fact, later) {
             (Fact::Nonce { .. }, Fact::Nonce { .. }) => true,
@@ -73,7 +77,12 @@ pub(super) fn compact(facts: &[Fact]) -> Vec<u8> {
             _ => false,
         })
     };
-    let kept: Vec<&Fact> = facts.iter().enumerate().filter(|(at, fact)| !replaced(*at, fact)).map(|(_, f)| f).collect();
+    let kept = facts.iter().enumerate().filter(|(at, fact)| !replaced(*at, fact)).map(|(_, fact)| fact.clone());
+    let log = own.users().flat_map(|user| own.user_records(user));
+    let log = log.map(|record| Fact::Own(record.bytes().to_vec().into()));
+    let avatars = own.avatars().map(|avatar| Fact::Avatar(avatar.bytes().to_vec().into()));
+    let registers = registers.iter().map(|register| Fact::Register(register.bytes().to_vec().into()));
+    let kept: Vec<Fact> = kept.chain(log).chain(avatars).chain(registers).collect();
     postcard::to_stdvec(&kept).expect("facts always encode")
 }
 

@@ -4,15 +4,21 @@
 //! proof. It is kept like anything else, and once it is durable the chain is frozen, what it said behind the place is
 //! taken out of the rows, and others are told. Who asks for a segment is given the proofs about it first.
 //!
+//! What was taken out stays readable, in rows of its own that count for nothing. When a cut names an end of the chain
+//! (see `cuts`), that beats the proof: what leads there counts again.
+//!
 //! Two peers may each have another end of a chain and nothing that the other lacks. So whoever asks names the hash of each
 //! chain's newest change; where it is not ours, we send our change for that place, and the other sees the fork.
 
 use std::collections::BTreeSet;
 
+use super::conversation::Author;
 use super::durable::Pending;
 use super::io::{Effect, View};
 use super::{Engine, keys, rows, stream};
-use crate::conversation::{Entry, EntryId, Fork, ForkProof, Place, Record as Said, SegmentId, Sent, Settled, Tail};
+use crate::conversation::{
+    End, Entry, EntryId, Fork, ForkProof, Place, Record as Said, SegmentId, Sent, Settled, Tail,
+};
 use crate::envelope::{Answer, Frame, Tips};
 use crate::id::{ActorId, ConversationId, PeerId};
 use crate::store::{IndexOp, Record};
@@ -57,7 +63,10 @@ impl Engine {
     pub(super) fn freeze(&mut self, now: Timestamp, id: SegmentId, fork: Fork, from: Option<PeerId>, view: &dyn View) {
         self.shelf.release(id, 1);
         self.tails.grew(stream(id), 1, now);
-        let proof = fork.proof().clone();
+        let (proof, actor) = (fork.proof().clone(), fork.actor());
+        // Also of a chain of which nothing was ever let in.
+        let author = Author { device: proof.header.device, grant: proof.header.grant };
+        let mut ops = Vec::from_iter(self.note_author(id, actor, author));
         let dispute = self.tell_dispute(now, id, &fork);
         let frozen = self.shelf.get(id, view).map(|segment| (segment.freeze(fork), SegmentHeads::of(segment)));
         let gone = match frozen {
@@ -70,7 +79,7 @@ impl Engine {
             Err(error) => return self.problem(error.to_string()),
         };
         let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
-        let mut ops = self.note_heads(id, heads);
+        ops.extend(self.note_heads(id, heads));
         ops.extend(self.note_disputes(id, view));
         self.effects.push(Effect::Index(ops, self.complete));
         self.unsay(now, id.conversation, &gone, view);
@@ -80,10 +89,50 @@ impl Engine {
         for peer in self.sharing(id.conversation).into_iter().filter(|peer| Some(*peer) != from) {
             self.send(peer, &frame);
         }
+        self.enforce(now, id.conversation, &[(id.number, actor)], view);
     }
 
-    /// Takes back what entries did to the rows: their own messages go, and messages that they were about are folded again
-    /// from all that is left.
+    /// Lets a forked chain count as far as a cut says, or no longer so, and has that kept.
+    pub(super) fn name_end(
+        &mut self,
+        now: Timestamp,
+        id: SegmentId,
+        actor: ActorId,
+        end: Option<End>,
+        view: &dyn View,
+    ) {
+        let moved = match self.shelf.get(id, view).map(|segment| segment.name_end(actor, end)) {
+            Ok(Ok(Some(moved))) => moved,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => {
+                self.shelf.close(id);
+                return self.problem(error.to_string());
+            }
+            Err(error) => return self.problem(error.to_string()),
+        };
+        let bytes = postcard::to_stdvec(&Tail::End(actor, end)).expect("a record always encodes");
+        self.shelf.hold(id, 1);
+        self.persist(vec![Record { stream: stream(id), bytes }], vec![Pending::Shortened(id)]);
+        let Ok(heads) = self.shelf.get(id, view).map(|segment| SegmentHeads::of(segment)) else { return };
+        let ops = self.note_heads(id, heads);
+        self.effects.push(Effect::Index(ops, self.complete));
+        self.unsay(now, id.conversation, &moved.gone, view);
+        self.unsay(now, id.conversation, &moved.back, view);
+        for entry in moved.back.iter().filter(|entry| entry.place == Place::Messages) {
+            self.tell_kept_row(now, id.conversation, &entry.id, view);
+        }
+    }
+
+    fn tell_kept_row(&mut self, now: Timestamp, id: ConversationId, message: &EntryId, view: &dyn View) {
+        let Some(number) = self.conversations.get(&id).map(|conversation| conversation.number) else { return };
+        let row = rows::written_or_kept(&self.written, view, &keys::row(number, message));
+        if let Some(row) = row.and_then(|bytes| rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
+            self.tell_row(id, message, &row);
+        }
+    }
+
+    /// Takes back what entries did to the rows, or has them do it again: their own messages, and messages that they were
+    /// about, are folded again from all that is left.
     pub(super) fn unsay(&mut self, now: Timestamp, id: ConversationId, gone: &[Entry], view: &dyn View) {
         let own = gone.iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);
         let rows: BTreeSet<EntryId> = own.chain(gone.iter().filter_map(about)).collect();
@@ -105,24 +154,30 @@ impl Engine {
         let unwanted: Vec<_> =
             conversation.wants.extract_if(.., |_, row| messages.contains(row)).map(|(want, _)| want).collect();
         let (number, segments) = (conversation.number, Vec::from_iter(conversation.heads.keys().copied()));
-        let mut left = Vec::new();
+        let (mut left, mut aside) = (Vec::new(), Vec::new());
+        let matters =
+            |entry: &Entry| messages.contains(&entry.id) || about(entry).is_some_and(|m| messages.contains(&m));
         for segment in segments {
             if let Ok(open) = self.shelf.settled(SegmentId { conversation: id, number: segment }, view) {
-                let matters =
-                    |entry: &Entry| messages.contains(&entry.id) || about(entry).is_some_and(|m| messages.contains(&m));
                 left.extend(open.entries().into_iter().filter(matters));
+                aside.extend(open.disputed().into_iter().filter(matters));
             }
         }
-        let keys = messages
-            .iter()
-            .flat_map(|row| [keys::row(number, row), keys::gone(number, row), keys::orphans(number, row)]);
+        let places = [keys::row, keys::gone, keys::disputed, keys::orphans];
+        let keys = messages.iter().flat_map(|row| places.map(|place| place(number, row)));
         // Who follows is told of a row whose time has come: the fold puts it aside and says nothing.
         let mut expiries = Vec::new();
         for message in messages {
-            let row = rows::written_or_kept(&self.written, view, &keys::row(number, message));
-            let at = row.and_then(|bytes| rows::decode(&bytes)).and_then(|row| row.expires);
+            let read = |place: fn(u32, &EntryId) -> Vec<u8>| {
+                rows::written_or_kept(&self.written, view, &place(number, message))
+            };
+            let shown = read(keys::row);
+            let is_shown = shown.is_some();
+            let row = shown.or_else(|| read(keys::disputed)).and_then(|bytes| rows::decode(&bytes));
+            let at = row.and_then(|row| row.expires);
             expiries.extend(at.map(|at| keys::expiry(number, at, message)));
-            if at.is_some_and(|at| at <= now) {
+            let leaves = at.is_some_and(|at| at <= now) || aside.iter().any(|entry| entry.id == *message);
+            if is_shown && leaves {
                 self.tell_gone(id, message);
             }
         }
@@ -134,7 +189,11 @@ impl Engine {
             }
         }
         self.effects.push(Effect::Index(removed, self.complete));
-        match self.fold(id, now, left, true, view) {
+        let folded = self.fold_with(id, now, true, view, BTreeSet::new(), |fold| {
+            left.into_iter().try_for_each(|entry| fold.add(entry))?;
+            aside.into_iter().try_for_each(|entry| fold.dispute(entry))
+        });
+        match folded {
             Ok(ops) => self.effects.push(Effect::Index(ops, self.complete)),
             Err(error) => self.problem(error.to_string()),
         }
@@ -163,7 +222,7 @@ fn other(segment: &Settled<'_>, actor: &ActorId, (seq, hash): (u32, [u8; 8])) ->
 }
 
 /// Returns the message that an entry is about.
-fn about(entry: &Entry) -> Option<EntryId> {
+pub(super) fn about(entry: &Entry) -> Option<EntryId> {
     match &entry.record {
         Said::About(target, _) => Some(target.message),
         _ => None,

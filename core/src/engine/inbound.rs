@@ -56,11 +56,7 @@ enum Rejected {
 impl Engine {
     pub(super) fn frame(&mut self, now: Timestamp, peer: PeerId, bytes: &[u8], view: &dyn View) {
         let Ok(frame) = Frame::decode(bytes) else { return self.misbehaved(peer, "it sent a malformed frame") };
-        let Some(link) = self.links.get(&peer) else { return };
-        let shows = matches!(frame, Frame::Heads { .. } | Frame::Names { .. } | Frame::Controls { .. });
-        let heard = if shows { &link.acquainted } else { &link.shared };
-        if frame.conversation().is_some_and(|id| !heard.contains(&id)) {
-            // We may have met the conversation only on one side yet; heads will be told again.
+        if !self.is_heard(peer, &frame) {
             return;
         }
         let segment = |conversation, number| SegmentId { conversation, number };
@@ -78,8 +74,8 @@ impl Engine {
                 self.enters(now, peer, conversation, (invite, proof), &log);
             }
             Frame::Welcome { conversation, secret } => self.welcomed(now, peer, conversation, secret),
-            Frame::Wait { conversation } => self.told(peer, conversation, entrance::Told::Wait),
-            Frame::Turned { conversation, why } => self.told(peer, conversation, entrance::Told::Turned(why)),
+            Frame::Wait { conversation } => self.told(now, peer, conversation, entrance::Told::Wait),
+            Frame::Turned { conversation, why } => self.told(now, peer, conversation, entrance::Told::Turned(why)),
             Frame::Ask { conversation, epochs } => self.asked_for_epochs(peer, conversation, &epochs),
             Frame::Boxes { conversation, boxes } => self.boxes(now, peer, conversation, &boxes),
             Frame::Return { tag } => self.returned(peer, tag),
@@ -87,6 +83,10 @@ impl Engine {
             Frame::Mine { log } => self.shown(now, peer, &log),
             Frame::Own { names } => self.give_own(peer, names),
             Frame::Owned { items } => self.owned(now, peer, &items),
+            Frame::AtHome { tag, log } => self.at_home(peer, tag, &log),
+            Frame::Request { proof, secret, message, log } => {
+                self.requested(now, peer, (proof, secret, &message), &log);
+            }
             Frame::Linking { message } => self.linking(now, peer, &message),
             Frame::Have { conversation, segment: number, tips } => {
                 self.give(now, peer, segment(conversation, number), &tips, view);
@@ -117,6 +117,15 @@ impl Engine {
             | Frame::Nearby { .. }
             | Frame::Enough) => self.hint(now, peer, hint, view),
         }
+    }
+
+    /// Tells whether a frame is for us to hear from this peer. We may have met the conversation only on one side yet; heads
+    /// will be told again.
+    fn is_heard(&self, peer: PeerId, frame: &Frame) -> bool {
+        let Some(link) = self.links.get(&peer) else { return false };
+        let shows = matches!(frame, Frame::Heads { .. } | Frame::Names { .. } | Frame::Controls { .. });
+        let heard = if shows { &link.acquainted } else { &link.shared };
+        frame.conversation().is_none_or(|id| heard.contains(&id))
     }
 
     /// Lets runs in, or lets them wait. All that are let in are kept as one batch.
@@ -190,6 +199,7 @@ impl Engine {
         }
         self.opens(id, verified.gated(), view)?;
         verified.leave_out_expired(now);
+        self.leave_out_erased(id, &mut verified);
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
         Ok(verified)

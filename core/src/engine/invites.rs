@@ -76,6 +76,7 @@ impl Engine {
     /// Asks to be let in by a link.
     pub(super) fn join(&mut self, call: CallId, link: &str) -> Result<(), RpcError> {
         let joining = JoinLink::from_link(link).map_err(|error| invalid(error.to_string()))?;
+        self.check_inviter(&joining)?;
         let id = joining.conversation;
         for (peer, addresses) in &joining.peers {
             for address in addresses {

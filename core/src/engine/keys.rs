@@ -3,6 +3,7 @@
 //! ```text
 //! r  conversation u32  id 25                  → Row              the timeline, oldest first
 //! g  conversation u32  id 25                  → Row              messages that disappeared: without words, shown to nobody
+//! d  conversation u32  id 25                  → Row              messages of forked chains that count no more
 //! x  conversation u32  ms u64  id 25          → ()               when messages disappear that are still here
 //! o  conversation u32  id 25                  → [Entry]          annotations that wait for their message
 //! h  conversation u32  segment u32            → SegmentHeads
@@ -33,6 +34,7 @@ pub(super) enum Part {
     Gone = b'g' as isize,
     Expiries = b'x' as isize,
     Disputes = b'f' as isize,
+    Disputed = b'd' as isize,
 }
 
 /// The key after every peer's.
@@ -64,6 +66,10 @@ pub(super) fn row(conversation: u32, id: &EntryId) -> Vec<u8> {
 
 pub(super) fn gone(conversation: u32, id: &EntryId) -> Vec<u8> {
     join(prefix(Part::Gone, conversation), &[&id.to_sortable()])
+}
+
+pub(super) fn disputed(conversation: u32, id: &EntryId) -> Vec<u8> {
+    join(prefix(Part::Disputed, conversation), &[&id.to_sortable()])
 }
 
 pub(super) fn expiry(conversation: u32, at: Timestamp, id: &EntryId) -> Vec<u8> {

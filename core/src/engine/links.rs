@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::conversation::Conversation;
 use super::own::Kinship;
+use super::requests::Approach;
 use super::{Effect, Engine, Report, keys};
 use crate::conversation::{SegmentId, Vector};
 use crate::crypto::{self, Signature};
@@ -54,6 +55,8 @@ pub(super) struct Link {
     /// Conversations of which something new came over this link while it was being asked.
     pub(super) news: BTreeSet<ConversationId>,
     pub(super) heads_told: Timestamp,
+    /// How far we are if one of both asks the other to be a contact.
+    pub(super) approach: Approach,
     /// In large conversations: what is durable here of chains of the other end that it was not told yet.
     pub(super) unacknowledged: BTreeMap<SegmentId, Vector>,
 }
@@ -97,6 +100,7 @@ impl Engine {
             congested: false,
             news: BTreeSet::new(),
             heads_told: now,
+            approach: Approach::default(),
             unacknowledged: BTreeMap::new(),
         };
         self.links.insert(peer, link);
@@ -284,9 +288,10 @@ impl Link {
 
 impl Conversation {
     /// Tells whether we listen: we were let in, now or once. Who was removed or has left goes on to listen, for somebody
-    /// may have let them in again without knowing of it.
+    /// may have let them in again without knowing of it. Of two, one of whom is
+    /// blocked, neither hears anything.
     fn listens(&self) -> bool {
-        self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
+        !self.is_blocked && self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
     }
 
     /// Returns whose device it is, if it is known as one of someone who is not in.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::conversation::Conversation;
+use super::conversation::{Author, Conversation};
 use super::io::{Effect, View};
 use super::{Engine, keys, people};
 use crate::authority::{Item, ItemName, Role, Said, Setting, Standing, UserRecord, UserSaid, abbreviate};
@@ -120,14 +120,17 @@ impl Engine {
             return vec![];
         }
         known.forked.insert(id.number);
-        let entries = segment.entries();
+        let (entries, mut authors) = (segment.entries(), Vec::new());
         let ops = segment.forks().map(|fork| {
-            let actor = fork.actor();
+            let (actor, header) = (fork.actor(), &fork.proof().header);
+            authors.push((actor, Author { device: header.device, grant: header.grant }));
             let last = entries.iter().filter(|entry| entry.id.actor == actor).map(|entry| entry.id.at.ms).max();
             let value = postcard::to_stdvec(&(last.unwrap_or(0), fork.name())).expect("numbers always encode");
             IndexOp::Put(keys::dispute(known.number, id.number, &actor), value)
         });
-        ops.collect()
+        let mut ops: Vec<IndexOp> = ops.collect();
+        ops.extend(authors.into_iter().filter_map(|(actor, author)| self.note_author(id, actor, author)));
+        ops
     }
 
     /// Tells whoever follows that a chain was found to be forked.
@@ -162,6 +165,11 @@ impl Conversation {
         for (user, at) in came.map(|one| (one.who.unwrap_or(one.by), one.at)) {
             since.entry(user).or_insert(at);
         }
+        if authority.last_ruling().is_direct() {
+            // Nobody came in: it began when either said the first thing in it.
+            let began = authority.records().find(|record| !matches!(record.said(), Said::Direct { .. }));
+            since.extend(began.into_iter().flat_map(|first| self.users().map(|user| (*user, first.at().0))));
+        }
         for (user, joined) in since {
             let logged = self.authority.user_records(&user).filter(|record| record.at().0 > joined);
             happened.extend(logged.filter_map(|record| self.of_user(user, record)));
@@ -186,6 +194,10 @@ impl Conversation {
             Said::Genesis { title, .. } => {
                 roll.change(by, |grants| grants.insert(hash, Role::Owner));
                 Some((NoticeKind::Began, None, Some(title.clone())))
+            }
+            Said::Direct { .. } => {
+                roll.change(by, |grants| grants.insert(hash, Role::Member));
+                None
             }
             Said::Grant { role, .. } => {
                 let grant = grants.get(&hash).filter(|grant| !matches!(grant.standing, Standing::Void(_)))?;

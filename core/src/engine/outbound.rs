@@ -40,12 +40,21 @@ impl Engine {
                 self.note_contact(now, call, &user, petname.as_deref(), verified)
             }
             Request::VerifyContact { code } => self.verify_contact(now, call, &code),
+            Request::Draft { conversation, text: Some(text) } => self.keep_draft(now, call, &conversation, text),
+            Request::Settings { key: Some(key), value } => self.prefer(now, call, key, value),
+            Request::Profile { name, status, avatar } if name.is_some() || status.is_some() || avatar.is_some() => {
+                self.show_as(now, call, name, status, avatar.as_deref())
+            }
+            Request::ContactLink { host, replace } => self.contact_link(now, call, host.as_deref(), replace),
+            Request::AddContact { link, message } => self.add_contact(now, call, &link, &message),
+            Request::AnswerRequest { user, yes } => self.answer_request(now, call, &user, yes),
+            Request::Block { user, off } => self.block(now, call, &user, off),
             Request::LinkDevice { offer } => self.link_device(now, call, &offer),
             Request::ConfirmDevice { yes } => self.confirm_device(now, call, yes),
             Request::RetireDevice { device, phrase } => {
                 self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
             }
-            Request::Hide { message, off } => self.hide(now, call, &message, !off, view),
+            Request::Hide { message, off, erase } => self.hide(now, call, &message, (!off, erase), view),
             Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
@@ -111,7 +120,7 @@ impl Engine {
             return Err(invalid(format!("a reaction is one emoji of 1 to {MAX_EMOJI} bytes")));
         }
         let (id, message, row) = self.find_message(now, message, view)?;
-        if row.deleted {
+        if row.is_erased() {
             return Err(invalid("this message was deleted".into()));
         }
         let target = Target { segment: row.segment, message };
@@ -130,7 +139,7 @@ impl Engine {
         if row.author != self.profile.user {
             return Err(RpcError::new(ErrorCode::NotAllowed, format!("only its author can {what} a message")));
         }
-        if row.deleted {
+        if row.is_erased() {
             return Err(invalid("this message was deleted".into()));
         }
         Ok((id, Target { segment: row.segment, message }, row))
@@ -189,6 +198,9 @@ impl Engine {
         }
         let conversation = self.conversations.get(&id);
         match conversation.and_then(|conversation| conversation.member(&self.profile.user)) {
+            Some(_) if conversation.is_some_and(|known| known.is_blocked) => {
+                Err(not_allowed("you blocked them: `bayou contact unblock` first".to_owned()))
+            }
             Some(member) if member.role >= Role::Member => Ok(member.grant),
             Some(_) => Err(not_allowed("you may only read in this conversation".to_owned())),
             None => Err(not_allowed(match conversation.and_then(|conversation| conversation.joining.as_ref()) {
@@ -198,18 +210,25 @@ impl Engine {
         }
     }
 
-    /// Hides a message from all, or shows it again.
+    /// Hides a message from all, or shows it again, or has it erased.
     fn hide(
         &mut self,
         now: Timestamp,
         call: CallId,
         message: &str,
-        hidden: bool,
+        (hidden, erase): (bool, bool),
         view: &dyn View,
     ) -> Result<(), RpcError> {
+        if erase && !hidden {
+            return Err(invalid("what is erased cannot be shown again: leave one of the two out".into()));
+        }
         let (id, EntryId { at, actor, number }, row) = self.find_message(now, message, view)?;
+        if row.removed {
+            return Err(invalid("this message was erased".into()));
+        }
         let message = MessageName { segment: row.segment, at, actor, number };
-        let record = self.control(now, id, Said::Hide { message, hidden })?;
+        let said = if erase { Said::Erase { message } } else { Said::Hide { message, hidden } };
+        let record = self.control(now, id, said)?;
         self.take_items(id, vec![Item::Record(record)], vec![], None, done(call));
         Ok(())
     }

@@ -22,7 +22,7 @@ use super::durable::Pending;
 use super::facts::{self, Fact};
 use super::roles::retired;
 use super::{Engine, controls, entrance, machine};
-use crate::authority::{Authority, DeviceStatus, Item, UserRecord, UserSaid};
+use crate::authority::{Authority, Avatar, DeviceStatus, Item, UserRecord, UserSaid};
 use crate::conversation::EntryId;
 use crate::crypto;
 use crate::envelope::Frame;
@@ -38,9 +38,10 @@ const FRAME_BUDGET: usize = 256 * 1024;
 /// The most names in one frame.
 const MAX_NAMES: usize = 64 * 1024;
 
-/// First bytes of what is shared: a record of the log, a register.
+/// First bytes of what is shared: a record of the log, a register, the user's picture.
 const RECORD: u8 = 1;
 const REGISTER: u8 = 2;
+const AVATAR: u8 = 3;
 
 /// How far we are with the device at the other end of a link, if it may be our user's.
 #[derive(Debug, Default)]
@@ -111,9 +112,16 @@ impl Engine {
         self.own.user_records(&self.profile.user)
     }
 
+    /// Returns what shows our user in a conversation: their log and picture.
+    pub(super) fn own_items(&self) -> Vec<Item> {
+        let log = self.own_log().cloned().map(Item::User);
+        log.chain(self.own.avatars().cloned().map(Item::Avatar)).collect()
+    }
+
     fn own_names(&self) -> BTreeSet<[u8; 8]> {
         let log = self.own_log().map(|record| Register::name_of(record.bytes()));
-        log.chain(self.registers.iter().map(Register::name)).collect()
+        let avatars = self.own.avatars().map(|avatar| Register::name_of(avatar.bytes()));
+        log.chain(avatars).chain(self.registers.iter().map(Register::name)).collect()
     }
 
     // ---- being back ----------------------------------------------------------------------------------------------
@@ -177,7 +185,14 @@ impl Engine {
     /// Takes part in a conversation that our user is in: so says another of the user's devices, or a member.
     pub(super) fn take_part(&mut self, now: Timestamp, id: ConversationId, secret: [u8; 32]) {
         let number = match self.conversations.get(&id) {
-            Some(known) if known.secret == secret && !known.left && known.joining.is_none() => return,
+            // Who begins a conversation of two draws its secret, and both may at once: of two the smaller holds, on all
+            // sides.
+            Some(known) if known.secret <= secret && !known.left && known.joining.is_none() => {
+                if known.secret < secret {
+                    self.unsaid.insert(RegisterKey::Conversation(id));
+                }
+                return;
+            }
             Some(known) => known.number,
             None => match self.next_number() {
                 Ok(number) => number,
@@ -202,9 +217,9 @@ impl Engine {
             return;
         }
         self.own.ruling();
-        let facts = fresh.iter().map(|record| Fact::Own(record.bytes().to_vec().into())).collect();
+        let facts: Vec<Fact> = fresh.iter().map(|record| Fact::Own(record.bytes().to_vec().into())).collect();
         let items = fresh.iter().map(|record| tagged(RECORD, record.bytes())).collect();
-        self.keep_own(facts, items);
+        self.keep_own(&facts, items, vec![]);
         self.spread_log();
         let peers: Vec<PeerId> = self.links.keys().copied().collect();
         for peer in peers {
@@ -213,11 +228,20 @@ impl Engine {
         }
     }
 
-    /// Has our user's log known in all conversations.
+    /// Takes our user's picture in, and carries it on.
+    pub(super) fn own_pictured(&mut self, avatar: Avatar) {
+        if self.own.insert_avatar(avatar.clone()) {
+            let item = tagged(AVATAR, avatar.bytes());
+            self.keep_own(&[Fact::Avatar(avatar.bytes().to_vec().into())], vec![item], vec![]);
+            self.spread_log();
+        }
+    }
+
+    /// Has our user's log and picture known in all conversations.
     fn spread_log(&mut self) {
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
-            let items = self.own_log().cloned().map(Item::User).collect();
+            let items = self.own_items();
             self.take_items(id, items, vec![], None, controls::Then::Nothing);
         }
     }
@@ -245,6 +269,7 @@ impl Engine {
         }
         let names: BTreeSet<[u8; 8]> = names.into_iter().collect();
         let log = self.own_log().map(|record| (RECORD, record.bytes()));
+        let log = log.chain(self.own.avatars().map(|avatar| (AVATAR, avatar.bytes())));
         let all = log.chain(self.registers.iter().map(|register| (REGISTER, register.bytes())));
         let lacking = all.filter(|(_, bytes)| !names.contains(&Register::name_of(bytes)));
         let items = lacking.map(|(kind, bytes)| tagged(kind, bytes)).collect();
@@ -272,13 +297,14 @@ impl Engine {
         if !self.links.get(&peer).is_some_and(|link| link.kin.is_own) {
             return;
         }
-        let (mut log, mut registers) = (Vec::new(), Vec::new());
+        let (mut log, mut registers, mut avatars) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
             let known = match item.split_first() {
                 Some((&RECORD, bytes)) => {
                     UserRecord::open(bytes).ok().filter(|r| r.user() == user).map(|record| log.push(record))
                 }
                 Some((&REGISTER, bytes)) => Register::open(bytes, &user).ok().map(|register| registers.push(register)),
+                Some((&AVATAR, bytes)) => Avatar::open(bytes).ok().map(|avatar| avatars.push(avatar)),
                 _ => None,
             };
             if known.is_none() {
@@ -286,6 +312,7 @@ impl Engine {
             }
         }
         self.own_learned(now, log);
+        avatars.into_iter().for_each(|avatar| self.own_pictured(avatar));
         // Of a device that was retired meanwhile it still holds what it wrote before; nobody else gives it to us.
         let ours = |register: &Register| self.own_status(&register.device()).is_some();
         let registers: Vec<Register> = registers.into_iter().filter(ours).collect();
@@ -299,9 +326,9 @@ impl Engine {
         if fresh.is_empty() {
             return;
         }
-        let facts = fresh.iter().map(|register| Fact::Register(register.bytes().to_vec().into())).collect();
+        let facts: Vec<Fact> = fresh.iter().map(|register| Fact::Register(register.bytes().to_vec().into())).collect();
         let items = fresh.iter().map(|register| tagged(REGISTER, register.bytes())).collect();
-        self.keep_own(facts, items);
+        self.keep_own(&facts, items, fresh.iter().map(|register| register.key().clone()).collect());
         for register in fresh {
             self.obey(now, &register);
         }
@@ -324,7 +351,9 @@ impl Engine {
                     self.mark_read(*id, upto);
                 }
             }
-            RegisterKey::Draft(_) | RegisterKey::Contact(_) | RegisterKey::Setting(_) => {}
+            RegisterKey::Contact(user) => self.heed_block(now, user),
+            RegisterKey::Asked(user) => self.note_way_to(user),
+            RegisterKey::Draft(_) | RegisterKey::Setting(_) | RegisterKey::ContactLink | RegisterKey::Asker(_) => {}
         }
     }
 
@@ -353,6 +382,9 @@ impl Engine {
         }
         let at = self.registers.next_stamp(&key, now);
         let register = Register::write(self.profile.user, key, value, at, &self.key).map_err(machine)?;
+        if !self.registers.has_room(register.key()) {
+            return Err(machine("there is no room for anything more that your devices agree on"));
+        }
         self.merge(now, vec![register]);
         Ok(())
     }
@@ -368,7 +400,12 @@ impl Engine {
                 let known = self.conversations.get(id).filter(|known| known.read > EntryId::MIN)?;
                 postcard::to_stdvec(&known.read).ok()
             }
-            RegisterKey::Draft(_) | RegisterKey::Contact(_) | RegisterKey::Setting(_) => None,
+            RegisterKey::Draft(_)
+            | RegisterKey::Contact(_)
+            | RegisterKey::Setting(_)
+            | RegisterKey::ContactLink
+            | RegisterKey::Asker(_)
+            | RegisterKey::Asked(_) => None,
         }
     }
 
@@ -378,14 +415,15 @@ impl Engine {
         self.unsaid.extend(ids.flat_map(|id| [RegisterKey::Conversation(*id), RegisterKey::Read(*id)]));
     }
 
-    /// Has facts kept, and then tells our other devices.
-    fn keep_own(&mut self, facts: Vec<Fact>, items: Vec<Vec<u8>>) {
+    /// Has facts kept, and then tells our other devices, and front ends of registers.
+    fn keep_own(&mut self, facts: &[Fact], items: Vec<Vec<u8>>, keys: Vec<RegisterKey>) {
         let batch = facts.iter().map(|fact| Record { stream: StreamId::Local, bytes: facts::encode(fact) }).collect();
-        self.facts.extend(facts);
-        self.persist(batch, vec![Pending::Own(items)]);
+        self.persist(batch, vec![Pending::Own(items, keys)]);
     }
 
-    pub(super) fn own_settled(&mut self, items: &[Vec<u8>]) {
+    pub(super) fn own_settled(&mut self, now: Timestamp, items: &[Vec<u8>], keys: &[RegisterKey]) {
+        self.tails.grew(StreamId::Local, items.len(), now);
+        keys.iter().for_each(|key| self.tell_register(now, key));
         let own = self.links.iter().filter(|(_, link)| link.kin.is_own).map(|(peer, _)| *peer);
         let own: Vec<PeerId> = own.collect();
         own.into_iter().for_each(|peer| self.send_own(peer, items.to_vec()));

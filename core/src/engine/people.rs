@@ -13,6 +13,9 @@ impl Engine {
         if let Some(conversation) = self.conversations.get(&id) {
             let ruling = conversation.authority.last_ruling();
             members.extend(ruling.members().iter().map(|(user, member)| Member {
+                status: self.shown_as(user).status,
+                avatar: self.shown_as(user).avatar,
+                blocked: self.card(user).blocked,
                 user: user.to_string(),
                 name: self.name_of(conversation, user),
                 role: role_name(member.role).to_owned(),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::conversation::Conversation;
 use super::epochs::Group;
 use super::io::{Effect, View};
-use super::{Engine, keys, people, rows};
+use super::keys::{self, Part};
+use super::{Engine, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
@@ -30,9 +31,15 @@ impl Engine {
         match request {
             Request::Invites { conversation } => self.invites(now, &conversation),
             Request::Members { conversation } => self.members(&conversation),
-            Request::Log { limit: 0, .. } => Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1")),
+            Request::Log { limit: 0, .. } | Request::Disputed { limit: 0, .. } => {
+                Err(RpcError::new(ErrorCode::Invalid, "how many messages? at least 1"))
+            }
             Request::Log { conversation, limit, before } => {
                 self.log(now, &conversation, limit, before.as_deref(), view)
+            }
+            Request::Disputed { conversation, limit, before } => {
+                let (id, found) = self.page(now, &conversation, Part::Disputed, limit, before.as_deref(), view)?;
+                Ok(self.show_all(id, &found))
             }
             Request::Notices { conversation, after, before, limit } => {
                 self.notices(&conversation, after, before, limit, view)
@@ -42,6 +49,11 @@ impl Engine {
             Request::Contacts => Ok(self.contacts()),
             Request::Contact { user } => self.contact(&user),
             Request::Words { conversation } => self.words(&conversation),
+            Request::Profile { .. } => Ok(self.profile()),
+            Request::Avatar { user } => self.avatar(&user),
+            Request::Requests => Ok(self.requests()),
+            Request::Draft { conversation, .. } => self.draft(&conversation),
+            Request::Settings { .. } => Ok(self.settings()),
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status(now)),
@@ -55,7 +67,7 @@ impl Engine {
             return Ok(id);
         }
         let begins = |id: &ConversationId| text.len() >= MIN_ABBREVIATION && id.to_string().starts_with(text);
-        let fits = |(id, c): &(&ConversationId, &Conversation)| c.title() == text || begins(id);
+        let fits = |(id, c): &(&ConversationId, &Conversation)| self.title_of(c) == text || begins(id);
         let mut found = self.conversations.iter().filter(fits).map(|(id, _)| *id);
         match (found.next(), found.next()) {
             (Some(id), None) => Ok(id),
@@ -113,24 +125,44 @@ impl Engine {
         before: Option<&str>,
         view: &dyn View,
     ) -> Result<Reply, RpcError> {
+        let (id, found) = self.page(now, text, Part::Rows, limit, before, view)?;
+        let shown = self.show_all(id, &found);
+        if let (None, Some((newest, _))) = (before, found.last()) {
+            self.mark_read(id, *newest);
+        }
+        Ok(shown)
+    }
+
+    /// Reads the newest rows of a part of a conversation, oldest first.
+    fn page(
+        &self,
+        now: Timestamp,
+        text: &str,
+        part: Part,
+        limit: u32,
+        before: Option<&str>,
+        view: &dyn View,
+    ) -> Result<(ConversationId, Vec<(EntryId, Row)>), RpcError> {
         let id = self.find_conversation(text)?;
         let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
-        let (from, end) = keys::all(keys::Part::Rows, conversation.number);
+        let (from, end) = keys::all(part, conversation.number);
         let to = match before {
             Some(before) => {
                 let before = before.parse().map_err(|_| not_found("`before` takes the whole id of a message"))?;
-                keys::row(conversation.number, &before)
+                let key = if matches!(part, Part::Disputed) { keys::disputed } else { keys::row };
+                key(conversation.number, &before)
             }
             None => end,
         };
         let mut found = newest(now, &from, to, limit.min(MAX_ROWS) as usize, view)?;
         found.reverse();
-        let shown = found.iter().map(|(message, row)| self.show(conversation, message, row)).collect();
-        if let (None, Some((newest, _))) = (before, found.last()) {
-            let newest = *newest;
-            self.mark_read(id, newest);
-        }
-        Ok(Reply::Log { conversation: id.to_string(), rows: shown })
+        Ok((id, found))
+    }
+
+    fn show_all(&self, id: ConversationId, rows: &[(EntryId, Row)]) -> Reply {
+        let known = self.conversations.get(&id);
+        let rows = rows.iter().filter_map(|(message, row)| Some(self.show(known?, message, row)));
+        Reply::Log { conversation: id.to_string(), rows: rows.collect() }
     }
 
     fn list(&self, now: Timestamp, view: &dyn View) -> Result<Reply, RpcError> {
@@ -142,20 +174,25 @@ impl Engine {
             let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
             let counts = |key: &[u8], row: &Row| {
                 row.author != self.profile.user
-                    && !row.deleted
+                    && !row.is_erased()
+                    && !self.is_blocked(&row.author)
                     && !row.is_over(now)
                     && keys::id(key) != Some(conversation.read)
             };
             let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
             list.push(rpc::Conversation {
                 conversation: id.to_string(),
-                title: conversation.title().to_owned(),
+                title: self.title_of(conversation),
+                with: self.other_of(conversation).map(|user| user.to_string()),
                 members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
                 role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
                 joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
                 disappear: conversation.authority.last_ruling().settings().disappear,
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
-                last_text: last.map(|(_, row)| preview(&row)).unwrap_or_default(),
+                last_text: last
+                    .filter(|(_, row)| !self.is_blocked(&row.author))
+                    .map(|(_, row)| preview(&row))
+                    .unwrap_or_default(),
                 unread: u32::try_from(unread).unwrap_or(u32::MAX),
                 topic: conversation.authority.last_ruling().settings().topic.clone(),
                 history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
@@ -186,7 +223,7 @@ impl Engine {
     fn status(&self, now: Timestamp) -> Reply {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let status = rpc::Status {
-            name: self.profile.name.clone(),
+            name: self.shown_as(&self.profile.user).name,
             user: self.profile.user.to_string(),
             device: self.key.device().to_string(),
             peer: self.peer.to_string(),
@@ -253,6 +290,7 @@ impl Engine {
             edited: !row.edits.is_empty(),
             deleted: row.deleted,
             hidden,
+            blocked: self.is_blocked(&row.author),
             reactions,
             state: self.state(conversation, message, row),
         }
@@ -260,6 +298,9 @@ impl Engine {
 
     /// Says who has a message, as far as we heard.
     fn state(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> String {
+        if row.disputed {
+            return "disputed".to_owned();
+        }
         if row.device != self.key.device() {
             return if matches!(row.text, Text::Absent(_)) { "waiting" } else { "received" }.to_owned();
         }

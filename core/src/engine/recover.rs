@@ -10,8 +10,8 @@ use super::io::{Effect, Ticket, View};
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
-use crate::authority::{Authority, Item, UserRecord};
-use crate::conversation::{Entry, EntryId, SegmentId};
+use crate::authority::{Authority, Avatar, Item, UserRecord};
+use crate::conversation::{Entry, EntryId, Place, SegmentId};
 use crate::crypto::Entropy;
 use crate::gossip::Gossip;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
@@ -59,6 +59,7 @@ impl Engine {
             unsaid: BTreeSet::new(),
             is_back: config.is_back,
             guiding: None,
+            sought: Timestamp(0),
             groups: BTreeMap::new(),
             peer: config.peer,
             nonce: [0; 16],
@@ -88,6 +89,7 @@ impl Engine {
         engine.recall(facts, config.instance);
         engine.read_own_log(&config.log);
         engine.read_conversations(now, view)?;
+        engine.recall_people();
         engine.read_secrets(now, view)?;
         for stream in view.streams() {
             engine.tails.found(stream, view.backlog(stream));
@@ -124,6 +126,7 @@ impl Engine {
                         self.registers.merge(register);
                     }
                 }
+                Fact::Avatar(bytes) => drop(Avatar::open(bytes).map(|avatar| self.own.insert_avatar(avatar))),
                 Fact::Left { conversation } => {
                     self.conversations.get_mut(conversation).into_iter().for_each(|known| known.left = true);
                 }
@@ -148,7 +151,10 @@ impl Engine {
                 }
             }
         }
-        self.facts = facts;
+        self.facts = facts
+            .into_iter()
+            .filter(|fact| !matches!(fact, Fact::Own(_) | Fact::Avatar(_) | Fact::Register(_)))
+            .collect();
         match known {
             Some((same, nonce)) if same == instance => self.nonce = nonce,
             _ => {
@@ -176,7 +182,7 @@ impl Engine {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.was_in = conversation.devices.contains_key(&self.key.device());
             conversation.read_index(view)?;
-            for part in [keys::Part::Rows, keys::Part::Gone] {
+            for part in [keys::Part::Rows, keys::Part::Gone, keys::Part::Disputed] {
                 let (from, to) = keys::all(part, conversation.number);
                 let newest = view.scan(&from, &to, 1, true)?;
                 if let Some(newest) = newest.first().and_then(|(key, _)| keys::id(key)) {
@@ -244,7 +250,9 @@ impl Engine {
     /// into memory.
     pub fn rebuild(&mut self, now: Timestamp, view: &dyn View) -> Option<Vec<Effect>> {
         let Some(id) = self.stale.pop() else {
-            let went = self.expire(now, view);
+            let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+            let went = ids.into_iter().filter(|id| self.moderate(now, *id, view)).count() > 0;
+            let went = self.expire(now, view) || went;
             self.written.clear();
             return went.then(|| std::mem::take(&mut self.effects));
         };
@@ -286,7 +294,9 @@ impl Engine {
 
     /// Returns the rows in which the index may have something of a segment that is not in it any more: a chain was
     /// shortened, and the index had not heard of it.
-    fn stale_rows(&self, id: SegmentId, entries: &[Entry], view: &dyn View) -> BTreeSet<EntryId> {
+    fn stale_rows(&mut self, id: SegmentId, entries: &[Entry], view: &dyn View) -> BTreeSet<EntryId> {
+        let disputed = self.shelf.get(id, view).map(|segment| segment.disputed()).unwrap_or_default();
+        let disputed = disputed.into_iter().filter(|entry| entry.place == Place::Messages).map(|entry| entry.id);
         let Some(conversation) = self.conversations.get(&id.conversation).filter(|c| c.may_have_shrunk(id.number))
         else {
             return BTreeSet::new();
@@ -296,16 +306,16 @@ impl Engine {
             let (from, to) = keys::all(part, conversation.number);
             view.scan(&from, &to, usize::MAX, false).unwrap_or_default()
         };
-        let rows = [all(keys::Part::Rows), all(keys::Part::Gone)].concat();
+        let rows = [all(keys::Part::Rows), all(keys::Part::Gone), all(keys::Part::Disputed)].concat();
         let rows = rows.iter().filter_map(|(key, row)| Some((keys::id(key)?, rows::decode(row)?)));
         let gone =
             |entry: &EntryId| conversation.authors.contains_key(&(id.number, entry.actor)) && !here.contains(entry);
         let stale = rows.filter(|(message, row)| {
             let said = row.edits.iter().map(|edit| &edit.id).chain(row.marks.iter().map(|mark| &mark.id));
-            // Who deleted a message is not noted in its row.
-            gone(message) || row.deleted || said.into_iter().any(gone)
+            // Who deleted a message is not noted in its row, and whether an admin had it erased may have changed.
+            gone(message) || row.is_erased() || row.disputed || said.into_iter().any(gone)
         });
-        stale.map(|(message, _)| message).collect()
+        stale.map(|(message, _)| message).chain(disputed).collect()
     }
 }
 
@@ -325,6 +335,7 @@ impl Conversation {
             let (Some(segment), Ok(heads)) = (keys::segment(&key), postcard::from_bytes(&value)) else { continue };
             self.heads.insert(segment, heads);
         }
+        self.forked = all(keys::Part::Disputes)?.iter().filter_map(|(key, _)| keys::segment(key)).collect();
         self.orphans = all(keys::Part::Orphans)?.iter().filter_map(|(key, _)| keys::id(key)).collect();
         for (key, value) in all(keys::Part::Wants)? {
             let (segment, hash, row) = (keys::segment(&key), keys::last32(&key), EntryId::from_sortable(&value));

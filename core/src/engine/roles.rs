@@ -38,9 +38,8 @@ impl Engine {
         let genesis = Record::sign(said, from, &self.key);
         let (id, secret) = (genesis.conversation(), self.rng.bytes());
         let fact = Fact::Joined { conversation: id, secret, peers: vec![] };
-        let own = self.own.user_records(&self.profile.user).cloned().map(Item::User);
         let mut conversation = Conversation::new(id, number, secret);
-        let items = conversation.add([Item::Record(genesis)].into_iter().chain(own).collect());
+        let items = conversation.add([Item::Record(genesis)].into_iter().chain(self.own_items()).collect());
         conversation.was_in = true;
         let mut batch = vec![store::Record { stream: StreamId::Local, bytes: facts::encode(&fact) }];
         batch.extend(items.iter().map(|item| store::Record { stream: StreamId::Control(id), bytes: item.to_bytes() }));
@@ -267,7 +266,9 @@ impl Engine {
             Fact::Read { conversation, .. } => Some(RegisterKey::Read(*conversation)),
             _ => None,
         });
-        self.facts.push(fact);
+        if !matches!(fact, Fact::Own(_) | Fact::Avatar(_) | Fact::Register(_)) {
+            self.facts.push(fact);
+        }
         self.persist(vec![store::Record { stream: StreamId::Local, bytes }], vec![Pending::Nothing]);
     }
 }
@@ -307,6 +308,9 @@ fn in_words(void: Void) -> String {
         Void::BeyondRole => {
             "your role in this conversation does not allow it: `bayou members` shows who may".to_owned()
         }
+        Void::OfTwo => "this conversation is between two: nobody else is let in or put out, and it has no title; \
+             `bayou contact block` ends it"
+            .to_owned(),
         Void::NotJunior => "they do not rank below you in this conversation".to_owned(),
         Void::HandedOver => "you handed this conversation over: the new owner may".to_owned(),
         Void::InviteUsedUp => "the link that they came with is used up: send them another".to_owned(),

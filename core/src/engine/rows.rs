@@ -9,8 +9,8 @@ use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{Effect, View};
 use super::shelf::{OpenError, Shelf};
-use super::{Engine, keys, stream};
-use crate::authority::Authority;
+use super::{Engine, forks, keys, stream};
+use crate::authority::{Authority, MessageName};
 use crate::conversation::{AuthoredPayload, Entry, EntryId, Segment, SegmentId, Tail};
 use crate::id::{ConversationId, PayloadId, StreamId, UserId};
 use crate::store::{IndexOp, Record};
@@ -57,11 +57,12 @@ impl Rows for Reader<'_> {
         if !self.rebuilding && self.fresh.contains(id) {
             return Ok(None);
         }
-        let bytes = match self.get(&keys::row(self.number, id))? {
-            None => self.get(&keys::gone(self.number, id))?,
-            found => found,
-        };
-        Ok(bytes.and_then(|bytes| decode(&bytes)))
+        for key in [keys::row, keys::gone, keys::disputed] {
+            if let Some(bytes) = self.get(&key(self.number, id))? {
+                return Ok(decode(&bytes));
+            }
+        }
+        Ok(None)
     }
 
     fn orphans(&self, message: &EntryId) -> Result<Vec<Entry>, OpenError> {
@@ -80,6 +81,11 @@ impl Rows for Reader<'_> {
         // What was let in cites a grant that is known. Were it not, nobody else would be the author either.
         let grant = self.authority.last_ruling().grants().get(&entry.grant);
         grant.map_or(UserId(entry.device.0), |grant| grant.given_to)
+    }
+
+    fn is_removed(&self, segment: u32, message: &EntryId) -> bool {
+        let EntryId { at, actor, number } = *message;
+        self.authority.last_ruling().erases(&MessageName { segment, at, actor, number })
     }
 
     fn is_erased(&self, segment: u32, body: &PayloadId) -> bool {
@@ -194,7 +200,7 @@ impl Engine {
             }
             ops.extend(conversation.put_row(id, *message, row));
             ops.extend(conversation.note_want(*message, row));
-            if row.deleted || row.gone {
+            if row.is_erased() || row.gone {
                 erased.push((*message, row.clone()));
             }
         }
@@ -206,7 +212,7 @@ impl Engine {
             ops.extend(self.erase(id, message, &row, rebuilding, view));
         }
         if !rebuilding {
-            for (message, row) in change.rows.iter().filter(|(_, row)| !row.gone) {
+            for (message, row) in change.rows.iter().filter(|(_, row)| !row.gone && !row.disputed) {
                 self.tell_row(id, message, row);
             }
             gone.iter().for_each(|message| self.tell_gone(id, message));
@@ -214,7 +220,7 @@ impl Engine {
         ops
     }
 
-    /// Erases the bodies of a message that was deleted or has disappeared, and has that kept; returns what to write into
+    /// Erases the bodies of a message that was deleted, by whomever, or has disappeared, and has that kept; returns what to write into
     /// the index, so that whatever happens in between, they are gone from the disk in the end.
     fn erase(
         &mut self,
@@ -230,6 +236,7 @@ impl Engine {
             bodies.extend(segment.original(&message).map(|body| (row.segment, body)));
         }
         bodies.extend(row.edits.iter().map(|edit| (edit.segment, edit.payload)));
+        bodies.extend(self.disputed_edits(conversation, &message, view));
         let mut ops = Vec::new();
         for (number, body) in bodies {
             let id = SegmentId { conversation, number };
@@ -245,6 +252,18 @@ impl Engine {
             }
         }
         ops
+    }
+
+    /// Returns the bodies of edits of a message that do not count, as their chain is forked before them.
+    fn disputed_edits(&mut self, id: ConversationId, message: &EntryId, view: &dyn View) -> Vec<(u32, PayloadId)> {
+        let forked = self.conversations.get(&id).map(|known| Vec::from_iter(known.forked.iter().copied()));
+        let mut bodies = Vec::new();
+        for number in forked.unwrap_or_default() {
+            let Ok(segment) = self.shelf.get(SegmentId { conversation: id, number }, view) else { continue };
+            let edits = segment.disputed().into_iter().filter(|entry| forks::about(entry) == Some(*message));
+            bodies.extend(edits.filter_map(|edit| Some((number, edit.record.payload()?))));
+        }
+        bodies
     }
 
     fn keep_erased(&mut self, id: SegmentId, body: PayloadId) {
@@ -300,8 +319,8 @@ impl Engine {
 impl Conversation {
     /// Returns what to write into the index for a row.
     fn put_row(&mut self, id: ConversationId, message: EntryId, row: &Row) -> Vec<IndexOp> {
-        let (shown, bytes) =
-            (keys::row(self.number, &message), postcard::to_stdvec(row).expect("a row always encodes"));
+        let place = if row.disputed { keys::disputed } else { keys::row };
+        let (shown, bytes) = (place(self.number, &message), postcard::to_stdvec(row).expect("a row always encodes"));
         let expiry = row.expires.map(|at| keys::expiry(self.number, at, &message));
         if row.gone {
             let mut ops = vec![IndexOp::Remove(shown), IndexOp::Put(keys::gone(self.number, &message), bytes)];
@@ -319,7 +338,9 @@ impl Conversation {
     /// Notes which body a row lacks, if it lacks one; returns what to write into the index.
     fn note_want(&mut self, message: EntryId, row: &Row) -> Vec<IndexOp> {
         let wanted = match &row.text {
-            Text::Absent(body) => Some((row.edits.last().map_or(row.segment, |edit| edit.segment), *body)),
+            Text::Absent(body) if !row.disputed => {
+                Some((row.edits.last().map_or(row.segment, |edit| edit.segment), *body))
+            }
             _ => None,
         };
         let number = self.number;

@@ -127,7 +127,7 @@ impl Engine {
             return false;
         }
         let image = match stream {
-            StreamId::Local => Some(facts::compact(&self.facts)),
+            StreamId::Local => Some(facts::compact(&self.facts, &self.own, &self.registers)),
             StreamId::Secrets => Some(self.secrets_image()),
             StreamId::Control(id) => self.conversations.get(&id).map(|conversation| {
                 let items = conversation.authority.items_beyond(&BTreeSet::new());

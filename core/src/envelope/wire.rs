@@ -36,6 +36,9 @@
 //!   Own       8 bytes of the name of each record and register of the user that the sender has: "send the others"
 //!   Owned     records and registers of the user; as Own for the user's own devices only
 //!   Linking   a message of a linking, see `identity::linking`
+//!
+//!   AtHome    tag of a contact link, the other way, and the log of the sender's user: "the person whose link it is"
+//!   Request   proof that the sender holds the link, a secret for the conversation, a message, the sender's log
 //! ```
 //!
 //! `docs/wire-format.md` shows the bytes. Kinds are only ever added at the end.
@@ -156,6 +159,10 @@ pub enum Frame {
     Ask { conversation: ConversationId, epochs: Vec<RecordHash> },
     /// Group keys, each in a box for the receiver.
     Boxes { conversation: ConversationId, boxes: Vec<serde_bytes::ByteBuf> },
+    /// The sender's device is that of the user whose contact link was knocked by.
+    AtHome { tag: [u8; 16], log: Vec<serde_bytes::ByteBuf> },
+    /// Somebody wants to talk one to one.
+    Request { proof: Signature, secret: [u8; 32], message: String, log: Vec<serde_bytes::ByteBuf> },
     /// The sender has these changes, and all before them.
     Announce { conversation: ConversationId, news: Vec<News> },
     /// The sender lacks what is beyond these changes, and wants these chains pushed.
@@ -226,6 +233,8 @@ impl Frame {
             | Frame::Own { .. }
             | Frame::Owned { .. }
             | Frame::Linking { .. }
+            | Frame::AtHome { .. }
+            | Frame::Request { .. }
             | Frame::Enough => None,
             Frame::Heads { conversation, .. }
             | Frame::Controls { conversation, .. }

@@ -43,6 +43,12 @@ pub enum RegisterKey {
     Contact(UserId),
     /// A setting of the user's, by its name; at most [`MAX_SETTING_NAME`] bytes.
     Setting(String),
+    /// The seed of the link by which others ask to be a contact.
+    ContactLink,
+    /// Somebody who asks to be a contact, in one of a few places.
+    Asker(u8),
+    /// Whom the user asks to be a contact.
+    Asked(UserId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,12 +171,17 @@ impl Registers {
     pub fn merge(&mut self, register: Register) -> bool {
         match self.0.get(register.key()) {
             Some(held) if held.rank() >= register.rank() => false,
-            None if self.0.len() >= MAX_REGISTERS => false,
+            _ if !self.has_room(register.key()) => false,
             _ => {
                 self.0.insert(register.key.clone(), register);
                 true
             }
         }
+    }
+
+    /// Tells whether there is room for one with this key.
+    pub fn has_room(&self, key: &RegisterKey) -> bool {
+        self.0.contains_key(key) || self.0.len() < MAX_REGISTERS
     }
 
     /// Returns the one that holds.

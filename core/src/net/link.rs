@@ -17,9 +17,11 @@
 //! The stream is handed out of the swarm as soon as it is negotiated; each link is a task of its own.
 
 pub(super) mod choice;
+pub(super) mod ends;
 pub(super) mod greet;
 mod handler;
 pub(super) mod handshake;
+pub(super) mod intake;
 pub(super) mod outbox;
 pub(super) mod pump;
 

@@ -14,12 +14,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
-use super::NetEvent;
 use super::link::choice::{Candidate, Ruling, rule};
+use super::link::ends::{End, Ends};
 use super::link::greet::{GreetError, Greeted, greet};
 use super::link::handshake::{Hello, binding};
-use super::link::outbox::{Flow, Outbox, Outboxes};
+use super::link::intake::Intake;
+use super::link::outbox::{Flow, Outbox};
 use super::link::pump;
+use super::{MAX_UNHANDLED, NetEvent};
 use crate::id::{Address, PeerId};
 
 type Wire = Compat<Stream>;
@@ -75,13 +77,13 @@ pub(super) struct Links {
     boot: u64,
     slots: BTreeMap<PeerId, Slot>,
     tasks: JoinSet<(Route, Step)>,
-    outboxes: Outboxes,
+    ends: Ends,
     events: mpsc::Sender<NetEvent>,
 }
 
 impl Links {
-    pub(super) fn new(me: PeerId, boot: u64, outboxes: Outboxes, events: mpsc::Sender<NetEvent>) -> Links {
-        Links { me, boot, slots: BTreeMap::new(), tasks: JoinSet::new(), outboxes, events }
+    pub(super) fn new(me: PeerId, boot: u64, ends: Ends, events: mpsc::Sender<NetEvent>) -> Links {
+        Links { me, boot, slots: BTreeMap::new(), tasks: JoinSet::new(), ends, events }
     }
 
     /// Returns the way over which the peer is linked, if it is.
@@ -200,11 +202,12 @@ impl Links {
             address: route.address.clone(),
             listens: kept.hello.listens.clone(),
         };
-        let (outbox, events, route) = (kept.outbox.clone(), self.events.clone(), route.clone());
+        let end = End { outbox: kept.outbox.clone(), intake: Arc::new(Intake::new(MAX_UNHANDLED)) };
+        let (events, route) = (self.events.clone(), route.clone());
         let spared = slot.next.take();
-        self.outboxes.insert(route.peer, outbox.clone());
+        self.ends.insert(route.peer, end.clone());
         self.tasks.spawn(async move {
-            pump::run(wire, route.peer, up, outbox, events).await;
+            pump::run(wire, route.peer, up, end, events).await;
             (route, Step::Over(None))
         });
         if let Some((route, greeted)) = spared {
@@ -220,7 +223,7 @@ impl Links {
         };
         if slot.kept.as_ref().is_some_and(|kept| kept.route.connection == route.connection) {
             slot.kept = None;
-            self.outboxes.remove(route.peer);
+            self.ends.remove(route.peer);
             if let Some((route, greeted)) = slot.next.take() {
                 self.keep(route, greeted, now);
                 return;

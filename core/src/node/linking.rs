@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::home::{self, Identified};
@@ -17,7 +16,7 @@ use crate::engine::{Newborn, usefulness};
 use crate::envelope::Frame;
 use crate::id::{Address, PeerId};
 use crate::identity::linking::{Linked, LinkingError, NewDevice, OFFER_LIFETIME_MS};
-use crate::net::{Net, NetConfig, NetEvent};
+use crate::net::{Net, NetConfig, NetEvent, NetEvents};
 
 /// How long to wait for further addresses after the first: the system tells them one by one, and never that it was all.
 const GATHER: Duration = Duration::from_millis(300);
@@ -26,7 +25,7 @@ const GATHER: Duration = Duration::from_millis(300);
 pub struct Linking {
     home: PathBuf,
     net: Net,
-    events: mpsc::Receiver<NetEvent>,
+    events: NetEvents,
     new: NewDevice,
     seeds: (Secret, Secret),
     rng: Entropy,
@@ -137,7 +136,7 @@ impl LetIn {
 }
 
 /// Returns where we listen, the most useful address first.
-async fn gather(events: &mut mpsc::Receiver<NetEvent>) -> Result<Vec<Address>, NodeError> {
+async fn gather(events: &mut NetEvents) -> Result<Vec<Address>, NodeError> {
     let mut addresses = Vec::new();
     loop {
         let event = match addresses.is_empty() {

@@ -6,21 +6,22 @@
 //! gather; so one message waits for nothing but its own fdatasync, and a thousand at once share a few. (A thread of its
 //! own for the disk cost two wake-ups a message, about a quarter of a millisecond on each side.)
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::fairness::Fairness;
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
 use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
-use crate::net::{Net, NetConfig, NetEvent};
+use crate::net::{Net, NetConfig, NetEvent, NetEvents};
 use crate::rpc::{Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, Lsn, Store};
@@ -64,7 +65,7 @@ pub(super) async fn run(config: NodeConfig, asked: mpsc::Receiver<Asked>, told: 
 struct Inputs {
     /// The compactor's answers.
     disk: mpsc::Receiver<Input>,
-    net: Option<mpsc::Receiver<NetEvent>>,
+    net: Option<NetEvents>,
 }
 
 /// The engine with its arms and legs.
@@ -85,6 +86,9 @@ struct Shell {
     alarm: Option<Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
+    fairness: Fairness,
+    /// Whose frames were handled in this round: what is kept at its end is kept for them.
+    heard: BTreeSet<PeerId>,
 }
 
 impl Shell {
@@ -124,6 +128,8 @@ impl Shell {
             next_call: 0,
             alarm: None,
             unwritten: Vec::new(),
+            fairness: Fairness::default(),
+            heard: BTreeSet::new(),
         };
         shell.execute(effects);
         while let Some(effects) = shell.engine.rebuild(now(), &*shell.store) {
@@ -170,7 +176,7 @@ impl Shell {
     /// Handles what has come meanwhile; returns whom to tell when the loop has stopped, if it is asked to.
     fn rest_of_round(&mut self, asked: &mut mpsc::Receiver<Asked>, inputs: &mut Inputs) -> Option<oneshot::Sender<()>> {
         for _ in 0..MAX_ROUND {
-            let event = inputs.net.as_mut().and_then(|net| net.try_recv().ok());
+            let event = inputs.net.as_mut().and_then(NetEvents::try_recv);
             let call = asked.try_recv().ok();
             if event.is_none() && call.is_none() {
                 break;
@@ -189,6 +195,16 @@ impl Shell {
 
     /// Keeps what the round asked to be kept, and what follows from that.
     fn keep(&mut self) {
+        let began = instant();
+        let is_idle = self.unwritten.is_empty();
+        self.keep_all();
+        let heard = std::mem::take(&mut self.heard);
+        if let Some(each) = began.elapsed().checked_div(heard.len() as u32).filter(|_| !is_idle) {
+            heard.into_iter().for_each(|peer| self.took(peer, each));
+        }
+    }
+
+    fn keep_all(&mut self) {
         while !self.unwritten.is_empty() {
             let (tickets, batches): (Vec<Ticket>, Vec<Batch>) = std::mem::take(&mut self.unwritten).into_iter().unzip();
             match self.store.append(&batches) {
@@ -214,6 +230,7 @@ impl Shell {
             reply.send(result).ok();
             return;
         }
+        self.fairness.called(instant());
         let call = CallId(self.next_call);
         self.next_call += 1;
         self.calls.insert(call, reply);
@@ -229,13 +246,26 @@ impl Shell {
             }
             NetEvent::LinkUp { peer, binding, address, listens } => Input::LinkUp { peer, binding, address, listens },
             NetEvent::LinkDown(peer) => Input::LinkDown(peer),
-            NetEvent::Frame(peer, bytes) => Input::Frame(peer, bytes),
+            NetEvent::Frame(peer, bytes) => {
+                let began = instant();
+                self.handle(Input::Frame(peer, bytes));
+                self.heard.insert(peer);
+                return self.took(peer, began.elapsed());
+            }
             NetEvent::Congested(peer) => Input::Congested(peer),
             NetEvent::Drained(peer) => Input::Drained(peer),
             NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
             NetEvent::DialFailed(_, _, why) => return tracing::debug!("a dial came to nothing: {why}"),
         };
         self.handle(input);
+    }
+
+    /// Notes what a link took of our time, and lets it rest if that is more than its share.
+    fn took(&mut self, peer: PeerId, took: Duration) {
+        let rest = self.fairness.took(peer, took, instant());
+        if !rest.is_zero() {
+            self.with_net(|net| net.rest(peer, rest));
+        }
     }
 
     fn handle(&mut self, input: Input) {
@@ -331,7 +361,7 @@ fn start_net(
     vault: &Vault,
     profile: &Profile,
     network: &Network,
-) -> Result<(Net, mpsc::Receiver<NetEvent>), NodeError> {
+) -> Result<(Net, NetEvents), NodeError> {
     let [a, b, c, d, e, f, g, h] = home::random()?;
     let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
     let config = |listen| NetConfig { secret: *profile.transport_seed().expose(), listen, mdns: network.mdns, boot };
@@ -347,7 +377,7 @@ fn start_net(
     }
 }
 
-async fn next(net: &mut Option<mpsc::Receiver<NetEvent>>) -> Option<NetEvent> {
+async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
     match net {
         Some(net) => net.recv().await,
         None => std::future::pending().await,
@@ -369,4 +399,9 @@ fn io(error: std::io::Error) -> NodeError {
 pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long something took; decides who waits, and nothing else")]
+fn instant() -> Instant {
+    Instant::now()
 }

@@ -97,7 +97,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         conformance::write_story(&DiskStore::open(home.path(), keyring(home.path(), 1, 2)).unwrap().0);
         let (store, opened) = DiskStore::open(home.path(), keyring(home.path(), 1, 3)).unwrap();
-        assert!(opened.damage.is_empty() && !opened.index_rebuilt, "{opened:?}");
+        assert!(opened.damage.is_empty() && opened.index_rebuilt.is_none(), "{opened:?}");
         conformance::check_story(&store);
         drop(store);
         assert!(DiskStore::open(home.path(), keyring(home.path(), 9, 4)).is_err());

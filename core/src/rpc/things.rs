@@ -26,12 +26,15 @@ pub struct Row {
     pub edited: bool,
     /// Whether it was deleted.
     pub deleted: bool,
-    /// Whether an admin hid it. Then `text` is empty.
+    /// Whether an admin hid it, or had it erased. Then `text` is empty.
     pub hidden: bool,
+    /// Whether its author is blocked: to be folded away.
+    pub blocked: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
     /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with all"`. Others': `"received"`, or
-    /// `"waiting"` when only the announcement arrived and the text is still on its way.
+    /// `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to `disputed`:
+    /// `"disputed"`.
     pub state: String,
 }
 
@@ -91,7 +94,7 @@ pub enum NoticeKind {
     DeviceRetired,
     /// Somebody's key is another; `what`: their id from then on.
     KeyChanged,
-    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id.
+    /// A device wrote two histories: what it wrote from then on is not shown; `what`: its id. `disputed` has it.
     Disputed,
 }
 
@@ -100,8 +103,10 @@ pub enum NoticeKind {
 pub struct Conversation {
     /// Its whole id.
     pub conversation: String,
-    /// Its title; empty while it has not arrived yet.
+    /// Its title; empty while it has not arrived yet. Of two: the other's name.
     pub title: String,
+    /// The other one, if it is of two, to whom nobody is added.
+    pub with: Option<String>,
     /// What it is about; empty: nobody said.
     pub topic: String,
     /// What newcomers may read: `"all"` or `"since_join"`.
@@ -241,8 +246,14 @@ pub struct Member {
     pub devices: Vec<String>,
     /// Whether it is we.
     pub you: bool,
+    /// What they say that they are up to; empty: nothing.
+    pub status: String,
+    /// The name of their picture, which is another for another picture; absent: they have none.
+    pub avatar: Option<String>,
     /// Whether we compared keys with them.
     pub verified: bool,
+    /// Whether we want to hear nothing of them.
+    pub blocked: bool,
 }
 
 /// Somebody else.
@@ -254,10 +265,68 @@ pub struct Contact {
     pub name: String,
     /// What we call them.
     pub petname: Option<String>,
+    /// What they say that they are up to; empty: nothing.
+    pub status: String,
+    /// The name of their picture, which is another for another picture; absent: they have none.
+    pub avatar: Option<String>,
     /// Whether we compared keys with them.
     pub verified: bool,
+    /// Whether we were given their link. It names their key: who had it from themselves knows the right one.
+    pub by_link: bool,
+    /// Whether we want to hear nothing of them.
+    pub blocked: bool,
     /// In how many conversations they are with us.
     pub shared: u32,
+    /// The conversation of the two of us, if there is one.
+    pub conversation: Option<String>,
+}
+
+/// How our user shows themselves to all with whom they share a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What they are up to; empty: nothing.
+    pub status: String,
+    /// The name of their picture; absent: there is none.
+    pub avatar: Option<String>,
+}
+
+/// A picture. It came from somebody else, and nothing of it was looked at but its first bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Avatar {
+    /// `"image/png"`, `"image/jpeg"` or `"image/webp"`.
+    pub kind: String,
+    /// The picture, in base64.
+    pub image: String,
+}
+
+/// Somebody who asks to be a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// Their id.
+    pub user: String,
+    /// What they call themselves.
+    pub name: String,
+    /// What they say; at most 280 bytes.
+    pub message: String,
+    /// When we heard of it: milliseconds since the Unix epoch.
+    pub at: u64,
+}
+
+/// Somebody whom we asked to be a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Their id.
+    pub user: String,
+    /// What we said.
+    pub message: String,
+    /// When we asked: milliseconds since the Unix epoch.
+    pub at: u64,
+    /// How far it is, in words.
+    pub state: String,
 }
 
 /// Someone who waits to be let in.

@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 32] = [
+const METHODS: [&str; 42] = [
     "new",
     "invite",
     "invites",
@@ -58,6 +58,16 @@ const METHODS: [&str; 32] = [
     "peers",
     "status",
     "dial",
+    "draft",
+    "settings",
+    "profile",
+    "avatar",
+    "contact_link",
+    "add_contact",
+    "requests",
+    "answer_request",
+    "block",
+    "disputed",
 ];
 
 /// What joins an answer to its call.

@@ -75,8 +75,8 @@ pub struct Opened {
     pub journal_bytes: u64,
     /// What was damaged, one sentence each. All that is not named here is readable.
     pub damage: Vec<String>,
-    /// Whether the index was missing or unusable and has been begun anew.
-    pub index_rebuilt: bool,
+    /// Why the index was unusable, if it was, and has been begun anew.
+    pub index_rebuilt: Option<String>,
 }
 
 impl DiskStore {
@@ -93,21 +93,23 @@ impl DiskStore {
         let (journal, sled) = thread::scope(|scope| {
             let sled = scope.spawn(|| index::open(home, &seal));
             let journal = Journal::open(&home.join("journal"), Arc::clone(&seal), &mut catalogue);
-            (journal, sled.join().unwrap_or(Ok(None)))
+            (journal, sled.join().unwrap_or_else(|_| Ok(Err("it could not be opened".to_owned()))))
         });
         let (journal, survey) = journal?;
         let damage = [survey.damage, snapshots.damage].concat();
         let sound = sled?.and_then(|sled| {
-            if damage.is_empty() && sled.complete() <= journal.last() {
-                return Some(sled);
-            }
+            let why = match sled.complete() <= journal.last() {
+                true if damage.is_empty() => return Ok(sled),
+                true => "something that it was made from is lost",
+                false => "it knows more than the journal does",
+            };
             sled.close();
-            None
+            Err(why.to_owned())
         });
-        let index_rebuilt = sound.is_none() || (!had_index && journal.last() > Lsn(0));
-        let sled = match sound {
-            Some(sled) => sled,
-            None => begin_anew(home, &seal)?,
+        let is_missing = !had_index && journal.last() > Lsn(0);
+        let (sled, index_rebuilt) = match sound {
+            Ok(sled) => (sled, is_missing.then(|| "it is missing".to_owned())),
+            Err(why) => (begin_anew(home, &seal)?, Some(why)),
         };
         // Only now that no row of what was lost is left.
         heal::heal(&survey.wounds);
@@ -156,7 +158,8 @@ impl DiskStore {
 
 fn begin_anew(home: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, StoreError> {
     index::set_aside(home)?;
-    index::open(home, seal)?.ok_or_else(|| StoreError::Damaged("the index, though it was just begun anew".to_owned()))
+    index::open(home, seal)?
+        .map_err(|why| StoreError::Damaged(format!("the index, though it was just begun anew ({why})")))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -295,7 +298,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         conformance::write_story(&DiskStore::open(home.path(), Arc::new(Unsealed)).unwrap().0);
         let (store, opened) = DiskStore::open(home.path(), Arc::new(Unsealed)).unwrap();
-        assert!(opened.damage.is_empty() && !opened.index_rebuilt, "{opened:?}");
+        assert!(opened.damage.is_empty() && opened.index_rebuilt.is_none(), "{opened:?}");
         conformance::check_story(&store);
     }
 }

@@ -28,6 +28,9 @@ pub trait Rows {
     /// Returns who wrote an entry: the user to whom the grant that it was written under was given. Never changes.
     fn author(&self, entry: &Entry) -> UserId;
 
+    /// Tells whether a moderator had a message erased.
+    fn is_removed(&self, segment: u32, message: &EntryId) -> bool;
+
     /// Tells whether a body was erased.
     fn is_erased(&self, segment: u32, body: &PayloadId) -> bool;
 }
@@ -62,10 +65,10 @@ impl<'a, R: Rows> Fold<'a, R> {
         match &entry.record {
             Record::Text { payload, .. } => {
                 let text = self.text(entry.segment, payload);
-                self.message(&entry, text)
+                self.message(&entry, text, false)
             }
             Record::Unknown if entry.place == crate::conversation::Place::Messages => {
-                self.message(&entry, Text::Unknown)
+                self.message(&entry, Text::Unknown, false)
             }
             Record::Unknown => Ok(()),
             Record::About(target, _) => {
@@ -83,6 +86,30 @@ impl<'a, R: Rows> Fold<'a, R> {
         }
     }
 
+    /// Folds in what a forked chain said on the branch that was put aside. It makes rows of its own and is heard on those
+    /// alone, never on what counts.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn dispute(&mut self, entry: Entry) -> Result<(), R::Error> {
+        match &entry.record {
+            Record::Text { payload, .. } => {
+                let text = self.text(entry.segment, payload);
+                self.message(&entry, text, true)
+            }
+            Record::About(target, _) => {
+                let message = target.message;
+                if let Some(row) = self.row(&message)?.filter(|row| row.disputed) {
+                    let mut row = self.annotate(row, entry);
+                    row.expire(self.now);
+                    self.change.rows.insert(message, row);
+                }
+                Ok(())
+            }
+            Record::Unknown => Ok(()),
+        }
+    }
+
     /// Looks again for the body that a row lacks; used when a body came later than its message.
     ///
     /// # Errors
@@ -91,6 +118,18 @@ impl<'a, R: Rows> Fold<'a, R> {
         if let Some(mut row) = self.row(message)? {
             row.text = self.current(&row, original);
             row.expire(self.now);
+            self.change.rows.insert(*message, row);
+        }
+        Ok(())
+    }
+
+    /// Looks again whether a message is to be erased.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn moderate(&mut self, message: &EntryId) -> Result<(), R::Error> {
+        if let Some(mut row) = self.row(message)?.filter(|row| self.read.is_removed(row.segment, message)) {
+            (row.removed, row.text) = (true, Text::Erased);
             self.change.rows.insert(*message, row);
         }
         Ok(())
@@ -120,7 +159,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         }
     }
 
-    fn message(&mut self, entry: &Entry, text: Text) -> Result<(), R::Error> {
+    fn message(&mut self, entry: &Entry, text: Text, disputed: bool) -> Result<(), R::Error> {
         if self.row(&entry.id)?.is_some() {
             return Ok(());
         }
@@ -128,7 +167,10 @@ impl<'a, R: Rows> Fold<'a, R> {
         let author = self.read.author(entry);
         let expires = entry.expires();
         let (edits, marks) = (vec![], vec![]);
-        let mut row = Row { segment, seq, author, device, text, edits, deleted: false, marks, expires, gone: false };
+        let (deleted, gone, removed) = (false, false, self.read.is_removed(segment, &entry.id));
+        let text = if removed { Text::Erased } else { text };
+        let mut row =
+            Row { segment, seq, author, device, text, edits, deleted, removed, marks, expires, gone, disputed };
         let waiting = match self.change.orphans.get(&entry.id) {
             Some(orphans) => orphans.clone(),
             None => self.read.orphans(&entry.id)?,
@@ -151,7 +193,7 @@ impl<'a, R: Rows> Fold<'a, R> {
         match annotation {
             Annotation::Edit { payload } if by_author => {
                 row.edit(Edit { id: entry.id, segment: entry.segment, payload });
-                if !row.deleted {
+                if !row.is_erased() {
                     row.text = self.current(&row, payload);
                 }
             }
@@ -168,7 +210,7 @@ impl<'a, R: Rows> Fold<'a, R> {
     /// Returns the text of the newest version; `original` is the message's own body, used when it has no edits.
     fn current(&self, row: &Row, original: PayloadId) -> Text {
         match row.edits.last() {
-            _ if row.deleted => Text::Erased,
+            _ if row.is_erased() => Text::Erased,
             Some(edit) => self.text(edit.segment, &edit.payload),
             None => self.text(row.segment, &original),
         }

@@ -23,12 +23,16 @@ pub struct Row {
     pub edits: Vec<Edit>,
     /// Whether its author deleted it.
     pub deleted: bool,
+    /// Whether a moderator had it erased.
+    pub removed: bool,
     /// The newest word of each user on each emoji, in order of emoji, then user.
     pub marks: Vec<Mark>,
     /// From when on it is gone.
     pub expires: Option<Timestamp>,
     /// Whether it has disappeared: it is no longer in the timeline, and says nothing any more. Never ends.
     pub gone: bool,
+    /// Whether its chain was found to be forked before it, so that it counts for nothing and is not in the timeline.
+    pub disputed: bool,
 }
 
 /// The text of a row. Deleted rows and those that are gone have none.
@@ -85,6 +89,11 @@ impl Row {
         if self.gone {
             self.text = Text::Erased;
         }
+    }
+
+    /// Tells whether its words are erased for good, whatever else is said about it.
+    pub fn is_erased(&self) -> bool {
+        self.deleted || self.removed
     }
 
     pub(super) fn edit(&mut self, edit: Edit) {

@@ -3,9 +3,10 @@
 //! A lie costs her nothing and gains her nothing: what others keep stays as it is, what they send her for it is bounded,
 //! and what is said of her is said of her alone.
 
+use bayou_core::authority::{Item, Said};
 use bayou_core::conversation::{AuthoredPayload, Payload, Vector};
 use bayou_core::envelope::{Answer, Frame, Tips};
-use bayou_core::id::{ActorId, ConversationId, PayloadId};
+use bayou_core::id::{ActorId, ConversationId, CutHash, PayloadId};
 use bayou_core::rpc::{Reply, Request};
 use bayou_tests::truth;
 
@@ -66,6 +67,27 @@ fn who_never_says_that_it_is_all_is_not_asked_for_ever() {
     }
     assert!(asked <= 2, "asked {asked} times for nothing");
     scene.ends_well();
+}
+
+/// She tells each of them another part of what she said, and leaves with a cut that she keeps to herself.
+#[test]
+fn who_leaves_and_does_not_say_how_far_they_came_parts_nobody() {
+    let mut scene = Scene::new();
+    scene.world.cut(scene.alice, scene.bob);
+    let mut author = scene.mallory.author(0);
+    let said: Vec<_> = (0..4).map(|number| author.says(&[&format!("part {number}")])).collect();
+    scene.tells(scene.alice, &scene.pushes(said[..2].to_vec()));
+    scene.tells(scene.bob, &scene.pushes(said));
+    scene.world.run(1_000);
+    assert!(scene.world.sees(scene.bob).contains("part 3") && !scene.world.sees(scene.alice).contains("part 3"));
+    let record = scene.mallory.control(Said::Leave { cut: CutHash([0xcc; 32]) });
+    let frame = scene.mallory.controls(&[Item::Record(record).to_bytes()]);
+    for who in [scene.alice, scene.bob] {
+        scene.tells(who, &frame);
+    }
+    scene.world.run(1_000);
+    let world = scene.ends_well();
+    assert_eq!(world.sees(0), world.sees(1));
 }
 
 /// Who lies about what they have is believed about themselves, and about nobody else.

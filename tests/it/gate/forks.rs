@@ -1,6 +1,6 @@
 //! A device that wrote two histories: the proof of it, and what is left on every peer.
 
-use bayou_core::conversation::{BadProof, Fork, ForkProof, Outcome, Segment, Sent, Tail, Vector};
+use bayou_core::conversation::{BadProof, End, Fork, ForkProof, Outcome, Segment, Sent, Tail, Vector};
 use bayou_core::sync::SegmentHeads;
 use bayou_tests::craft::{Author, Dice, segment_id, take};
 
@@ -33,6 +33,22 @@ impl Histories {
     fn proof(&self, at: usize) -> ForkProof {
         let [one, other] = &self.branches;
         ForkProof::new(self.mallory.header.clone(), one[at].clone(), other[at].clone())
+    }
+
+    /// Returns the end of so much of a branch.
+    fn end(&self, side: usize, upto: usize) -> End {
+        let mut whole = Author::new(segment_id(0), 66);
+        take(&mut whole.home, self.common.iter().chain(&self.branches[side][..upto]).cloned().collect());
+        let chain = whole.home.chain(&self.mallory.actor).unwrap();
+        End { seq: chain.seq(), hash: chain.head() }
+    }
+
+    /// Has a cut name an end, as the engine does.
+    fn name(&self, segment: &mut Segment, end: Option<End>) {
+        segment.name_end(self.mallory.actor, end).unwrap();
+        if let Some(end) = end.filter(|end| segment.hash(&self.mallory.actor, end.seq) == Some(end.hash)) {
+            segment.shorten(self.mallory.actor, end.seq).unwrap();
+        }
     }
 
     /// Returns a segment with a chain of alice's and one of the histories.
@@ -105,7 +121,10 @@ fn what_was_said_behind_the_fork_is_named_and_nothing_else_is_lost() {
     assert_eq!(gone.len(), 3);
     assert!(gone.iter().all(|entry| entry.id.actor == histories.mallory.actor && entry.seq > 2));
     assert_eq!(texts(&mut segment).len(), before - 3);
-    assert!(gone.iter().all(|entry| segment.payloads().get(&entry.record.payload().unwrap()).is_none()));
+    assert_eq!(segment.disputed(), gone, "it is kept aside, to be read");
+    let held =
+        |entry: &bayou_core::conversation::Entry| segment.payloads().get(&entry.record.payload().unwrap()).is_some();
+    assert!(gone.iter().all(held), "with its bodies");
     assert_eq!(segment.freeze(histories.fork(0)).unwrap(), None, "known");
     assert_eq!(segment.freeze(histories.fork(2)).unwrap(), None, "a later place says nothing new");
     for branch in &histories.branches {
@@ -157,7 +176,10 @@ fn a_fork_outlives_the_image_and_the_journal() {
     }
     tail.push(Tail::Fork(Box::new(histories.proof(0))));
     tail.push(Tail::Run([&histories.common[..], &histories.branches[1]].concat()));
+    tail.push(Tail::End(histories.mallory.actor, Some(histories.end(0, 1))));
     segment.freeze(histories.fork(0)).unwrap();
+    histories.name(&mut segment, Some(histories.end(0, 1)));
+    assert_eq!(segment.chain(&histories.mallory.actor).unwrap().seq(), 3);
     let tail: Vec<Vec<u8>> = tail.iter().map(|record| postcard::to_stdvec(record).unwrap()).collect();
     let image = segment.settle().unwrap().image().unwrap();
     for mut again in
@@ -165,6 +187,7 @@ fn a_fork_outlives_the_image_and_the_journal() {
     {
         assert_eq!(SegmentHeads::of(&again), SegmentHeads::of(&segment));
         assert_eq!(texts(&mut again), texts(&mut segment));
+        assert_eq!(again.disputed(), segment.disputed());
         let late: Vec<Sent> = histories.branches[0].clone();
         assert!(matches!(again.gate(late), Ok(Outcome::Known(_))));
     }
@@ -181,6 +204,99 @@ fn what_has_no_valid_signature_of_its_own_cannot_be_kept_in_front_of_a_fork() {
     assert_eq!(segment.chain(&histories.mallory.actor).unwrap().seq(), 2, "the third could be proved to nobody");
     let (runs, complete) = segment.settle().unwrap().missing(&Vector::new(), usize::MAX, usize::MAX);
     assert!(complete && runs.len() == 1);
+}
+
+/// Whatever comes first, proofs or the cut, and whoever has which history: the branch that the cut names counts, up to
+/// there, on all peers.
+#[test]
+fn a_cut_beats_the_proofs_in_any_order() {
+    for seed in 0..200 {
+        let mut dice = Dice::new(seed);
+        let histories = Histories::new(dice.below(4), [1 + dice.below(4), 1 + dice.below(4)]);
+        let (places, side) = (histories.branches.iter().map(Vec::len).min().unwrap(), dice.below(2));
+        let end = histories.end(side, 1 + dice.below(histories.branches[side].len()));
+        let mut peers = [histories.told(0), histories.told(1), empty()];
+        for peer in &mut peers {
+            let mut places: Vec<usize> = (0..1 + dice.below(3)).map(|_| dice.below(places)).chain([0]).collect();
+            let (last, mut is_named) = (places.len(), false);
+            for n in 0..=last {
+                is_named |= n == last || dice.below(3) == 0;
+                if let Some(place) = places.pop() {
+                    peer.freeze(histories.fork(place)).unwrap();
+                }
+                if is_named {
+                    histories.name(peer, Some(end));
+                }
+                if dice.below(4) == 0 {
+                    let image = peer.settle().unwrap().image().unwrap();
+                    *peer = Segment::open(segment_id(0), Some(&image), &[]).unwrap();
+                }
+            }
+        }
+        for _ in 0..3 {
+            let [one, other, third] = &mut peers;
+            tell(one, other);
+            tell(other, one);
+            tell(other, third);
+        }
+        let [one, other, third] = &mut peers;
+        let heads = SegmentHeads::of(one);
+        assert_eq!([&heads, &heads], [&SegmentHeads::of(other), &SegmentHeads::of(third)], "seed {seed}");
+        assert_eq!(texts(one), texts(other), "seed {seed}");
+        let chain = one.chain(&histories.mallory.actor).expect("the past that is named");
+        assert_eq!((chain.seq(), chain.head()), (end.seq, end.hash), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_a_cut_no_longer_names_is_put_aside_again_and_comes_back() {
+    let histories = Histories::new(1, [3, 2]);
+    let (mut segment, actor) = (histories.told(0), histories.mallory.actor);
+    assert_eq!(segment.name_end(actor, Some(histories.end(0, 2))).unwrap(), None, "not forked, as far as is known");
+    segment.freeze(histories.fork(0)).unwrap();
+    let before = texts(&mut segment);
+    for upto in [2, 3, 1] {
+        let back = segment.name_end(actor, Some(histories.end(0, upto))).unwrap().unwrap().back;
+        assert_eq!(back.len(), upto);
+        assert_eq!(segment.disputed().len(), 3 - upto);
+        let gone = segment.name_end(actor, None).unwrap().unwrap().gone;
+        assert_eq!((gone.len(), texts(&mut segment)), (upto, before.clone()));
+        assert_eq!(segment.disputed().len(), 3);
+    }
+    let moved = segment.name_end(actor, Some(histories.end(1, 2))).unwrap().unwrap();
+    assert_eq!(moved, Default::default(), "the other branch was never here");
+    take(&mut segment, histories.branches[1].clone());
+    assert_eq!(segment.chain(&actor).unwrap().seq(), 3);
+    assert_eq!(segment.disputed().len(), 3, "what was here is kept aside");
+}
+
+#[test]
+fn a_piece_of_the_way_to_the_end_is_not_let_in() {
+    let histories = Histories::new(2, [3, 3]);
+    let mut segment = empty();
+    segment.freeze(histories.fork(0)).unwrap();
+    histories.name(&mut segment, Some(histories.end(0, 3)));
+    take(&mut segment, histories.common.clone());
+    for (side, length) in [(0, 1), (0, 2), (1, 1), (1, 3)] {
+        let piece = histories.branches[side][..length].to_vec();
+        assert!(matches!(segment.gate(piece), Ok(Outcome::Known(_))), "{length} of side {side}");
+    }
+    take(&mut segment, histories.branches[0].clone());
+    assert_eq!(segment.hash(&histories.mallory.actor, 5), Some(histories.end(0, 3).hash));
+}
+
+#[test]
+fn what_is_aside_is_erased_like_anything_else() {
+    let histories = Histories::new(1, [2, 2]);
+    let mut segment = histories.told(0);
+    let gone = segment.freeze(histories.fork(0)).unwrap().unwrap();
+    let message = gone[0].id;
+    let body = segment.settle().unwrap().original(&message).expect("it is still known what it came with");
+    assert!(segment.payloads().get(&body).is_some() && segment.erase(body));
+    let image = segment.settle().unwrap().image().unwrap();
+    let mut again = Segment::open(segment_id(0), Some(&image), &[]).unwrap();
+    histories.name(&mut again, Some(histories.end(0, 2)));
+    assert!(again.payloads().get(&body).is_none() && again.payloads().is_erased(&body), "also if it counts again");
 }
 
 #[test]

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bayou_core::id::{Address, PeerId};
-use bayou_core::net::{Net, NetConfig, NetEvent, with_peer};
+use bayou_core::net::{Net, NetConfig, NetEvent, NetEvents, with_peer};
 use bytes::Bytes;
-use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
 pub(super) const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
@@ -16,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct End {
     pub(super) net: Net,
-    pub(super) events: Receiver<NetEvent>,
+    pub(super) events: NetEvents,
     /// With `/p2p/…`.
     pub(super) address: Address,
 }

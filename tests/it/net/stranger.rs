@@ -22,7 +22,7 @@ type Upgrade = ReadyUpgrade<StreamProtocol>;
 
 /// Opens a link stream on every connection and hands it out.
 #[derive(Default)]
-struct Opener(VecDeque<ToSwarm<Stream, Upgrade>>);
+pub(super) struct Opener(VecDeque<ToSwarm<Stream, Upgrade>>);
 
 impl NetworkBehaviour for Opener {
     type ConnectionHandler = OneShotHandler<Upgrade, Upgrade, Stream>;

@@ -7,6 +7,7 @@ use bayou_core::conversation::{AuthoredPayload, ForkProof, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{Answer, Commitment, EpochBox, Frame, News, Recipient, Tips, Turned, Whereabouts};
 use bayou_core::id::{ActorId, Address, ConversationId, DeviceId, PeerId, RecordHash, UserId};
+use bayou_core::identity::{Register, RegisterKey};
 use bayou_core::time::{Hlc, Timestamp};
 use bayou_tests::craft::{Author, segment_id};
 
@@ -49,6 +50,7 @@ impl Room {
         say(Said::Epoch { commitment: [4; 32] });
         let at = Hlc { ms: 5, counter: 1 };
         say(Said::Hide { message: MessageName { segment: 0, at, actor: ActorId([1; 16]), number: 0 }, hidden: true });
+        say(Said::Erase { message: MessageName { segment: 1, at, actor: ActorId([1; 16]), number: 0 } });
         say(Said::InviteRevoke { invite });
         say(Said::Remove { grant, cut, rekey: Some([5; 32]) });
         say(Said::CutExtend { grant, cut });
@@ -141,12 +143,44 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Welcome { conversation, secret: [0x5e; 32] },
         Frame::Wait { conversation },
         Frame::Turned { conversation, why: Turned::Withdrawn },
+        Frame::Return { tag: [0x7c; 16] },
+        Frame::Known { tag: [0x7d; 16] },
+        Frame::Mine { log: vec![vec![0xc0, 0xff].into(); 2] },
+        Frame::Own { names: vec![[0x6f; 8]; 3] },
+        Frame::Owned { items: vec![vec![0x01, 0xff].into(); 2] },
+        Frame::Linking { message: vec![0x11; 40] },
+        Frame::Ask { conversation, epochs: vec![RecordHash([0xe0; 32]); 2] },
+        Frame::Boxes { conversation, boxes: vec![vec![0xb0; 90].into()] },
+        Frame::AtHome { tag: [0x7a; 16], log: vec![vec![0xc0, 0xff].into(); 2] },
+        Frame::Request {
+            proof: Signature([0x5a; 64]),
+            secret: [0x5e; 32],
+            message: "it is me".into(),
+            log: vec![vec![0xc0, 0xff].into(); 2],
+        },
         Frame::Announce { conversation, news: vec![place; 2] },
         Frame::Graft { conversation, chains: vec![place] },
         Frame::Prune { conversation, chains: vec![(segment, author.actor)] },
         Frame::Nearby { conversation, peers: vec![nearby] },
         Frame::Enough,
     ]
+}
+
+/// A register of each kind, by a device of the user's.
+pub(super) fn registers(user: UserId, key: &DeviceKey) -> Vec<Vec<u8>> {
+    let conversation = segment_id(0).conversation;
+    let keys = [
+        RegisterKey::Conversation(conversation),
+        RegisterKey::Read(conversation),
+        RegisterKey::Draft(conversation),
+        RegisterKey::Contact(UserId([9; 32])),
+        RegisterKey::Setting("theme".into()),
+        RegisterKey::ContactLink,
+        RegisterKey::Asker(7),
+        RegisterKey::Asked(UserId([9; 32])),
+    ];
+    let write = |about| Register::write(user, about, vec![0x61; 40], AT, key).expect("short");
+    keys.into_iter().map(|about| write(about).bytes().to_vec()).collect()
 }
 
 /// Proofs that a chain was written twice at its first and at its second place, and who wrote it.

@@ -1,12 +1,11 @@
 //! What waits to be sent to a peer: a queue with two bounds, and who is to hear that it overflowed.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::{Notify, watch};
 
-use crate::id::PeerId;
 use crate::net::{MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES};
 
 /// Whether the queue takes frames.
@@ -114,24 +113,6 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing can panic while the lock is held, and the queue is whole after each statement.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The outboxes of all peers that are linked: what [`crate::net::Net`] sends through.
-#[derive(Clone, Default)]
-pub(in crate::net) struct Outboxes(Arc<RwLock<HashMap<PeerId, Arc<Outbox>>>>);
-
-impl Outboxes {
-    pub(in crate::net) fn get(&self, peer: PeerId) -> Option<Arc<Outbox>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned()
-    }
-
-    pub(in crate::net) fn insert(&self, peer: PeerId, outbox: Arc<Outbox>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(peer, outbox);
-    }
-
-    pub(in crate::net) fn remove(&self, peer: PeerId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&peer);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Frames between a link and the rest of us. One task a link: a slow peer holds up nobody else.
 //!
-//! Reading stops while the event queue is full, which in time stops the peer's writing: backpressure reaches to the
-//! other end. Writing puts all that waits into one write, and flushes as soon as nothing waits.
+//! Reading stops while enough of the peer's frames wait to be handled, and while the link rests, which in time stops the
+//! peer's writing: backpressure reaches to the other end. Writing puts all that waits into one write, and flushes as soon as nothing waits.
 //!
 //! ```text
 //!  0                4                  4 + length
@@ -12,7 +12,6 @@
 //! ```
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -22,6 +21,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
+use super::ends::End;
+use super::intake::Intake;
 use super::outbox::{Flow, Outbox};
 use crate::id::PeerId;
 use crate::net::{MAX_FRAME, NetEvent};
@@ -40,7 +41,7 @@ pub(in crate::net) async fn run<S>(
     stream: S,
     peer: PeerId,
     up: NetEvent,
-    outbox: Arc<Outbox>,
+    End { outbox, intake }: End,
     events: mpsc::Sender<NetEvent>,
 ) where
     S: AsyncRead + AsyncWrite,
@@ -50,7 +51,7 @@ pub(in crate::net) async fn run<S>(
     }
     let (from_peer, to_peer) = tokio::io::split(stream);
     let end = tokio::select! {
-        end = read(from_peer, peer, &events) => end,
+        end = read(from_peer, peer, &events, &intake) => end,
         end = write(to_peer, &outbox) => end,
         end = report(peer, &outbox, &events) => end,
         () = outbox.until(Flow::Closed) => Ok(()),
@@ -63,11 +64,18 @@ pub(in crate::net) async fn run<S>(
     events.send(NetEvent::LinkDown(peer)).await.ok();
 }
 
-async fn read<S: AsyncRead + Unpin>(stream: S, peer: PeerId, events: &mpsc::Sender<NetEvent>) -> io::Result<()> {
+async fn read<S: AsyncRead + Unpin>(
+    stream: S,
+    peer: PeerId,
+    events: &mpsc::Sender<NetEvent>,
+    intake: &Intake,
+) -> io::Result<()> {
     let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec();
     let mut frames = FramedRead::with_capacity(stream, codec, READ);
     while let Some(frame) = frames.next().await {
-        if events.send(NetEvent::Frame(peer, frame?.freeze())).await.is_err() {
+        let frame = frame?.freeze();
+        intake.admit().await;
+        if events.send(NetEvent::Frame(peer, frame)).await.is_err() {
             break;
         }
     }
@@ -120,7 +128,7 @@ mod tests {
     /// Returns the frames that were read before the stream ended, and whether it ended well.
     async fn frames(bytes: &[u8]) -> (Vec<Bytes>, bool) {
         let (events, mut happened) = mpsc::channel(64);
-        let well = read(bytes, PEER, &events).await.is_ok();
+        let well = read(bytes, PEER, &events, &Intake::new(64)).await.is_ok();
         drop(events);
         let mut frames = Vec::new();
         while let Some(NetEvent::Frame(_, frame)) = happened.recv().await {

@@ -42,6 +42,7 @@ fn row(text: &str) -> Row {
         edited: false,
         deleted: false,
         hidden: false,
+        blocked: false,
         reactions: vec![],
         state: "kept".into(),
     }

@@ -3,8 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice, NoticeKind, Peer, Reaction,
-    Row, Setting, Status, Words,
+    Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
+    NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -19,6 +19,7 @@ fn row(id: &str, text: &str) -> Row {
         edited: true,
         deleted: false,
         hidden: false,
+        blocked: false,
         reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into() }],
         state: "with 1 of 2".into(),
     }
@@ -37,7 +38,7 @@ fn requests() -> Vec<Request> {
         Request::Remove { conversation: conversation.clone(), member: "bob".into() },
         Request::Leave { conversation: conversation.clone() },
         Request::Set { conversation: conversation.clone(), setting: Setting::Title("Ships".into()) },
-        Request::Hide { message: message.clone(), off: false },
+        Request::Hide { message: message.clone(), off: false, erase: true },
         Request::Contacts,
         Request::Contact { user: "bob".into() },
         Request::NoteContact { user: "bob".into(), petname: Some("Bobby".into()), verified: Some(true) },
@@ -53,19 +54,44 @@ fn requests() -> Vec<Request> {
         Request::Delete { message: message.clone() },
         Request::React { message, emoji: "👍".into(), off: true },
         Request::Log { conversation: conversation.clone(), limit: 20, before: None },
+        Request::Disputed { conversation: conversation.clone(), limit: 20, before: None },
         Request::Notices { conversation: conversation.clone(), after: 5, before: Some(9), limit: 100 },
-        Request::Follow { conversation, limit: 0 },
+        Request::Follow { conversation: conversation.clone(), limit: 0 },
         Request::Conversations,
         Request::Peers,
         Request::Status,
         Request::Dial { address: "/ip4/192.0.2.7/tcp/4001".into() },
+        Request::Draft { conversation, text: Some("hel".into()) },
+        Request::Settings { key: Some("theme".into()), value: Some("dark".into()) },
+        Request::Profile { name: Some("Alice".into()), status: Some("rowing".into()), avatar: Some(String::new()) },
+        Request::Avatar { user: "bob".into() },
+        Request::ContactLink { host: None, replace: true },
+        Request::AddContact { link: "bayou://c/#x".into(), message: "it is me".into() },
+        Request::Requests,
+        Request::AnswerRequest { user: "bob".into(), yes: true },
+        Request::Block { user: "bob".into(), off: false },
     ]
+}
+
+fn member() -> Member {
+    Member {
+        user: "ee".repeat(32),
+        name: "bob".into(),
+        role: "admin".into(),
+        devices: vec!["d0".repeat(32)],
+        you: false,
+        status: "rowing".into(),
+        avatar: None,
+        verified: true,
+        blocked: false,
+    }
 }
 
 fn replies() -> Vec<Reply> {
     let conversation = Conversation {
         conversation: "3f".repeat(32),
         title: "Boats".into(),
+        with: None,
         topic: "who rows".into(),
         history: "all".into(),
         members: vec!["alice".into(), "bob".into()],
@@ -99,10 +125,7 @@ fn replies() -> Vec<Reply> {
         expires: 1,
         approve: true,
     };
-    let (user, name) = ("ee".repeat(32), String::from("bob"));
-    let guest = Guest { user: user.clone(), name: name.clone() };
-    let member =
-        Member { user, name, role: "admin".into(), devices: vec!["d0".repeat(32)], you: false, verified: true };
+    let guest = Guest { user: "ee".repeat(32), name: "bob".into() };
     let device =
         Device { device: "dd".repeat(32), this: true, state: "yours".into(), since: 1_780_000_000_000, linked: false };
     vec![
@@ -113,7 +136,7 @@ fn replies() -> Vec<Reply> {
         Reply::Status(Box::new(status)),
         Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
         Reply::Invites { invites: vec![invite] },
-        Reply::Members { conversation: "3f".repeat(32), members: vec![member], guests: vec![guest] },
+        Reply::Members { conversation: "3f".repeat(32), members: vec![member()], guests: vec![guest] },
         Reply::Joined { conversation: "3f".repeat(32), state: "in".into() },
         Reply::New { conversation: "3f".repeat(32) },
         Reply::Sent { id: "77".repeat(16) },
@@ -129,14 +152,41 @@ fn notice() -> Notice {
     Notice { id: "0e".repeat(32), at: 7, by, user, kind: NoticeKind::Role, who, what }
 }
 
+fn asker() -> Asker {
+    Asker { user: "ee".repeat(32), name: "bob".into(), message: "it is me".into(), at: 7 }
+}
+
+fn asked() -> Asked {
+    Asked { user: "ee".repeat(32), message: "it is me".into(), at: 7, state: "looking for them".into() }
+}
+
 fn replies_about_people() -> Vec<Reply> {
-    let contact =
-        Contact { user: "ee".repeat(32), name: "bob".into(), petname: Some("Bobby".into()), verified: true, shared: 2 };
+    let (user, name) = ("ee".repeat(32), String::from("bob"));
+    let contact = Contact {
+        user: user.clone(),
+        name: name.clone(),
+        petname: Some("Bobby".into()),
+        status: "rowing".into(),
+        avatar: Some("a0".repeat(32)),
+        verified: true,
+        by_link: true,
+        blocked: false,
+        shared: 2,
+        conversation: None,
+    };
+    let profile = Profile { user: user.clone(), name, status: String::new(), avatar: None };
     vec![
         Reply::Notices { conversation: "3f".repeat(32), notices: vec![notice()] },
         Reply::Contacts { contacts: vec![contact.clone()] },
         Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
         Reply::Words { words: vec!["abandon".into(), "ability".into()] },
+        Reply::Draft { conversation: "3f".repeat(32), text: "hel".into() },
+        Reply::Profile { profile },
+        Reply::Avatar { avatar: Avatar { kind: "image/png".into(), image: "iVBO".into() } },
+        Reply::ContactLink { contact_link: "bayou://c/#x".into(), addresses: 2 },
+        Reply::Requests { received: vec![asker()], sent: vec![asked()] },
+        Reply::Asked { asked: user, conversation: Some("3f".repeat(32)), state: "in".into() },
+        Reply::Settings { settings: [("theme".into(), "dark".into())].into() },
     ]
 }
 
@@ -164,7 +214,13 @@ fn every_request_reply_and_event_survives_its_way() {
     let guest = Event::Guest { conversation: conversation.clone(), user, name: "bob".into() };
     let joining = Event::Joining { conversation: conversation.clone(), state: "in".into() };
     let noticed = Event::Notice { conversation: conversation.clone(), notice: notice() };
-    for event in [Event::Row { conversation, row: row("77", "hello") }, noticed, guest, joining, Event::Lagged] {
+    let begun = Event::Draft { conversation: conversation.clone(), text: "hel".into() };
+    let set = Event::Settings { settings: [("theme".into(), "dark".into())].into() };
+    let row = Event::Row { conversation, row: row("77", "hello") };
+    let (user, name, status) = ("ee".repeat(32), String::from("bob"), String::new());
+    let shown = Event::Profile { user, name, status, avatar: None };
+    let people = [shown, Event::Asker(asker()), Event::Asked(asked())];
+    for event in [row, noticed, guest, joining, begun, set, Event::Lagged].into_iter().chain(people) {
         let bytes = line(|out| write_event(&event, out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Event(event));
     }

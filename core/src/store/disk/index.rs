@@ -32,14 +32,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// So much must be free on the disk before sled is opened anew after a failure.
 const ROOM_TO_REOPEN: usize = 2 * 1024 * 1024;
 
-/// Opens the sled in a home, or begins one. `None` if it is damaged, so that [`set_aside`] should come first.
-pub(super) fn open(home: &Path, seal: &Arc<dyn Seal>) -> Result<Option<Sled>, StoreError> {
+/// Opens the sled in a home, or begins one. Says why it cannot be used if [`set_aside`] should come first.
+pub(super) fn open(home: &Path, seal: &Arc<dyn Seal>) -> Result<Result<Sled, String>, StoreError> {
     if suspect(home).exists() {
-        return Ok(None);
+        return Ok(Err("it was found damaged while it was in use".to_owned()));
     }
     match Sled::open(&folder(home), seal) {
-        Ok(sled) => Ok(Some(sled)),
-        Err(Trouble::Damaged(_)) => Ok(None),
+        Ok(sled) => Ok(Ok(sled)),
+        Err(Trouble::Damaged(why)) => Ok(Err(why)),
         Err(trouble) => Err(trouble.error()),
     }
 }

@@ -3,6 +3,7 @@
 //! Sealing, packing into leaves and finding them again happen here; when to write, and what to do when it fails, is for
 //! [`Index`](super::index::Index) to say. Each way into sled is guarded: on bytes that it did not write it may panic.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,9 +86,20 @@ pub(super) fn guarded<T>(run: impl FnOnce() -> Result<T, sled::Error>) -> Result
     }
 }
 
+/// Removes what an opening left that was killed in the middle. sled writes a snapshot of its page table whenever it opens,
+/// under a name that ends in `.generating` first; but if one of these is left, it reads that instead of the last whole
+/// one, and calls the lot damaged.
+fn sweep(folder: &Path) {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    files
+        .filter(|file| file.extension().is_some_and(|end| end == "generating"))
+        .for_each(|file| drop(fs::remove_file(file)));
+}
+
 impl Sled {
     /// Opens the sled in a folder, or begins one.
     pub(super) fn open(folder: &Path, seal: &Arc<dyn Seal>) -> Result<Sled, Trouble> {
+        sweep(folder);
         let mut tries = LOCK_TRIES;
         loop {
             match Sled::try_open_once(folder, seal) {

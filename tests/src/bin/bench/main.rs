@@ -9,6 +9,7 @@
 mod apply;
 mod catchup;
 mod disk;
+mod flood;
 mod floor;
 mod lan;
 mod latency;
@@ -32,6 +33,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("latency", latency::run),
     ("lan", lan::run),
     ("throughput", throughput::run),
+    ("flood", flood::run),
     ("catchup", catchup::run),
     ("open", open::run),
     ("disk", disk::run),
@@ -40,7 +42,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// apply, latency, lan, throughput, catchup, open or disk; all when left out.
+    /// apply, latency, lan, throughput, flood, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]
