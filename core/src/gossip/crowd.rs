@@ -81,8 +81,8 @@ struct Unsaid {
 /// What was announced of a chain and has not come.
 #[derive(Debug)]
 struct Missing {
-    /// Who said to have how much.
-    sources: Vec<(PeerId, u32)>,
+    /// Who said to have how much, and over how many links it came to them.
+    sources: Vec<(PeerId, u32, u8)>,
     /// When it was announced, or asked for.
     since: Timestamp,
     /// How often it was asked for.
@@ -261,10 +261,9 @@ impl Crowd {
             }
             let fresh = || Missing { sources: Vec::new(), since: now, asked: 0, due };
             let sources = &mut self.missing.entry(chain).or_insert_with(fresh).sources;
-            if let Some((_, seq)) = sources.iter_mut().find(|(peer, _)| *peer == from) {
-                *seq = news.seq.max(*seq);
-            } else if sources.len() < MAX_SOURCES {
-                sources.push((from, news.seq));
+            sources.retain(|(peer, ..)| *peer != from);
+            if sources.len() < MAX_SOURCES {
+                sources.push((from, news.seq, news.hops));
             }
         }
     }
@@ -284,15 +283,13 @@ impl Crowd {
         effects.extend(batches.into_iter().map(|(peer, news)| Effect::Announce(conversation, peer, news)));
     }
 
-    /// Asks for what was announced and did not come in time: one source after the other.
+    /// Asks for what was announced and did not come in time: one source after the other, the nearest first.
     pub(super) fn graft(&mut self, now: Timestamp, conversation: ConversationId, effects: &mut Vec<Effect>) {
         let (mut wanted, wait) = (BTreeMap::<PeerId, Vec<Chain>>::new(), self.lag.wait());
         for (chain, missing) in self.missing.iter_mut().filter(|(_, missing)| is_due(now, missing.due)) {
-            missing.sources.retain(|(peer, _)| self.near.contains_key(peer));
-            if missing.sources.is_empty() {
-                continue;
-            }
-            let (source, _) = missing.sources.remove(0);
+            missing.sources.retain(|(peer, ..)| self.near.contains_key(peer));
+            let nearest = missing.sources.iter().enumerate().min_by_key(|(_, (_, _, hops))| *hops).map(|(at, _)| at);
+            let Some((source, ..)) = nearest.map(|at| missing.sources.remove(at)) else { continue };
             wanted.entry(source).or_default().push(*chain);
             missing.asked += 1;
             missing.since = now;
@@ -329,7 +326,7 @@ impl Crowd {
             let chain = (news.segment, news.actor);
             let Some(missing) = self.missing.get_mut(&chain) else { continue };
             self.lag.note(now.since(missing.since));
-            missing.sources.retain(|(_, seq)| *seq > news.seq);
+            missing.sources.retain(|(_, seq, _)| *seq > news.seq);
             if missing.sources.is_empty() {
                 self.missing.remove(&chain);
             } else if missing.asked == 0 {

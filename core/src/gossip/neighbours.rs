@@ -20,8 +20,8 @@ pub const WANTED: usize = 8;
 const ENOUGH: usize = 6;
 const MOST: usize = 12;
 
-/// Peers that are known of a large conversation; of small ones all are.
-const MAX_KNOWN: usize = 256;
+/// Peers that are known of a conversation: as many as the address book holds.
+const MAX_KNOWN: usize = 4096;
 
 /// Peers of which one is told at a time.
 pub(super) const MAX_INTRODUCED: usize = 16;
@@ -49,14 +49,11 @@ impl Gossip {
 
     pub(super) fn known(&mut self, id: ConversationId, peers: Vec<PeerId>) {
         let me = self.me;
+        let known = &mut self.crowd(id).known;
         for peer in peers.into_iter().filter(|peer| *peer != me) {
-            let known = self.crowd(id).known.len();
-            if known >= MAX_KNOWN && !self.crowd(id).known.contains(&peer) {
-                let at = self.draw(known);
-                let gone = self.crowd(id).known.iter().nth(at).copied();
-                self.crowd(id).known.retain(|other| Some(*other) != gone);
+            if known.len() < MAX_KNOWN {
+                known.insert(peer);
             }
-            self.crowd(id).known.insert(peer);
         }
     }
 

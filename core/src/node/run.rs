@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{self, MissedTickBehavior};
 
 use super::fairness::Fairness;
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
@@ -83,7 +83,7 @@ struct Shell {
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
     /// When the engine wants to be woken.
-    alarm: Option<Instant>,
+    alarm: Option<time::Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
@@ -278,7 +278,7 @@ impl Shell {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
                 Effect::Alarm(at) => {
-                    let at = Instant::now() + Duration::from_millis(at.since(now()));
+                    let at = time::Instant::now() + Duration::from_millis(at.since(now()));
                     self.alarm = Some(self.alarm.map_or(at, |earlier| earlier.min(at)));
                 }
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
@@ -384,9 +384,9 @@ async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
     }
 }
 
-async fn due(alarm: Option<Instant>) {
+async fn due(alarm: Option<time::Instant>) {
     match alarm {
-        Some(at) => tokio::time::sleep_until(at).await,
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

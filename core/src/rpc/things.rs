@@ -32,7 +32,7 @@ pub struct Row {
     pub blocked: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
-    /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with all"`. Others': `"received"`, or
+    /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with at least 8 of 40"`, `"with all"`. Others': `"received"`, or
     /// `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to `disputed`:
     /// `"disputed"`.
     pub state: String,

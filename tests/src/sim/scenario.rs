@@ -56,8 +56,8 @@ impl Scenario {
             Scenario::calm("twelve", 12, 400),
             Scenario::calm("fifty", 50, 400),
             thousand("a thousand"),
-            Scenario { crashes: Some(5), ..thousand("… who crash") },
-            Scenario { breaks: Some(20), ..thousand("… whose links break") },
+            Scenario { crashes: Some(1), ..thousand("… who crash") },
+            Scenario { breaks: Some(5), ..thousand("… whose links break") },
             Scenario { parted_ms: Some((200_000, 250_000)), ..thousand("… parted in halves") },
         ]
     }
