@@ -41,7 +41,6 @@ pub(crate) struct Config {
     limits: Limits,
     mailbox: Mailbox,
     pub(crate) full: Full,
-    pub(crate) tls: Tls,
     pub(crate) log: Log,
 }
 
@@ -97,13 +96,6 @@ struct Mailbox {
 pub(crate) struct Full {
     pub(crate) load_per_core: f64,
     pub(crate) memory_mib: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tls {
-    pub(crate) certificates: PathBuf,
-    pub(crate) key: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -164,11 +156,14 @@ impl Config {
                 return Err(format!("`{name}` is 0: it must be at least 1"));
             }
         }
-        let web = self.listen.iter().any(|address| address.contains("/tls/ws") || address.ends_with("/wss"));
-        match (web, self.tls.certificates.as_os_str().is_empty() || self.tls.key.as_os_str().is_empty()) {
-            (true, true) => Err("`listen` has an address with /tls/ws: set tls.certificates and tls.key".into()),
-            _ => Ok(()),
+        if self.listen.iter().any(|address| address.contains("/tls") || address.ends_with("/wss")) {
+            return Err(
+                "`listen` asks for TLS, which the node leaves to others: listen at /ip4/127.0.0.1/tcp/8443/ws, \
+                        and let a web server with your certificate pass 443 on to it"
+                    .into(),
+            );
         }
+        Ok(())
     }
 
     /// Returns where the status is answered.
@@ -269,7 +264,9 @@ mod tests {
         assert!(refused(&["listen=[]"]).contains("`listen` is empty: name at least one"));
         assert!(refused(&["status=here"]).contains("expected something like 127.0.0.1:9464"));
         assert!(refused(&["limits.circuit_hours=0"]).contains("`limits.circuit_hours` is 0"));
-        assert!(refused(&["listen=[\"/ip4/0.0.0.0/tcp/443/tls/ws\"]"]).contains("set tls.certificates and tls.key"));
+        assert!(
+            refused(&["listen=[\"/ip4/0.0.0.0/tcp/443/tls/ws\"]"]).contains("let a web server with your certificate")
+        );
         let off = ["rendezvous", "relay", "autonat", "mailbox"].map(|role| format!("roles.{role}=false"));
         assert!(refused(&off.each_ref().map(String::as_str)).contains("switch on at least one"));
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments, what it asks, what it prints.
 
 mod admit;
+mod bundle;
 mod chat;
 mod contact;
 mod conversations;
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Profile(profile::Profile),
     Settings(settings::Settings),
     Chat(chat::Chat),
+    Bundle(bundle::Command),
 }
 
 impl Command {
@@ -103,6 +105,7 @@ impl Command {
             Command::Device(command) => command.run(home, output).await,
             Command::Contact(command) => command.run(home, output).await,
             Command::Chat(command) => command.run(home, output).await,
+            Command::Bundle(command) => command.run(home, output).await,
         }
     }
 }

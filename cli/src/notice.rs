@@ -68,6 +68,8 @@ pub(crate) fn words(notice: &Notice) -> String {
         NoticeKind::History => format!("{by}: who comes in reads nothing that was written before"),
         NoticeKind::Disappear if what == "0" => format!("{by}: what is written from now on stays"),
         NoticeKind::Disappear => format!("{by}: what is written from now on disappears after {}", span(&what)),
+        NoticeKind::Mailboxes if what.is_empty() => format!("{by}: no mail waits for who is away"),
+        NoticeKind::Mailboxes => format!("{by}: mail for who is away waits at {what}"),
         NoticeKind::DeviceAdded => format!("{by} uses one more device, {}", short(&what)),
         NoticeKind::DeviceRetired => format!("{by} retired their device {}", short(&what)),
         NoticeKind::KeyChanged => format!("{by} has another key now, {}: compare it before you trust it", short(&what)),

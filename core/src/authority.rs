@@ -43,7 +43,7 @@ pub use graph::MAX_EARLY;
 pub use item::{Item, ItemName, abbreviate};
 pub use pass::{MAX_MEMBERS, MAX_RECORDS};
 pub use ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing, Void};
-pub use said::{History, MAX_TOPIC, MAX_USES, MessageName, Role, Said, Setting, Via};
+pub use said::{History, MAX_MAILBOX, MAX_MAILBOXES, MAX_TOPIC, MAX_USES, MessageName, Role, Said, Setting, Via};
 pub use set::{Authority, MAX_USERS, Missing};
 pub use signed::{MAX_PARENTS, MAX_RECORD, Record, Standpoint};
 pub use user::{MAX_DEVICES, MAX_PREKEY, MAX_STATUS, Prekey, UserRecord, UserSaid};

@@ -29,6 +29,8 @@
 //! | `conversation` | what is known of one conversation |
 //! | `durable` | what is kept now: apply, fold into rows, reply, pass on |
 //! | `epochs` | group keys: opened, handed on, forgotten |
+//! | `mail` | what waits in mailboxes for who is away |
+//! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
 //! | `crowds` | carries out what gossip decides; where other members' peers may be reached |
 //! | `exchange` | heads, what is missing, bodies that are missing |
@@ -41,6 +43,7 @@ mod address_book;
 mod asking;
 mod birth;
 mod blocks;
+mod bundles;
 mod contacts;
 mod controls;
 mod conversation;
@@ -61,6 +64,7 @@ mod invites;
 mod io;
 mod keys;
 mod links;
+mod mail;
 mod notices;
 mod outbound;
 mod own;
@@ -74,12 +78,12 @@ mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
 pub use birth::{BadHandover, Newborn};
-pub use io::{CallId, Effect, Input, Report, Ticket, View};
+pub use io::{CallId, Effect, Errand, Input, MailAnswer, MailTicket, Report, Ticket, View, Wanted};
 pub use queries::usefulness;
 pub use recover::{Config, OpenError};
 
@@ -96,12 +100,14 @@ use crate::sync::Waiting;
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
+use bundles::Export;
 use conversation::Conversation;
 use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
 use epochs::Group;
 use facts::Fact;
 use links::Link;
+use mail::Mail;
 use shelf::Shelf;
 use upkeep::Tails;
 
@@ -132,6 +138,10 @@ pub struct Engine {
     conversations: BTreeMap<ConversationId, Conversation>,
     shelf: Shelf,
     waiting: Waiting,
+    mail: Mail,
+    /// Bundles that are being made, and the number of the next.
+    exports: VecDeque<Export>,
+    next_export: u64,
     links: BTreeMap<PeerId, Link>,
     gossip: Gossip,
     book: AddressBook,
@@ -166,6 +176,7 @@ impl Engine {
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
             Input::Drained(peer) => self.drained(peer),
+            Input::Mailed(ticket, answer) => self.mailed(now, ticket, answer, view),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
             Input::Continue => self.go_on(now, view),

@@ -15,15 +15,19 @@
 //! removal an epoch's maker did not know of is for `authority` to say; it comes in as plain values ([`Announced`],
 //! [`Room`]).
 
+mod bundle;
 mod epoch;
 mod epochs;
+mod parcel;
 mod seal;
 mod wire;
 
+pub use bundle::{BadBundle, BundleKey, Head, MAX_HEAD, MAX_PIECE};
 pub use epoch::{BadBox, Commitment, EPOCH_BOX, Epoch, EpochBox, Recipient, WriteKey, boxes, day};
 pub use epochs::{
     Announced, Due, EpochError, Epochs, KEEP_MS, MAX_BOXES, MAX_BOXES_EACH, MAX_EPOCHS, MAX_HELD, MAX_RECIPIENTS,
     PATIENCE_MS, Room, SealError, Stale, Unreadable, WEEK_MS, Why,
 };
+pub use parcel::{BadParcel, MAX_PARCEL, Packing, Parcel, Part, size};
 pub use seal::{BadEnvelope, MAX_CONTENT, MAX_ENVELOPE, OpenError, Opened, Sealed, TooLarge};
 pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, News, Tips, Told, Turned, Whereabouts};

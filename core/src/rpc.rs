@@ -9,6 +9,7 @@
 pub mod client;
 mod error;
 mod event;
+mod reply;
 #[cfg(feature = "net")]
 pub mod socket;
 mod things;
@@ -16,12 +17,11 @@ pub mod wire;
 
 pub use error::{ErrorCode, RpcError};
 pub use event::Event;
+pub use reply::Reply;
 pub use things::{
-    Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
-    NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
+    Asked, Asker, Avatar, BUNDLE_MAGIC, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite,
+    InviteOptions, MAX_BUNDLE_BLOCK, Member, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -223,6 +223,35 @@ pub enum Request {
         /// How many rows to begin with; 0 to 1000.
         limit: u32,
     },
+    /// Begins a file that brings others what they lack of a conversation, without any network. Gives its first block; the
+    /// rest with [`Request::ContinueBundle`]. → [`Reply::Bundle`]
+    ExportBundle {
+        /// The conversation, as in [`Request::Invite`].
+        conversation: String,
+        /// For whose devices, as in [`Request::Role`]; absent: for all members'.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<String>,
+        /// Whether what they were heard to have goes in, too.
+        #[serde(default)]
+        all: bool,
+    },
+    /// Gives the next block of a bundle. → [`Reply::Bundle`]
+    ContinueBundle {
+        /// The bundle, as [`BundleBlock`] names it.
+        bundle: u64,
+    },
+    /// Takes in one piece of a bundle. The pieces are handed in one after the other; each answer comes when what was new in
+    /// it is durable. → [`Reply::Imported`]
+    ImportBundle {
+        /// The bundle's first block.
+        head: Base64,
+        /// How many pieces were before this one.
+        number: u64,
+        /// Whether it is the last block of the file.
+        last: bool,
+        /// The piece.
+        piece: Base64,
+    },
     /// Lists the conversations. → [`Reply::Conversations`]
     Conversations,
     /// Lists the peers that are known. → [`Reply::Peers`]
@@ -312,160 +341,5 @@ pub enum Request {
         /// Only messages before this one (its whole id), for paging back.
         #[serde(default)]
         before: Option<String>,
-    },
-}
-
-/// The answer to a [`Request`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", untagged)]
-pub enum Reply {
-    /// To `log`, `disputed` and `follow`.
-    Log {
-        /// The conversation's whole id: what the [`Event::Row`]s of a follower name.
-        conversation: String,
-        /// The rows, oldest first.
-        rows: Vec<Row>,
-    },
-    /// To `notices`.
-    Notices {
-        /// The conversation's whole id.
-        conversation: String,
-        /// One each, oldest first.
-        notices: Vec<Notice>,
-    },
-    /// To `conversations`.
-    Conversations {
-        /// One each, the one with the newest message first.
-        conversations: Vec<Conversation>,
-    },
-    /// To `peers`.
-    Peers {
-        /// One each.
-        peers: Vec<Peer>,
-    },
-    /// To `status`.
-    Status(Box<Status>),
-    /// To `invite`.
-    Invite {
-        /// `bayou://j/#…`
-        link: String,
-        /// The invite's id.
-        invite: String,
-        /// Until when it is good: milliseconds since the Unix epoch.
-        expires: u64,
-        /// How many addresses it leads to; 0: whoever has it must find us on the same network.
-        addresses: u32,
-    },
-    /// To `invites`.
-    Invites {
-        /// One each.
-        invites: Vec<Invite>,
-    },
-    /// To `members`.
-    Members {
-        /// The conversation's whole id.
-        conversation: String,
-        /// Who is in, the highest role first.
-        members: Vec<Member>,
-        /// Who waits to be let in, as far as this peer was asked.
-        guests: Vec<Guest>,
-    },
-    /// To `contacts`.
-    Contacts {
-        /// One each, by name.
-        contacts: Vec<Contact>,
-    },
-    /// To `contact`.
-    Contact {
-        /// Who it is.
-        contact: Contact,
-        /// 60 digits, in twelve groups: the same on both sides, or nobody is who they seem.
-        number: String,
-        /// The same to be scanned: the content of a QR code.
-        code: String,
-    },
-    /// To `words`.
-    Words {
-        /// Eight words.
-        words: Vec<String>,
-    },
-    /// To `devices`.
-    Devices {
-        /// One each.
-        devices: Vec<Device>,
-    },
-    /// To `link_device`.
-    Digits {
-        /// Six digits, in two groups.
-        digits: String,
-        /// The new device.
-        device: String,
-    },
-    /// To `add_contact`.
-    Asked {
-        /// Whom: their id.
-        asked: String,
-        /// The conversation with them, if there is one by now.
-        conversation: Option<String>,
-        /// `"in"`, or how far it is, in words. It goes on by itself.
-        state: String,
-    },
-    /// To `join`.
-    Joined {
-        /// The conversation's whole id.
-        conversation: String,
-        /// `"in"`, or how far we are, in words. It goes on by itself.
-        state: String,
-    },
-    /// To `draft`.
-    Draft {
-        /// The conversation's whole id.
-        conversation: String,
-        /// What is begun; empty: nothing.
-        text: String,
-    },
-    /// To `settings`.
-    Settings {
-        /// All settings as they are now, by name.
-        settings: BTreeMap<String, String>,
-    },
-    /// To `profile`.
-    Profile {
-        /// How our user shows themselves now.
-        profile: Profile,
-    },
-    /// To `avatar`.
-    Avatar {
-        /// The picture.
-        avatar: Avatar,
-    },
-    /// To `contact_link`.
-    ContactLink {
-        /// `bayou://c/#…`
-        contact_link: String,
-        /// How many addresses it leads to; 0: whoever has it must find us on the same network.
-        addresses: u32,
-    },
-    /// To `requests`.
-    Requests {
-        /// Who asks us, the newest first.
-        received: Vec<Asker>,
-        /// Whom we asked.
-        sent: Vec<Asked>,
-    },
-    /// To `new`, and to `answer_request` with a yes.
-    New {
-        /// The conversation's whole id.
-        conversation: String,
-    },
-    /// To `send`, `edit`, `delete` and `react`.
-    Sent {
-        /// The id of what was written: for `send` the message's.
-        id: String,
-    },
-    /// To whatever else was done.
-    Done {
-        /// Always true.
-        done: bool,
     },
 }

@@ -13,6 +13,7 @@
 //! | `removed_member` | was put out, and goes on |
 //! | `forker` | writes two histories with one key |
 //! | `flooder` | sends more than anyone can use |
+//! | `hostile_mailbox` | keeps the mail of a conversation, and does with it what it likes |
 //! | `liar` | says of themselves what is not true |
 //! | `replayer` | plays again all that was ever sent |
 //! | `mailbox_operator` | carries envelopes, and does to them what they like |
@@ -25,6 +26,7 @@ mod flooder;
 mod forger;
 mod forker;
 mod hostile_admin;
+mod hostile_mailbox;
 mod invite_thief;
 mod liar;
 mod mailbox_operator;

@@ -12,7 +12,7 @@ use bayou_core::authority::{
     UserRecord, UserSaid, Verdict, Via, Void,
 };
 use bayou_core::crypto::DeviceKey;
-use bayou_core::id::{ActorId, ChangeHash, ConversationId, RecordHash, UserId};
+use bayou_core::id::{ActorId, Address, ChangeHash, ConversationId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};
 use bayou_tests::dice::Dice;
 
@@ -223,10 +223,10 @@ impl<'a> Set<'a> {
                     false => Said::Hide { message, hidden: self.dice.one_in(2) },
                 }
             }
-            21 => Said::Set(if self.dice.one_in(2) {
-                Setting::History(History::SinceJoin)
-            } else {
-                Setting::Disappear(self.dice.below(9) as u32)
+            21 => Said::Set(match self.dice.below(3) {
+                0 => Setting::History(History::SinceJoin),
+                1 => Setting::Disappear(self.dice.below(9) as u32),
+                _ => Setting::Mailboxes(vec![Address(format!("/memory/{}", self.dice.below(3)))]),
             }),
             22 => Said::CutExtend { grant: self.target(is_grant), cut: self.cut().hash() },
             _ => {

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod authority;
+mod bundles;
 mod cli;
 mod convergence;
 mod crash;
@@ -16,6 +17,7 @@ mod group_keys;
 mod harm;
 mod identity;
 mod lab;
+mod mail;
 mod members;
 mod net;
 mod node;

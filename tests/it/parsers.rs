@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bayou_core::authority::{Authority, Cut, Item, MAX_RECORD, Mark, Record, UserRecord};
 use bayou_core::conversation::{ForkProof, Genesis};
 use bayou_core::crypto::{DeviceKey, Signature};
-use bayou_core::envelope::{EpochBox, Frame, MAX_FRAME};
+use bayou_core::envelope::{EpochBox, Frame, Head, MAX_FRAME, Parcel};
 use bayou_core::id::{ActorId, ChangeHash, PeerId, UserId};
 use bayou_core::identity::{MAX_REGISTER_VALUE, Register, Registers};
 use bayou_core::net::mailbox::{self, Answer, Batch, GetRequest, PutRequest, Refusal, Request};
@@ -225,6 +225,25 @@ fn cuts_and_boxes_are_read_as_they_are_written() {
         })
     });
     assert!(cuts > 500 && boxes > 500, "the mutants are too wild to tell: {cuts}, {boxes}");
+}
+
+#[test]
+fn parcels_and_bundles_are_read_as_they_are_written() {
+    let samples: Vec<Vec<u8>> = room::parcels().iter().map(Parcel::encode).collect();
+    let parcels = storm("parcel", &samples, |bytes, _| {
+        Parcel::decode(bytes).is_ok_and(|parcel| {
+            assert_eq!(parcel.encode(), bytes, "a parcel has one form");
+            true
+        })
+    });
+    assert!(parcels > 500, "the mutants are too wild to tell: {parcels}");
+    let room = room::Room::new();
+    let (head, key, pieces) = room.bundle();
+    assert_eq!(storm("bundle head", &[head], |bytes, _| Head::open(bytes).is_ok()), 0, "changed, and still signed");
+    let opened = storm("bundle piece", &pieces, |bytes, _| {
+        (0..3).any(|number| [false, true].iter().any(|is_last| key.open(number, *is_last, bytes).is_ok()))
+    });
+    assert_eq!(opened, 0, "changed, and it opens");
 }
 
 #[test]

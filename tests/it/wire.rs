@@ -8,8 +8,8 @@ use bayou_core::authority::{Cut, Item, Mark, Record, Role, Said, Standpoint, Use
 use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
-    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, News, Recipient, Room, Sealed, Tips, Turned,
-    Whereabouts, day,
+    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Head, News, Parcel, Part, Recipient, Room, Sealed,
+    Tips, Turned, Whereabouts, day,
 };
 use bayou_core::id::{ActorId, Address, ChangeHash, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};
@@ -179,4 +179,28 @@ fn an_epoch_and_an_envelope_are_written_as_documented() {
     check("envelope id", &sealed.id().to_string());
     let opened = epochs.open(&Sealed::parse(sealed.bytes().to_vec()).unwrap()).unwrap();
     assert_eq!((opened.0, opened.1.content()), (id, b"hello".as_slice()));
+}
+
+#[test]
+fn a_parcel_and_a_bundle_are_written_as_documented() {
+    let (_, sent) = hello();
+    let parcel = Parcel {
+        parts: vec![
+            Part::Controls(vec![vec![0xc0, 0xff, 0xee].into()]),
+            Part::Boxes(vec![vec![0xb0; 4].into()]),
+            Part::Changes { segment: 0, runs: vec![vec![sent]] },
+        ],
+    };
+    check("parcel", &hex(&parcel.encode()));
+    assert_eq!(Parcel::decode(&parcel.encode()), Ok(parcel));
+
+    let key = BoxKey::from_seed(&Secret::new([2; 32]));
+    let bob = Recipient { device: DeviceId([2; 32]), prekey: 3, address: key.address() };
+    let mut rng = Entropy::from_seed([7; 32]);
+    let (head, bundle) = Head::seal(ConversationId([0xb0; 32]), [bob], Timestamp(AT), &alice(), &mut rng);
+    check("bundle head", &hex(&head));
+    let piece = bundle.seal(0, true, &Parcel::default(), &mut rng);
+    check("bundle piece", &hex(&piece));
+    let theirs = Head::open(&head).unwrap().key(&bob.device, |number| (number == 3).then(|| key.clone())).unwrap();
+    assert_eq!(theirs.open(0, true, &piece), Ok(Parcel::default()));
 }

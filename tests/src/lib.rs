@@ -11,6 +11,7 @@ pub mod disk;
 pub mod flooder;
 pub mod lan;
 pub mod lines;
+pub mod mailboxes;
 pub mod mallory;
 pub mod network;
 pub mod peer;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bayou_core::conversation::EntryId;
-use bayou_core::engine::{CallId, Effect, Input};
+use bayou_core::engine::{CallId, Effect, Errand, Input, MailAnswer, MailTicket};
 use bayou_core::id::{Address, PeerId};
 use bayou_core::identity::JoinLink;
 use bayou_core::rpc::{InviteOptions, Reply, Request, RpcError};
@@ -15,6 +15,7 @@ use bayou_core::store::memory::MemoryStore;
 use bytes::Bytes;
 
 use crate::dice::Dice;
+use crate::mailboxes::Mailboxes;
 use crate::network::{Network, Posted, Weather, pair};
 use crate::peer::{Peer, TICK_MS};
 use crate::truth;
@@ -67,6 +68,10 @@ pub struct World {
     pub invites: Vec<String>,
     /// What strangers were sent, by whom they are linked to and by their name.
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
+    /// Nodes where mail waits.
+    pub mailboxes: Mailboxes,
+    /// Answers of mailboxes that are on their way: when they arrive, to whom.
+    answers: BTreeMap<u64, Vec<(Who, Input)>>,
     /// All that was sent over links, if somebody keeps it.
     pub tape: Option<Vec<Taped>>,
     /// Whether peers link by themselves when they dial. Stories say who is linked, otherwise.
@@ -90,6 +95,8 @@ impl World {
             dice: Dice::new(seed, 2),
             invites: Vec::new(),
             strangers: BTreeMap::new(),
+            mailboxes: Mailboxes::default(),
+            answers: BTreeMap::new(),
             tape: None,
             dials: false,
             pushed: 0,
@@ -355,7 +362,7 @@ impl World {
             let own = |at: Option<u64>| at.filter(|_| peer.is_up());
             [tick, own(peer.disk_at), own(peer.alarm_at), peer.back_at]
         });
-        own.flatten().chain(self.network.next()).min()
+        own.flatten().chain(self.network.next()).chain(self.answers.keys().next().copied()).min()
     }
 
     fn turn(&mut self) {
@@ -368,6 +375,10 @@ impl World {
                 self.inbox.push_back((from, Input::Drained(self.peers[to].id)));
             }
             self.inbox.push_back((to, Input::Frame(self.peers[from].id, frame)));
+            self.hand_out();
+        }
+        while let Some(answers) = self.answers.first_entry().filter(|entry| *entry.key() <= self.now) {
+            self.inbox.extend(answers.remove());
             self.hand_out();
         }
         let due = |at: Option<u64>, now| at.is_some_and(|at| at <= now);
@@ -407,6 +418,7 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Send(to, frame) => self.post(who, to, frame),
+                Effect::Mail(ticket, errand) => self.mail(who, ticket, &errand),
                 Effect::Close(to) => match self.strangers.get_mut(&(who, to)) {
                     Some(mailbox) => mailbox.closed = true,
                     None => drop(self.linked(who, to).map(|other| self.unlink(pair(who, other)))),
@@ -435,6 +447,15 @@ impl World {
         }
     }
 
+    fn mail(&mut self, who: Who, ticket: MailTicket, errand: &Errand) {
+        let at = self.now + 1 + self.network.weather.delay;
+        let answer = match self.peers[who].online {
+            true => self.mailboxes.answer(self.peers[who].time(self.now), errand),
+            false => MailAnswer::Unreachable,
+        };
+        self.answers.entry(at).or_default().push((who, Input::Mailed(ticket, answer)));
+    }
+
     fn linked(&self, who: Who, to: PeerId) -> Option<Who> {
         (0..self.peers.len()).find(|other| self.peers[*other].id == to && self.network.is_up(pair(who, *other)))
     }
@@ -458,6 +479,7 @@ impl World {
     /// Does what follows from a crash for the others; the peer comes back soon unless it is known when.
     fn fell(&mut self, who: Who) {
         self.unplug(who);
+        self.answers.values_mut().for_each(|answers| answers.retain(|(to, _)| *to != who));
         self.peers[who].back_at.get_or_insert(self.now + 50);
     }
 

@@ -9,7 +9,7 @@ use crate::step::{self, Profile};
 /// Which benchmarks, and how long.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// apply, latency, lan, throughput, flood, catchup, open or disk; all when left out.
+    /// apply, latency, lan, throughput, flood, node, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill (1,000,000 messages).
     #[arg(long)]

@@ -68,6 +68,7 @@ mod tests {
             role: Some("admin".into()),
             joining: None,
             disappear: 0,
+            mailboxes: vec![],
             last_at: Some(1_795_478_280_000),
             last_text: "Good,\nat eight".into(),
             unread: 2,

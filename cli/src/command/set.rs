@@ -41,6 +41,12 @@ enum What {
         #[arg(value_name = "TIME", value_parser = lifetime)]
         after: u32,
     },
+    /// Where mail waits for who is away: up to three nodes; none: nowhere
+    Mailbox {
+        /// A node's address with its /p2p/…
+        #[arg(value_name = "ADDR")]
+        nodes: Vec<String>,
+    },
 }
 
 fn lifetime(text: &str) -> Result<u32, &'static str> {
@@ -54,6 +60,7 @@ impl Set {
             What::Topic { text } => Setting::Topic(text),
             What::History { what } => Setting::History(what),
             What::Disappear { after } => Setting::Disappear(after),
+            What::Mailbox { nodes } => Setting::Mailboxes(nodes),
         };
         let said = match setting {
             Setting::Disappear(0) => "set: what is written from now on stays; what is older is as it was",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::devices::{DeviceStatus, Devices};
 use super::graph::Rank;
 use super::said::{History, MessageName, Role};
-use crate::id::{CutHash, DeviceId, RecordHash, UserId};
+use crate::id::{Address, CutHash, DeviceId, RecordHash, UserId};
 
 /// Why a record does not count. It may count later, when more records are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
@@ -134,6 +134,8 @@ pub struct Settings {
     pub history: History,
     /// After how many seconds messages disappear; 0: never.
     pub disappear: u32,
+    /// The nodes where mail waits for who is away.
+    pub mailboxes: Vec<Address>,
 }
 
 /// A group key that someone announced.

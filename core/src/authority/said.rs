@@ -4,11 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::error::MAX_TITLE;
 use crate::crypto::Signature;
-use crate::id::{ActorId, CutHash, DeviceId, RecordHash, UserId};
+use crate::id::{ActorId, Address, CutHash, DeviceId, RecordHash, UserId};
 use crate::time::{Hlc, Timestamp};
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC: usize = 1000;
+
+/// The most mailboxes of one conversation.
+pub const MAX_MAILBOXES: usize = 3;
+
+/// The longest address of a mailbox, in bytes.
+pub const MAX_MAILBOX: usize = 256;
 
 /// The most uses that an invite may offer.
 pub const MAX_USES: u32 = 1000;
@@ -69,6 +75,8 @@ pub enum Setting {
     History(History),
     /// After how many seconds messages disappear; 0: never.
     Disappear(u32),
+    /// The nodes where mail waits for who is away; at most [`MAX_MAILBOXES`] of [`MAX_MAILBOX`] bytes each.
+    Mailboxes(Vec<Address>),
 }
 
 /// What a control record says. Kinds are only ever added at the end, before [`Said::Unknown`].
@@ -184,6 +192,9 @@ impl Said {
         match self {
             Said::Genesis { title, .. } | Said::Set(Setting::Title(title)) => title.len() <= MAX_TITLE,
             Said::Set(Setting::Topic(topic)) => topic.len() <= MAX_TOPIC,
+            Said::Set(Setting::Mailboxes(nodes)) => {
+                nodes.len() <= MAX_MAILBOXES && nodes.iter().all(|node| node.0.len() <= MAX_MAILBOX)
+            }
             Said::Invite { uses, .. } => (1..=MAX_USES).contains(uses),
             _ => true,
         }
@@ -200,7 +211,7 @@ impl Said {
     }
 
     /// Returns the cut that it brings, if it brings one.
-    pub(super) fn cut(&self) -> Option<CutHash> {
+    pub fn cut(&self) -> Option<CutHash> {
         match self {
             Said::Remove { cut, .. }
             | Said::Leave { cut }

@@ -132,6 +132,7 @@ impl Settings {
             Setting::Topic(topic) => self.topic.clone_from(topic),
             Setting::History(history) => self.history = *history,
             Setting::Disappear(after) => self.disappear = *after,
+            Setting::Mailboxes(nodes) => self.mailboxes.clone_from(nodes),
         }
     }
 }

@@ -25,6 +25,7 @@ use super::proof::Verified;
 use super::record::{Entry, Place, Record};
 use super::schema::{Genesis, SegmentId, actor_id};
 use crate::id::{ActorId, ChangeHash, PayloadId};
+use crate::time::{Hlc, Timestamp};
 
 pub use forked::Moved;
 
@@ -389,6 +390,39 @@ impl Settled<'_> {
             }
         }
         (runs, complete)
+    }
+
+    /// Returns what a chain says after its first `after` changes and not before `since`, about `budget` bytes of it, and how
+    /// long the chain is at the end of that. Ends at a change whose own signature is valid, so that it can be proved.
+    pub fn of_chain(&self, actor: &ActorId, after: u32, since: Timestamp, budget: usize) -> (Vec<Sent>, u32) {
+        let Some(chain) = self.0.chains.get(actor) else { return (Vec::new(), after) };
+        let held = self.0.applied.get(actor).copied().unwrap_or(0);
+        let young = |seq: &u32| self.stamp(chain, *seq).is_some_and(|at| at.ms >= since.0);
+        // Stamps rise along a chain.
+        let (mut first, mut beyond) = (after + 1, held + 1);
+        while first < beyond {
+            let middle = first + (beyond - first) / 2;
+            if young(&middle) { beyond = middle } else { first = middle + 1 }
+        }
+        let (mut run, mut weight) = (Vec::new(), 0);
+        for seq in first..=held {
+            let Some(sent) = self.change(actor, seq) else { break };
+            weight += postcard::to_stdvec(&sent).map_or(budget, |bytes| bytes.len());
+            if weight > budget {
+                break;
+            }
+            run.push(sent);
+        }
+        let last = (first - 1).saturating_add(u32::try_from(run.len()).unwrap_or(u32::MAX));
+        let end = if run.is_empty() { last } else { chain.proved_before(self.0.id, last + 1) };
+        run.truncate(end.saturating_sub(first - 1) as usize);
+        (run, end.max(after))
+    }
+
+    fn stamp(&self, chain: &Chain, seq: u32) -> Option<Hlc> {
+        let link = chain.links.get(seq.checked_sub(1)? as usize)?;
+        let change = self.0.document.get_change_by_hash(&automerge::ChangeHash(link.hash.0))?;
+        Some(self.entries_of(&change).first()?.id.at)
     }
 
     /// Returns a change as it is sent.

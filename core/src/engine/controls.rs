@@ -12,7 +12,7 @@ use super::Engine;
 use super::conversation::Conversation;
 use super::durable::Pending;
 use super::io::{CallId, View};
-use crate::authority::{Item, ItemName};
+use crate::authority::{ControlError, Item, ItemName};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, PeerId, StreamId, UserId};
 use crate::rpc::{Event, Reply};
@@ -82,20 +82,31 @@ impl Engine {
         id: ConversationId,
         items: &[serde_bytes::ByteBuf],
     ) {
-        let Some(conversation) = self.conversations.get(&id) else { return };
-        let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
-        match fresh.map(|bytes| Item::open(bytes, id)).collect::<Result<Vec<Item>, _>>() {
-            Ok(items) => {
-                let of_us = |item: &Item| match item {
-                    Item::User(record) if record.user() == self.profile.user => Some(record.clone()),
-                    _ => None,
-                };
-                let of_us: Vec<_> = items.iter().filter_map(of_us).collect();
-                self.take_items(id, items, vec![], Some(peer), Then::Nothing);
-                self.own_learned(now, of_us);
-            }
-            Err(_) => self.misbehaved(peer, "it sent a control record that is not valid"),
+        if self.take_controls(now, id, items, Some(peer)).is_err() {
+            self.misbehaved(peer, "it sent a control record that is not valid");
         }
+    }
+
+    /// Takes items in, whoever brings them; returns whether any of them did not find its place yet.
+    pub(super) fn take_controls(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        items: &[serde_bytes::ByteBuf],
+        from: Option<PeerId>,
+    ) -> Result<bool, ControlError> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(false) };
+        let fresh = items.iter().filter(|bytes| Item::name_of(bytes).is_none_or(|n| !conversation.kept.contains(&n)));
+        let items = fresh.map(|bytes| Item::open(bytes, id)).collect::<Result<Vec<Item>, _>>()?;
+        let of_us = |item: &Item| match item {
+            Item::User(record) if record.user() == self.profile.user => Some(record.clone()),
+            _ => None,
+        };
+        let (of_us, names): (Vec<_>, Vec<ItemName>) =
+            (items.iter().filter_map(of_us).collect(), items.iter().map(Item::name).collect());
+        self.take_items(id, items, vec![], from, Then::Nothing);
+        self.own_learned(now, of_us);
+        Ok(self.conversations.get(&id).is_some_and(|known| names.iter().any(|name| !known.kept.contains(name))))
     }
 
     /// Takes items in and has those kept that found their place, with `with` in the same batch.
@@ -128,6 +139,9 @@ impl Engine {
         view: &dyn View,
     ) {
         self.tails.grew(StreamId::Control(id), items.len(), now);
+        if from.is_none() {
+            self.stir_mail(now, id);
+        }
         // Who is no longer in hears why, before nothing more is said to them.
         for peer in self.sharing(id).into_iter().filter(|peer| Some(*peer) != from) {
             self.send_items(peer, id, items.iter().cloned());

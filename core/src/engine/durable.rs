@@ -182,6 +182,7 @@ impl Engine {
                 .filter_map(|run| self.note_author(id, run.actor, Author { device: run.device, grant: run.grant })),
         );
         let me = self.key.device();
+        let is_own = applied.iter().any(|run| matches!(run.origin, Origin::Own(..)));
         for run in applied.iter().filter(|run| run.device == me) {
             ops.extend(self.note_own_chain(id, run.actor));
             self.note_recent(id, run);
@@ -197,6 +198,10 @@ impl Engine {
         // The ruling may have changed while these were on their way to disk.
         self.enforce(now, id.conversation, &Vec::from_iter(chains), view);
         self.retry_waiting(now, id.conversation, id.number, view);
+        if is_own {
+            self.stir_mail(now, id.conversation);
+            self.send_mail(now, id.conversation, view);
+        }
     }
 
     pub(super) fn note_heads(&mut self, id: SegmentId, heads: SegmentHeads) -> Vec<IndexOp> {
@@ -265,7 +270,7 @@ impl Engine {
             let chain = large.then_some(actor);
             let audience = match &durable.origin {
                 Origin::Own(..) => (chain, Vec::new(), None, 0),
-                Origin::Peer(Source { from, told: Some(told), hops }) => (chain, told.clone(), Some(*from), *hops),
+                Origin::Peer(Source { from, told: Some(told), hops }) => (chain, told.clone(), *from, *hops),
                 Origin::Peer(Source { told: None, .. }) => continue,
             };
             let (news, runs) = audiences.entry(audience).or_default();
@@ -280,14 +285,15 @@ impl Engine {
 
     /// Answers our own calls, and has others told that heads moved by what we fetched.
     fn answer(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
-        let mut fetched: BTreeMap<PeerId, Vec<News>> = BTreeMap::new();
+        let (mut fetched, mut unasked) = (BTreeMap::<PeerId, Vec<News>>::new(), false);
         for run in applied {
             match run.origin {
                 Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
-                Origin::Peer(Source { from, told: None, .. }) => {
+                Origin::Peer(Source { from: Some(from), told: None, .. }) => {
                     let news = News { segment: id.number, actor: run.actor, seq: run.seq, hops: 0 };
                     fetched.entry(from).or_default().push(news);
                 }
+                Origin::Peer(Source { from: None, .. }) => unasked = true,
                 Origin::Peer(_) => {}
             }
         }
@@ -301,6 +307,9 @@ impl Engine {
                 link.news.insert(id.conversation);
             }
             self.tell_news(now, from);
+        }
+        if unasked {
+            self.sharing(id.conversation).into_iter().for_each(|peer| self.tell_heads(now, peer, id.conversation));
         }
     }
 
@@ -358,6 +367,7 @@ impl Engine {
                         self.reply(call, Err(machine(why)));
                     }
                 }
+                Pending::Reply(call, _) => self.reply(call, Err(machine(why))),
                 Pending::Epochs(id) => self.epochs_not_kept(id),
                 Pending::Erased(id, body) => self.erase_later(id, body),
                 _ => {}

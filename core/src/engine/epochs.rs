@@ -14,7 +14,7 @@
 //! What is held is kept in a stream of its own, which is sealed under a key of its own: what expires is gone when the
 //! stream was written anew and its old key dropped, as the words of a segment are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,10 @@ use super::Engine;
 use super::durable::Pending;
 use super::io::View;
 use crate::authority::{Item, Prekey, Role, Ruling, Said, UserSaid};
-use crate::crypto::{BoxAddress, Secret};
-use crate::envelope::{Announced, Commitment, Due, EpochBox, Epochs, Frame, Recipient, Room, Stale, Why};
+use crate::crypto::{BoxAddress, Entropy, Secret};
+use crate::envelope::{
+    Announced, BadBox, Commitment, Due, EpochBox, EpochError, Epochs, Frame, Recipient, Room, Stale, Why,
+};
 use crate::id::{ConversationId, DeviceId, PeerId, RecordHash, StreamId};
 use crate::identity::Prekeys;
 use crate::store::Record;
@@ -73,6 +75,23 @@ impl Group {
     /// Returns the epoch under which to seal now.
     pub(super) fn current(&self) -> Option<RecordHash> {
         self.epochs.current(&self.room)
+    }
+
+    /// Returns its epochs.
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// Returns the members' devices to which can be sealed.
+    pub(super) fn recipients(&self) -> impl Iterator<Item = &Recipient> {
+        self.room.members.values()
+    }
+
+    /// Boxes the epoch in use for some members' devices.
+    pub(super) fn boxes_for(&mut self, to: impl Iterator<Item = DeviceId>, rng: &mut Entropy) -> VecDeque<Vec<u8>> {
+        let Some(current) = self.current() else { return VecDeque::new() };
+        let boxes = to.filter_map(|device| self.epochs.box_for(&self.room, current, device, rng).ok());
+        boxes.map(|sealed| sealed.encode()).collect()
     }
 
     /// Hears what the records say of the epochs and the members.
@@ -156,8 +175,10 @@ impl Engine {
     }
 
     fn look_after(&mut self, now: Timestamp, id: ConversationId) {
-        let linked: BTreeMap<DeviceId, PeerId> =
-            self.sharing(id).into_iter().filter_map(|peer| Some((self.links.get(&peer)?.device?, peer))).collect();
+        let linked = self.linked_devices(id);
+        // Who is not linked gets the boxes of their maker by mail; others' boxes would be the same once more.
+        let by_mail = self.conversations.get(&id).is_some_and(|c| !c.mailboxes().is_empty());
+        let may_tell = !linked.is_empty() || self.mail.has_looked(id);
         let may_open = self.conversations.get(&id).and_then(|c| c.role(&self.profile.user)) >= Some(Role::Member);
         let Some(group) = self.groups.get_mut(&id) else { return };
         if !group.epochs.expire(now).is_empty() {
@@ -169,15 +190,18 @@ impl Engine {
         for due in group.epochs.due(&group.room, now) {
             match due {
                 // Nobody to tell of it: the present one is as good.
-                Due::Rotate { why: Why::Weekly, .. } if linked.is_empty() => {}
+                Due::Rotate { why: Why::Weekly, .. } if !may_tell => {}
                 Due::Rotate { .. } if !may_open => {}
                 Due::Rotate { at, .. } if at <= now => opens = true,
                 Due::Rotate { at, .. } => next = next.min(at),
                 Due::Grant { epoch, device } => {
-                    let Some(peer) = linked.get(&device) else { continue };
+                    let peer = linked.get(&device);
+                    if peer.is_none() && !(by_mail && group.epochs.is_maker(epoch)) {
+                        continue;
+                    }
                     // A prekey that cannot be sealed to is the other's affair.
                     let sealed = group.epochs.box_for(&group.room, epoch, device, &mut self.rng);
-                    boxes.extend(sealed.ok().map(|sealed| (*peer, sealed.encode())));
+                    boxes.extend(sealed.ok().map(|sealed| (peer.copied(), sealed.encode())));
                 }
                 Due::Ask { epoch } if !linked.is_empty() && lacking.len() < MAX_BOXES => {
                     group.epochs.asked(epoch, now);
@@ -188,8 +212,12 @@ impl Engine {
         }
         group.look_at = next;
         group.is_unkept |= !boxes.is_empty();
+        if boxes.iter().any(|(peer, _)| peer.is_none()) {
+            self.stir_mail(now, id);
+        }
         for (peer, sealed) in boxes {
-            self.send(peer, &Frame::Boxes { conversation: id, boxes: vec![sealed.into()] });
+            let frame = Frame::Boxes { conversation: id, boxes: vec![sealed.into()] };
+            peer.into_iter().for_each(|peer| self.send(peer, &frame));
         }
         if !lacking.is_empty() {
             for peer in linked.into_values().take(ASKED) {
@@ -222,19 +250,35 @@ impl Engine {
 
     /// A member gives epochs.
     pub(super) fn boxes(&mut self, now: Timestamp, peer: PeerId, id: ConversationId, boxes: &[serde_bytes::ByteBuf]) {
-        for bytes in boxes.iter().take(MAX_BOXES) {
-            let Ok(sealed) = EpochBox::decode(bytes) else {
-                return self.misbehaved(peer, "it sent what is no box of an epoch");
-            };
-            let Some(group) = self.groups.get_mut(&id) else { return };
-            let prekeys = &self.profile.prekeys;
+        let boxes = boxes.get(..boxes.len().min(MAX_BOXES)).unwrap_or_default();
+        if self.take_boxes(now, id, boxes).is_err() {
+            self.misbehaved(peer, "it sent what is no box of an epoch");
+        }
+    }
+
+    /// Takes boxes in, whoever brings them; returns whether any is of an epoch that no record announced yet.
+    pub(super) fn take_boxes(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        boxes: &[serde_bytes::ByteBuf],
+    ) -> Result<bool, BadBox> {
+        let boxes = boxes.iter().map(|bytes| EpochBox::decode(bytes)).collect::<Result<Vec<EpochBox>, _>>()?;
+        let (Some(group), prekeys) = (self.groups.get_mut(&id), &self.profile.prekeys) else { return Ok(false) };
+        let mut is_early = false;
+        for sealed in boxes {
             // One that does not open is asked for again, of others.
-            if let Ok(true) = group.epochs.receive(sealed, |number| prekeys.key(number), now) {
-                group.is_unkept = true;
-                group.look_at = now;
+            match group.epochs.receive(sealed, |number| prekeys.key(number), now) {
+                Ok(true) => {
+                    group.is_unkept = true;
+                    group.look_at = now;
+                }
+                Ok(false) => {}
+                Err(error) => is_early |= error == EpochError::Unknown,
             }
         }
         self.keep_epochs();
+        Ok(is_early)
     }
 
     // ---- what is kept --------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ use crate::time::Timestamp;
 /// Where runs came from.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    pub(super) from: PeerId,
+    /// Who sent them; `None`: nobody who is linked, they lay in a mailbox or in a file.
+    pub(super) from: Option<PeerId>,
     /// Whom the frame named as told; `None` for an answer to a question.
     pub(super) told: Option<Vec<Told>>,
     /// Over how many links they came, if that is known.
@@ -93,12 +94,12 @@ impl Engine {
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let reception = self.runs(now, id, runs, &Source { from: peer, told: None, hops: 0 }, view);
+                let reception = self.runs(now, id, runs, &Source { from: Some(peer), told: None, hops: 0 }, view);
                 self.answered(now, peer, id, answer, reception, view);
             }
             Frame::Push { conversation, segment: number, told, hops, runs } => {
-                let source = Source { from: peer, told: Some(told), hops };
-                self.runs(now, segment(conversation, number), runs, &source, view);
+                let (id, source) = (segment(conversation, number), Source { from: Some(peer), told: Some(told), hops });
+                self.runs(now, id, runs, &source, view);
                 self.ask(now, peer, view);
             }
             Frame::Ack { conversation, segment, vector } => self.heard(now, peer, conversation, segment, &vector, view),
@@ -111,11 +112,7 @@ impl Engine {
             Frame::Forks { conversation, segment: number, proofs } => {
                 self.take_forks(peer, segment(conversation, number), proofs, view);
             }
-            hint @ (Frame::Announce { .. }
-            | Frame::Graft { .. }
-            | Frame::Prune { .. }
-            | Frame::Nearby { .. }
-            | Frame::Enough) => self.hint(now, peer, hint, view),
+            hint => self.hint(now, peer, hint, view),
         }
     }
 
@@ -156,18 +153,17 @@ impl Engine {
                 Err(Rejected::Early) => {
                     reception = Reception::Early;
                     self.waiting.add(Early { segment: id, from: source.from, run });
-                    if let Some(link) = self.links.get_mut(&source.from).filter(|_| source.told.is_some()) {
-                        link.pull.want(id);
-                    }
+                    let link = source.from.filter(|_| source.told.is_some()).and_then(|peer| self.links.get_mut(&peer));
+                    link.into_iter().for_each(|link| link.pull.want(id));
                 }
                 Err(Rejected::Fork) => {
                     // Without a change for the same place there is no proof yet: who sent this is asked for it.
                     if !self.prove_fork(id, &run, view) {
-                        self.have(source.from, id, view);
+                        source.from.into_iter().for_each(|peer| self.have(peer, id, view));
                     }
                 }
                 Err(Rejected::Faulty(what)) => {
-                    self.misbehaved(source.from, what);
+                    source.from.into_iter().for_each(|peer| self.misbehaved(peer, what));
                     break;
                 }
                 Err(Rejected::Unentitled) => {}
@@ -178,8 +174,8 @@ impl Engine {
             self.shelf.hold(id, pending.len());
             self.persist(batch, pending);
         }
-        if source.told.is_some() {
-            self.gossip(now, gossip::Input::Stale(id.conversation, source.from, known, source.hops));
+        if let Some(from) = source.from.filter(|_| source.told.is_some()) {
+            self.gossip(now, gossip::Input::Stale(id.conversation, from, known, source.hops));
         }
         reception
     }

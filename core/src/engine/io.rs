@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::envelope::WriteKey;
 use crate::id::{Address, PeerId, StreamId};
 use crate::rpc::{Event, Reply, Request, RpcError};
 use crate::store::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
@@ -21,6 +22,53 @@ pub struct Ticket {
     pub generation: u32,
     /// Rises by one with each batch.
     pub number: u64,
+}
+
+/// Names an errand to a mailbox until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailTicket(pub u64);
+
+/// Something wanted of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// The node, with its `/p2p/…`.
+    pub node: Address,
+    /// The key of the topic. Each request is signed with it.
+    pub key: WriteKey,
+    /// What is wanted.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Keep this envelope under the topic.
+    Put(Bytes),
+    /// Give what came under the topic after a place.
+    Read {
+        /// The place, as the mailbox itself said; 0 for the beginning.
+        after: u64,
+    },
+}
+
+/// What a mailbox answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailAnswer {
+    /// The envelope is kept there, durably.
+    Kept,
+    /// Envelopes of the topic.
+    Envelopes {
+        /// In the order in which they came there.
+        envelopes: Vec<Bytes>,
+        /// The place after the last of them.
+        next: u64,
+        /// Whether there are more behind that.
+        more: bool,
+    },
+    /// It does not want to, now.
+    Refused,
+    /// It was not reached.
+    Unreachable,
 }
 
 /// What can happen.
@@ -60,6 +108,8 @@ pub enum Input {
     Congested(PeerId),
     /// A peer that did not keep up does so again.
     Drained(PeerId),
+    /// A mailbox answered, or was not reached.
+    Mailed(MailTicket, MailAnswer),
     /// A person named an address to dial.
     Known(Option<PeerId>, Address),
     /// A peer announced itself nearby.
@@ -88,6 +138,8 @@ pub enum Effect {
     Close(PeerId),
     /// Dial.
     Dial(Option<PeerId>, Vec<Address>),
+    /// Run an errand to a mailbox. Comes only after what it tells of is durable.
+    Mail(MailTicket, Errand),
     /// Come back at once with [`Input::Continue`], before any other input.
     Continue,
     /// Come back with [`Input::Alarm`] at this time. Of several the earliest counts; who comes too early does no harm.

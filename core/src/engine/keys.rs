@@ -12,13 +12,16 @@
 //! c  conversation u32  segment u32  actor 16  → Author           who writes a chain, and under which grant
 //! a  conversation u32  segment u32  actor 16  device 32 → u32    how much of our chain a member was heard to have
 //! e  conversation u32  segment u32  hash 32   → ()                erased bodies, until the next snapshot has taken them off the disk
+//! m  conversation u32  node 8  segment u32  actor 16 → Mark      how far our chain is in a mailbox, and under which epoch
+//! i  conversation u32  node 8  name 8         → RecordHash       under which epoch an item or box is in a mailbox
+//! l  conversation u32  node 8  day u64  epoch 32 → u64           how far a topic was read in a mailbox
 //! p  peer 32                                  → Known            where peers were last reached
 //! ```
 //!
 //! Conversations are numbered in the order in which this home joined them: short keys, and stable over a rebuild.
 
 use crate::conversation::EntryId;
-use crate::id::{ActorId, DeviceId, PayloadId, PeerId};
+use crate::id::{ActorId, DeviceId, PayloadId, PeerId, RecordHash};
 use crate::time::Timestamp;
 
 /// Which part of the index a key is in.
@@ -34,6 +37,9 @@ pub(super) enum Part {
     Gone = b'g' as isize,
     Expiries = b'x' as isize,
     Disputes = b'f' as isize,
+    Mailed = b'm' as isize,
+    MailedItems = b'i' as isize,
+    Looked = b'l' as isize,
     Disputed = b'd' as isize,
 }
 
@@ -118,6 +124,41 @@ pub(super) fn author(conversation: u32, segment: u32, actor: &ActorId) -> Vec<u8
 
 pub(super) fn dispute(conversation: u32, segment: u32, actor: &ActorId) -> Vec<u8> {
     join(prefix(Part::Disputes, conversation), &[&segment.to_be_bytes(), &actor.0])
+}
+
+/// Returns the bounds of what is noted of one mailbox of a conversation in a part.
+pub(super) fn of_node(part: Part, conversation: u32, node: &[u8; 8]) -> (Vec<u8>, Vec<u8>) {
+    let from = join(prefix(part, conversation), &[node]);
+    (from.clone(), join(from, &[&[0xff; 48]]))
+}
+
+pub(super) fn mailed(conversation: u32, node: &[u8; 8], segment: u32, actor: &ActorId) -> Vec<u8> {
+    join(prefix(Part::Mailed, conversation), &[node, &segment.to_be_bytes(), &actor.0])
+}
+
+/// Reads the chain off the key of what is mailed of it.
+pub(super) fn mailed_chain(key: &[u8]) -> Option<(u32, ActorId)> {
+    let rest = key.get(13..)?;
+    Some((u32::from_be_bytes(*rest.first_chunk()?), ActorId(*rest.get(4..)?.first_chunk()?)))
+}
+
+pub(super) fn mailed_item(conversation: u32, node: &[u8; 8], name: &[u8; 8]) -> Vec<u8> {
+    join(prefix(Part::MailedItems, conversation), &[node, name])
+}
+
+/// Reads the name off the key of an item that is mailed.
+pub(super) fn mailed_name(key: &[u8]) -> Option<[u8; 8]> {
+    key.get(13..)?.first_chunk().copied()
+}
+
+pub(super) fn looked(conversation: u32, node: &[u8; 8], day: u64, epoch: &RecordHash) -> Vec<u8> {
+    join(prefix(Part::Looked, conversation), &[node, &day.to_be_bytes(), &epoch.0])
+}
+
+/// Reads day and epoch off the key of a topic.
+pub(super) fn looked_topic(key: &[u8]) -> Option<(u64, RecordHash)> {
+    let rest = key.get(13..)?;
+    Some((u64::from_be_bytes(*rest.first_chunk()?), RecordHash(last32(key)?)))
 }
 
 pub(super) fn peer(peer: &PeerId) -> Vec<u8> {

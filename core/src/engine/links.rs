@@ -66,6 +66,7 @@ impl Engine {
         let place = (address, dialable.clone());
         if !self.listening.contains(&place) {
             self.listening.push(place);
+            self.mail.hurry();
             self.effects.push(Effect::Report(Report::Listening(dialable)));
         }
     }

@@ -221,6 +221,10 @@ impl Conversation {
                     Setting::Topic(topic) => (NoticeKind::Topic, topic.clone()),
                     Setting::History(history) => (NoticeKind::History, people::history(*history).to_owned()),
                     Setting::Disappear(seconds) => (NoticeKind::Disappear, seconds.to_string()),
+                    Setting::Mailboxes(nodes) => {
+                        let nodes: Vec<&str> = nodes.iter().map(|node| node.0.as_str()).collect();
+                        (NoticeKind::Mailboxes, nodes.join(" "))
+                    }
                 };
                 Some((kind, None, Some(what)))
             }

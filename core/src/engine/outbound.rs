@@ -59,6 +59,13 @@ impl Engine {
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
             Request::React { message, emoji, off } => self.react(now, call, &message, emoji, !off, view),
+            Request::ExportBundle { conversation, member, all } => {
+                self.export(now, call, &conversation, member.as_deref(), all)
+            }
+            Request::ContinueBundle { bundle } => self.export_on(now, call, bundle, view),
+            Request::ImportBundle { head, number, last, piece } => {
+                self.import(now, call, &head.0, (number, last, &piece.0), view)
+            }
             query => {
                 let reply = self.query(now, query, view);
                 return self.reply(call, reply);

@@ -2,7 +2,8 @@
 
 use super::Engine;
 use super::outbound::invalid;
-use crate::authority::{History, Role, Setting};
+use crate::authority::{History, MAX_MAILBOX, MAX_MAILBOXES, Role, Setting};
+use crate::id::Address;
 use crate::rpc::{self, Guest, Member, Reply, RpcError};
 
 impl Engine {
@@ -68,5 +69,19 @@ pub(super) fn setting(setting: rpc::Setting) -> Result<Setting, RpcError> {
             _ => return Err(invalid("newcomers may read \"all\" or \"since_join\"".to_owned())),
         }),
         rpc::Setting::Disappear(seconds) => Setting::Disappear(seconds),
+        rpc::Setting::Mailboxes(nodes) if nodes.len() > MAX_MAILBOXES => {
+            return Err(invalid(format!("a conversation has at most {MAX_MAILBOXES} mailboxes")));
+        }
+        rpc::Setting::Mailboxes(nodes) => Setting::Mailboxes(nodes.into_iter().map(mailbox).collect::<Result<_, _>>()?),
     })
+}
+
+/// Reads the address of a mailbox: without a peer's name anybody could sit there.
+fn mailbox(address: String) -> Result<Address, RpcError> {
+    if address.len() > MAX_MAILBOX || !address.starts_with('/') || !address.contains("/p2p/") {
+        return Err(invalid(
+            "a mailbox is a node's address with its /p2p/…, as `bayou-bootstrap` prints it".to_owned(),
+        ));
+    }
+    Ok(Address(address))
 }

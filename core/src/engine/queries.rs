@@ -189,6 +189,7 @@ impl Engine {
                 role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
                 joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
                 disappear: conversation.authority.last_ruling().settings().disappear,
+                mailboxes: conversation.mailboxes().iter().map(ToString::to_string).collect(),
                 last_at: last.as_ref().map(|(message, _)| message.at.ms),
                 last_text: last
                     .filter(|(_, row)| !self.is_blocked(&row.author))
@@ -297,6 +298,11 @@ impl Engine {
         }
     }
 
+    /// Tells whether a message of ours is in a mailbox.
+    fn is_mailed(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> bool {
+        self.mail.holds(conversation.authority.conversation(), &(row.segment, message.actor)) >= row.seq
+    }
+
     /// Says who has a message, as far as we heard.
     fn state(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> String {
         if row.disputed {
@@ -314,6 +320,7 @@ impl Engine {
         let may_read = |user: &UserId| ruling.reads_from(user).is_some_and(|since| since <= row.segment);
         let others = conversation.users().filter(|user| **user != row.author && may_read(user)).count();
         match (having.len(), others) {
+            (0, _) if self.is_mailed(conversation, message, row) => "with a mailbox".to_owned(),
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),
             // Of a large conversation only those tell who are linked with us.

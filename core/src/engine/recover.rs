@@ -1,18 +1,19 @@
 //! From what is kept to a running engine. Whatever the index lacks is rebuilt from the segments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::address_book::{AddressBook, Known};
 use super::conversation::{Author, Conversation};
 use super::entrance::Joining;
 use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
+use super::mail::Mail;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
 use crate::authority::{Authority, Avatar, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, Place, SegmentId};
-use crate::crypto::Entropy;
+use crate::crypto::{self, Entropy};
 use crate::gossip::Gossip;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::identity::{JoinLink, Profile, Register, Registers};
@@ -49,8 +50,6 @@ impl Engine {
     pub fn open(config: Config, now: Timestamp, view: &dyn View) -> Result<(Self, Vec<Effect>), OpenError> {
         let local = view.read(StreamId::Local)?;
         let (facts, unreadable) = facts::read(local.image.as_deref(), &local.tail);
-        let mut rng = Entropy::from_seed(config.seed);
-        let seed = rng.bytes();
         let mut engine = Engine {
             key: config.profile.device_key(),
             profile: config.profile,
@@ -63,14 +62,17 @@ impl Engine {
             groups: BTreeMap::new(),
             peer: config.peer,
             nonce: [0; 16],
-            rng,
+            rng: Entropy::from_seed(config.seed),
             clock: Clock::default(),
             facts: Vec::new(),
             conversations: BTreeMap::new(),
             shelf: Shelf::default(),
             waiting: Waiting::default(),
+            mail: Mail::default(),
+            exports: VecDeque::new(),
+            next_export: 0,
             links: BTreeMap::new(),
-            gossip: Gossip::new(config.peer, seed),
+            gossip: Gossip::new(config.peer, crypto::hash("bayou/1/seed of gossip", &[&config.seed])),
             book: AddressBook::default(),
             listening: Vec::new(),
             pending: BTreeMap::new(),
@@ -97,8 +99,7 @@ impl Engine {
         engine.read_peers(now, view)?;
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.
-        let ids: Vec<ConversationId> = engine.conversations.keys().copied().collect();
-        for id in ids {
+        for id in engine.conversations.keys().copied().collect::<Vec<_>>() {
             engine.extend_cuts(now, id, view);
             engine.enforce_all(now, id, view);
         }

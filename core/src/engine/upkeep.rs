@@ -102,6 +102,7 @@ impl Engine {
         self.give_up_late_devices(now);
         self.tell_own(now);
         self.look_after_epochs(now);
+        self.mail(now, view);
         self.erase_again(view);
         // First, as nothing is compacted while an erasure is on its way to disk.
         self.compact(view, now);

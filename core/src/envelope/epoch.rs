@@ -125,6 +125,14 @@ impl WriteKey {
     }
 }
 
+impl PartialEq for WriteKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.public() == other.public()
+    }
+}
+
+impl Eq for WriteKey {}
+
 /// A device to which an epoch is boxed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {

@@ -332,9 +332,47 @@ impl Epochs {
         rng: &mut Entropy,
     ) -> Result<(RecordHash, Sealed), SealError> {
         let id = self.current(room).ok_or(SealError::NoEpoch)?;
+        Ok((id, self.seal_under(id, content, now, rng)?))
+    }
+
+    /// Seals content under a certain epoch, for the topic of today.
+    ///
+    /// # Errors
+    /// When the epoch is not held, or more than fits.
+    pub fn seal_under(
+        &self,
+        id: RecordHash,
+        content: &[u8],
+        now: Timestamp,
+        rng: &mut Entropy,
+    ) -> Result<Sealed, SealError> {
         let held = self.held(id).ok_or(SealError::NoEpoch)?;
         let topic = held.epoch.write_key(day(now)).topic();
-        Ok((id, Sealed::seal(&held.epoch, topic, rng.bytes(), content)?))
+        Ok(Sealed::seal(&held.epoch, topic, rng.bytes(), content)?)
+    }
+
+    /// Returns the epoch that is held and was in use before another: who lacks the other looks for mail under it. It may be
+    /// one that a member who was removed holds, too.
+    pub fn before(&self, id: RecordHash) -> Option<RecordHash> {
+        let order = self.known.get(&id)?.order();
+        let earlier = self.known.values().filter(|known| known.held.is_some() && known.order() < order);
+        earlier.max_by_key(|known| known.order()).map(|known| known.announced.id)
+    }
+
+    /// Tells whether an epoch was opened here.
+    pub fn is_maker(&self, id: RecordHash) -> bool {
+        self.known.get(&id).is_some_and(|known| known.announced.maker == self.me)
+    }
+
+    /// Returns the epochs that were opened here since a time, and count.
+    pub fn opened_here(&self, since: Timestamp) -> impl Iterator<Item = RecordHash> {
+        let ours = self.known.values().filter(move |known| known.announced.maker == self.me && known.learned >= since);
+        ours.filter(|known| known.announced.valid && known.held.is_some()).map(|known| known.announced.id)
+    }
+
+    /// Returns the key under which mail of one epoch and day waits in mailboxes.
+    pub fn write_key(&self, id: RecordHash, day: u64) -> Option<WriteKey> {
+        Some(self.held(id)?.epoch.write_key(day))
     }
 
     /// Opens an envelope under whichever held epoch it was sealed; whether what is inside counts is not decided by keys.
@@ -352,12 +390,6 @@ impl Epochs {
             }
         }
         Err(refused)
-    }
-
-    /// Returns the keys under which mail may wait in mailboxes that day: one for each held epoch.
-    pub fn write_keys(&self, day: u64) -> Vec<(RecordHash, WriteKey)> {
-        let held = self.known.values().filter_map(|known| Some((known.announced.id, known.held.as_ref()?)));
-        held.map(|(id, held)| (id, held.epoch.write_key(day))).collect()
     }
 
     /// Returns the epochs that are held.

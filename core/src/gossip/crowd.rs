@@ -58,6 +58,8 @@ pub(super) struct Near {
     pub(super) since: Timestamp,
     /// When we last asked it to do without us.
     pub(super) spared: Option<Timestamp>,
+    /// How often it was told of others.
+    pub(super) introduced: usize,
 }
 
 /// Whom a chain is to be pushed to, or not, as they asked, and how it comes to us.
@@ -96,7 +98,7 @@ impl Crowd {
     }
 
     pub(super) fn up(&mut self, now: Timestamp, peer: PeerId) {
-        self.near.insert(peer, Near { since: now, spared: None });
+        self.near.insert(peer, Near { since: now, spared: None, introduced: 0 });
     }
 
     pub(super) fn down(&mut self, peer: &PeerId) {

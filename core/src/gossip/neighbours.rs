@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Near};
 use super::{Effect, Gossip};
 use crate::id::{ConversationId, PeerId};
 use crate::time::Timestamp;
@@ -25,6 +25,10 @@ const MAX_KNOWN: usize = 4096;
 
 /// Peers of which one is told at a time.
 pub(super) const MAX_INTRODUCED: usize = 16;
+
+/// How long after a link came up its other end is told of others: more than once, because it may not know us as a member
+/// yet, and then does not listen.
+const INTRODUCE_AFTER_MS: [u64; 3] = [0, 3_000, 15_000];
 
 /// How often others are told of others.
 const INTRODUCE_EVERY_MS: u64 = 60_000;
@@ -59,6 +63,9 @@ impl Gossip {
 
     /// Tells a peer of others.
     fn introduce(&mut self, id: ConversationId, peer: PeerId, effects: &mut Vec<Effect>) {
+        if let Some(near) = self.crowd(id).near.get_mut(&peer) {
+            near.introduced = near.introduced.saturating_add(1);
+        }
         let others: Vec<PeerId> = self.crowd(id).known.iter().filter(|other| **other != peer).copied().collect();
         let others = self.draw_some(others, MAX_INTRODUCED);
         if !others.is_empty() {
@@ -151,6 +158,13 @@ impl Gossip {
     }
 
     fn introduce_again(&mut self, now: Timestamp, id: ConversationId, effects: &mut Vec<Effect>) {
+        let crowd = self.crowd(id);
+        let unsure =
+            |near: &Near| INTRODUCE_AFTER_MS.get(near.introduced).is_some_and(|ms| now.since(near.since) >= *ms);
+        let unsure: Vec<PeerId> = crowd.near.iter().filter(|(_, near)| unsure(near)).map(|(peer, _)| *peer).collect();
+        for peer in unsure {
+            self.introduce(id, peer, effects);
+        }
         let crowd = self.crowd(id);
         if now >= crowd.introduced && now.since(crowd.introduced) < INTRODUCE_EVERY_MS {
             return;

@@ -20,6 +20,7 @@ mod desk;
 mod guard;
 mod hall;
 mod mail;
+mod rendezvous;
 mod subnet;
 mod ways;
 

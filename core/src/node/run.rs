@@ -18,7 +18,7 @@ use tokio::time::{self, MissedTickBehavior};
 
 use super::fairness::Fairness;
 use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
-use crate::engine::{CallId, Config, Effect, Engine, Input, Newborn, Report, Ticket};
+use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
 use crate::net::{Net, NetConfig, NetEvent, NetEvents};
@@ -294,6 +294,8 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
+                // No mailbox is reached over the network yet.
+                Effect::Mail(ticket, _) => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
                 Effect::Reply(call, result) => {
                     if let Some(reply) = self.calls.remove(&call) {

@@ -1,6 +1,7 @@
 //! What requests and replies are about, as people see it.
 
-use serde::{Deserialize, Serialize};
+use data_encoding::BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[cfg(doc)]
 use super::Reply;
@@ -32,9 +33,9 @@ pub struct Row {
     pub blocked: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
-    /// Own messages: `"kept"` (on this machine only), `"with 1 of 3"`, `"with at least 8 of 40"`, `"with all"`. Others': `"received"`, or
-    /// `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to `disputed`:
-    /// `"disputed"`.
+    /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with at least 8 of 40"`, `"with
+    /// all"`. Others': `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In
+    /// an answer to `disputed`: `"disputed"`.
     pub state: String,
 }
 
@@ -88,6 +89,8 @@ pub enum NoticeKind {
     History,
     /// What is written from then on disappears after another time; `what`: in seconds.
     Disappear,
+    /// Mail waits elsewhere; `what`: the addresses of the nodes, empty for nowhere.
+    Mailboxes,
     /// Somebody uses a device more; `what`: its id.
     DeviceAdded,
     /// Somebody retired a device of theirs; `what`: its id.
@@ -119,6 +122,8 @@ pub struct Conversation {
     pub joining: Option<String>,
     /// After how many seconds what is written now disappears; 0: never.
     pub disappear: u32,
+    /// The nodes where mail waits for who is away.
+    pub mailboxes: Vec<String>,
     /// When its newest message was written; absent when there is none.
     pub last_at: Option<u64>,
     /// The newest message's text, cut to one line.
@@ -175,7 +180,43 @@ pub enum Setting {
     History(String),
     /// After how many seconds messages disappear that are written from now on; 0: never.
     Disappear(u32),
+    /// The nodes where mail waits for who is away; at most three addresses, each with `/p2p/…`. None: nowhere.
+    Mailboxes(Vec<String>),
 }
+
+/// A block of a bundle. In the file, each stands behind its length: four bytes, big-endian.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleBlock {
+    /// Names the bundle as long as it is being made.
+    pub bundle: u64,
+    /// The block.
+    pub block: Base64,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// Bytes. In JSON they are text in base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text.as_bytes()).map(Base64).map_err(|_| serde::de::Error::custom("bytes are written in base64"))
+    }
+}
+
+/// What a bundle's file begins with.
+pub const BUNDLE_MAGIC: &[u8; 15] = b"bayou bundle 1\n";
+
+/// The largest block of a bundle, in bytes.
+pub const MAX_BUNDLE_BLOCK: u32 = 1024 * 1024;
 
 /// An invite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 42] = [
+const METHODS: [&str; 45] = [
     "new",
     "invite",
     "invites",
@@ -68,6 +68,9 @@ const METHODS: [&str; 42] = [
     "answer_request",
     "block",
     "disputed",
+    "export_bundle",
+    "continue_bundle",
+    "import_bundle",
 ];
 
 /// What joins an answer to its call.

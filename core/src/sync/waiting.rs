@@ -25,8 +25,8 @@ const MAX_SEGMENTS_EACH: usize = 4;
 pub struct Early {
     /// The segment that it is for.
     pub segment: SegmentId,
-    /// Who sent it.
-    pub from: PeerId,
+    /// Who sent it; `None`: nobody who is linked. Those count as one.
+    pub from: Option<PeerId>,
     /// The run as it came.
     pub run: Vec<Sent>,
 }

@@ -209,7 +209,7 @@ fn what_is_kept_comes_back_and_the_plain_part_holds_no_secret() {
     let again = Epochs::decode(CONVERSATION, ALICE, &plain, borrowed).unwrap();
     assert_eq!(again.encode(), plain);
     assert_eq!(again.open(&sealed).unwrap().1.content(), b"hello");
-    assert_eq!(again.write_keys(0).len(), 2);
+    assert_eq!(again.held_ids().count(), 2);
     assert!(!format!("{again:?}").contains(&format!("{:?}", secret(1).expose())));
     // A key under another epoch's name is noticed.
     assert!(Epochs::decode(CONVERSATION, ALICE, &plain, [(id(2), keys[0].1.as_slice())]).is_err());

@@ -135,6 +135,19 @@ impl Guest {
         .await
     }
 
+    /// Asks for all registrations, and tells whether that is refused.
+    async fn nothing_without_a_name(&mut self) -> bool {
+        let node = self.node();
+        self.swarm.behaviour_mut().rendezvous.discover(None, None, None, node);
+        self.until(|event| match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Rendezvous(event)) => {
+                Some(matches!(event, rendezvous::client::Event::DiscoverFailed { .. }))
+            }
+            _ => None,
+        })
+        .await
+    }
+
     /// Waits for a stream on a relayed connection.
     async fn stream(&mut self) -> Stream {
         self.until(|event| match event {
@@ -165,6 +178,7 @@ async fn two_guests_meet_and_talk(listen: &str) {
     bob.reserve().await;
     bob.register("today").await;
     assert_eq!(alice.discover("another day").await, []);
+    assert!(alice.nothing_without_a_name().await, "names are not told to who does not know them");
     let found = alice.discover("today").await;
     let relayed = found.iter().find(|address| address.to_string().contains("/p2p-circuit")).expect("through the node");
     alice.swarm.dial(relayed.clone()).unwrap();

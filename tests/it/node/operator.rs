@@ -87,6 +87,19 @@ async fn numbers_move_and_logs_name_nobody() {
     }
 }
 
+#[test]
+fn every_number_of_the_dashboard_exists() {
+    let dashboard = include_str!("../../../bootstrap-node/packaging/grafana.json");
+    let numbers = PublicNode::start(&[]).unwrap().ask("/metrics").unwrap();
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named: std::collections::BTreeSet<&str> =
+        dashboard.split(|c| !word(c)).filter(|name| name.starts_with("bayou_")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for name in named {
+        assert!(numbers.contains(&format!("# TYPE {name} ")), "{name} is on the dashboard and not told");
+    }
+}
+
 #[tokio::test]
 async fn the_doctor_tells_a_live_node_from_a_dead_one() {
     let mut node = PublicNode::start(&["roles.autonat=false"]).unwrap();

@@ -5,7 +5,9 @@ use bayou_core::authority::{
 };
 use bayou_core::conversation::{AuthoredPayload, ForkProof, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
-use bayou_core::envelope::{Answer, Commitment, EpochBox, Frame, News, Recipient, Tips, Turned, Whereabouts};
+use bayou_core::envelope::{
+    Answer, BundleKey, Commitment, EpochBox, Frame, Head, News, Parcel, Part, Recipient, Tips, Turned, Whereabouts,
+};
 use bayou_core::id::{ActorId, Address, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::identity::{Register, RegisterKey};
 use bayou_core::time::{Hlc, Timestamp};
@@ -47,6 +49,7 @@ impl Room {
         say(Said::Grant { to: carol, role: Role::Member, since: 3, via: Some(via) });
         say(Said::Set(Setting::Title("Bayou".into())));
         say(Said::Set(Setting::Disappear(300)));
+        say(Said::Set(Setting::Mailboxes(vec![Address("/dns4/node.example/udp/4001/quic-v1/p2p/12D3".into())])));
         say(Said::Epoch { commitment: [4; 32] });
         let at = Hlc { ms: 5, counter: 1 };
         say(Said::Hide { message: MessageName { segment: 0, at, actor: ActorId([1; 16]), number: 0 }, hidden: true });
@@ -79,6 +82,16 @@ impl Room {
         set
     }
 
+    /// Returns the blocks of a bundle: its head, what opens it, its pieces.
+    pub(super) fn bundle(&self) -> (Vec<u8>, BundleKey, Vec<Vec<u8>>) {
+        let mut rng = Entropy::from_seed([8; 32]);
+        let to = [2, 3].map(|n| Recipient { device: DeviceId([n; 32]), prekey: 3, address: self.box_key.address() });
+        let (head, key) = Head::seal(self.conversation, to, AT, &self.key, &mut rng);
+        let parcels = parcels();
+        let pieces = (0..).zip(&parcels).map(|(n, parcel)| key.seal(n, n == 2, parcel, &mut rng)).collect();
+        (head, key, pieces)
+    }
+
     /// Returns all as they travel.
     pub(super) fn items(&self) -> Vec<Vec<u8>> {
         let records = self.records.iter().cloned().map(Item::Record);
@@ -107,6 +120,20 @@ fn log(root: &DeviceKey, key: &DeviceKey) -> Vec<UserRecord> {
         log.push(UserRecord::by_root(said, parents, AT, root));
     }
     log
+}
+
+/// Parcels of each kind of part.
+pub(super) fn parcels() -> Vec<Parcel> {
+    let mut author = Author::new(segment_id(0), 1);
+    let runs = vec![vec![author.says(&["hello", "and more"]), author.says(&["again"])]];
+    let items = vec![vec![0xc0, 0xff, 0xee].into(), vec![1, 2].into()];
+    let boxes = vec![vec![7; 150].into()];
+    let controls = Part::Controls(items);
+    vec![
+        Parcel { parts: vec![controls.clone()] },
+        Parcel { parts: vec![controls, Part::Boxes(boxes), Part::Changes { segment: 300, runs }] },
+        Parcel::default(),
+    ]
 }
 
 /// A frame of each kind.

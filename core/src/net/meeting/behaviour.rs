@@ -10,14 +10,14 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{Multiaddr, PeerId, StreamProtocol, autonat, identify, kad, ping, relay, rendezvous};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, autonat, identify, kad, ping, relay};
 use tokio::time::Instant;
 
 use super::buckets::Buckets;
 use super::counts::Counts;
 use super::guard::{Guard, Shown};
 use super::subnet::{Subnet, ip_of};
-use super::{Bounds, MeetingConfig, Welcome};
+use super::{Bounds, MeetingConfig, Welcome, rendezvous};
 use crate::net::address::theirs;
 use crate::net::{behaviour, mailbox, peer_of, split_peer, token};
 
@@ -26,12 +26,6 @@ const KADEMLIA: StreamProtocol = StreamProtocol::new("/bayou/kad/1");
 
 /// How often a connection is pinged: what a dead TCP connection is noticed by.
 const PING_EVERY: Duration = Duration::from_secs(15);
-
-/// The shortest time for which peers may leave word, in seconds.
-const MIN_REGISTRATION: u64 = 5 * 60;
-
-/// The longest, in seconds. Names change daily.
-const MAX_REGISTRATION: u64 = 48 * 3600;
 
 /// How many times as many as in a minute may come at once from one subnet.
 const BURST: u32 = 10;
@@ -54,7 +48,7 @@ pub(super) struct Behaviour {
     ping: ping::Behaviour,
     relay: Toggle<relay::Behaviour>,
     autonat: Toggle<autonat::v2::server::Behaviour>,
-    rendezvous: Toggle<rendezvous::server::Behaviour>,
+    pub(super) rendezvous: Toggle<rendezvous::Behaviour>,
     kademlia: Toggle<kad::Behaviour<MemoryStore>>,
     pub(super) token: token::Behaviour,
     pub(super) mailbox: Toggle<request_response::Behaviour<mailbox::Codec>>,
@@ -71,7 +65,7 @@ impl Behaviour {
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_EVERY)),
             relay: roles.relay.then(|| relay(me, bounds, counts, reserved, shown)).into(),
             autonat: roles.autonat.then(autonat::v2::server::Behaviour::default).into(),
-            rendezvous: roles.rendezvous.then(|| rendezvous(bounds)).into(),
+            rendezvous: roles.rendezvous.then(rendezvous::behaviour).into(),
             kademlia: roles.rendezvous.then(|| kademlia(me, nodes)).into(),
             token: token::behaviour(ProtocolSupport::Inbound),
             mailbox: config.mail.is_some().then(mailbox).into(),
@@ -123,15 +117,6 @@ fn relay(me: PeerId, bounds: &Bounds, counts: &Arc<Counts>, reserved: &Reserved,
     // It is a relay because its operator says so, whether or not it knows by which address the world sees it.
     relay.set_status(Some(relay::Status::Enable));
     relay
-}
-
-fn rendezvous(bounds: &Bounds) -> rendezvous::server::Behaviour {
-    let config = rendezvous::server::Config::default()
-        .with_min_ttl(MIN_REGISTRATION)
-        .with_max_ttl(MAX_REGISTRATION)
-        .with_max_registration_per_peer(bounds.registrations_per_peer as usize)
-        .with_max_registration_total(bounds.registrations as usize);
-    rendezvous::server::Behaviour::new(config)
 }
 
 fn mailbox() -> request_response::Behaviour<mailbox::Codec> {

@@ -8,7 +8,7 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, Message, ResponseChannel};
 use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, Swarm, autonat, kad, ping, relay, rendezvous};
+use libp2p::{Multiaddr, PeerId, Swarm, autonat, kad, ping, relay};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -16,6 +16,7 @@ use super::behaviour::{Behaviour, BehaviourEvent, Reserved};
 use super::counts::Counts;
 use super::guard::Shown;
 use super::mail::{self, Mail};
+use super::rendezvous::{self, Rendezvous};
 use super::subnet::ip_of;
 use super::{Command, MeetingConfig, MeetingEvent, ways};
 use crate::id::Address;
@@ -36,6 +37,7 @@ pub(super) struct Hall {
     counts: Arc<Counts>,
     reserved: Reserved,
     shown: Shown,
+    rendezvous: Rendezvous,
     mail: Option<Mail>,
     /// Whether the addresses at which we listen are those at which others reach us.
     found_where_it_listens: bool,
@@ -59,8 +61,9 @@ impl Hall {
         transport::listen(&mut swarm, &config.listen)?;
         let found_where_it_listens = external.is_empty();
         external.into_iter().for_each(|address| swarm.add_external_address(address));
+        let rendezvous = Rendezvous::new(&config.bounds);
         let mail = config.mail.map(|sender| Mail::new(me, sender, &config.bounds, config.clock, counts.clone()));
-        Ok(Hall { me, swarm, counts, reserved, shown, mail, found_where_it_listens, only_here })
+        Ok(Hall { me, swarm, counts, reserved, shown, rendezvous, mail, found_where_it_listens, only_here })
     }
 
     /// Runs until told to stop, or until nobody is left who could tell.
@@ -115,7 +118,11 @@ impl Hall {
                 self.swarm.close_connection(connection);
             }
             BehaviourEvent::Relay(event) => self.on_relay(event),
-            BehaviourEvent::Rendezvous(event) => self.on_rendezvous(&event),
+            BehaviourEvent::Rendezvous(request_response::Event::Message {
+                peer,
+                message: Message::Request { request, channel, .. },
+                ..
+            }) => self.on_rendezvous(peer, request, channel),
             BehaviourEvent::Autonat(autonat::v2::server::Event { .. }) => self.counts.dial_backs_total.up(),
             BehaviourEvent::Mailbox(event) => self.on_mail(event),
             BehaviourEvent::Token(request_response::Event::Message {
@@ -149,14 +156,12 @@ impl Hall {
         }
     }
 
-    fn on_rendezvous(&self, event: &rendezvous::server::Event) {
-        use rendezvous::server::Event;
-        match event {
-            Event::PeerRegistered { .. } => self.counts.registrations_total.up(),
-            Event::PeerNotRegistered { .. } => self.counts.registrations_refused_total.up(),
-            Event::DiscoverServed { .. } => self.counts.discoveries_total.up(),
-            Event::DiscoverNotServed { .. } => self.counts.discoveries_refused_total.up(),
-            Event::PeerUnregistered { .. } | Event::RegistrationExpired(_) => {}
+    fn on_rendezvous(&mut self, peer: PeerId, request: Option<rendezvous::Request>, channel: ResponseChannel<Vec<u8>>) {
+        let served = self.shown.serves(&peer);
+        let answer = self.rendezvous.answer(Instant::now(), peer, request, served, &self.counts);
+        if let Some(behaviour) = self.swarm.behaviour_mut().rendezvous.as_mut() {
+            // Who asked may have hung up.
+            behaviour.send_response(channel, answer).ok();
         }
     }
 

@@ -3,8 +3,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Asked, Asker, Avatar, Behind, Contact, Conversation, Device, Guest, Invite, InviteOptions, Member, Notice,
-    NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
+    Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite, InviteOptions,
+    Member, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -56,6 +56,9 @@ fn requests() -> Vec<Request> {
         Request::Log { conversation: conversation.clone(), limit: 20, before: None },
         Request::Disputed { conversation: conversation.clone(), limit: 20, before: None },
         Request::Notices { conversation: conversation.clone(), after: 5, before: Some(9), limit: 100 },
+        Request::ExportBundle { conversation: conversation.clone(), member: Some("bob".into()), all: true },
+        Request::ContinueBundle { bundle: 3 },
+        Request::ImportBundle { head: Base64(vec![1; 9]), number: 2, last: true, piece: Base64(vec![0, 255]) },
         Request::Follow { conversation: conversation.clone(), limit: 0 },
         Request::Conversations,
         Request::Peers,
@@ -87,8 +90,8 @@ fn member() -> Member {
     }
 }
 
-fn replies() -> Vec<Reply> {
-    let conversation = Conversation {
+fn conversation() -> Conversation {
+    Conversation {
         conversation: "3f".repeat(32),
         title: "Boats".into(),
         with: None,
@@ -98,11 +101,15 @@ fn replies() -> Vec<Reply> {
         role: Some("admin".into()),
         joining: None,
         disappear: 0,
+        mailboxes: vec!["/ip4/192.0.2.7/tcp/4001/p2p/x".into()],
         last_at: Some(1),
         last_text: "hello".into(),
         unread: 3,
         epoch: Some("e0".repeat(32)),
-    };
+    }
+}
+
+fn replies() -> Vec<Reply> {
     let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
     let status = Status {
         name: "alice".into(),
@@ -131,7 +138,7 @@ fn replies() -> Vec<Reply> {
     vec![
         Reply::Log { conversation: "3f".repeat(32), rows: vec![row("77", "hello")] },
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
-        Reply::Conversations { conversations: vec![conversation] },
+        Reply::Conversations { conversations: vec![conversation()] },
         Reply::Peers { peers: vec![peer] },
         Reply::Status(Box::new(status)),
         Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
@@ -176,6 +183,8 @@ fn replies_about_people() -> Vec<Reply> {
     };
     let profile = Profile { user: user.clone(), name, status: String::new(), avatar: None };
     vec![
+        Reply::Bundle(BundleBlock { bundle: 3, block: Base64(vec![0, 1, 255]), more: true }),
+        Reply::Imported { conversation: "3f".repeat(32), changes: 4, records: 0, early: false },
         Reply::Notices { conversation: "3f".repeat(32), notices: vec![notice()] },
         Reply::Contacts { contacts: vec![contact.clone()] },
         Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },

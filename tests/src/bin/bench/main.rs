@@ -13,6 +13,7 @@ mod flood;
 mod floor;
 mod lan;
 mod latency;
+mod node;
 mod open;
 mod report;
 mod scene;
@@ -34,6 +35,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("lan", lan::run),
     ("throughput", throughput::run),
     ("flood", flood::run),
+    ("node", node::run),
     ("catchup", catchup::run),
     ("open", open::run),
     ("disk", disk::run),
@@ -42,7 +44,7 @@ const BENCHES: &[(&str, Bench)] = &[
 /// Which benchmarks, and how long.
 #[derive(Parser)]
 struct Options {
-    /// apply, latency, lan, throughput, flood, catchup, open or disk; all when left out.
+    /// apply, latency, lan, throughput, flood, node, catchup, open or disk; all when left out.
     name: Option<String>,
     /// Also the sizes that take minutes to fill.
     #[arg(long)]

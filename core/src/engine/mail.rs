@@ -1,0 +1,285 @@
+//! Mail: what reaches who is away, through mailboxes that can read nothing.
+//!
+//! A conversation may name up to three mailboxes, nodes that keep sealed envelopes under topics. Whatever of ours not
+//! every member's device was heard to have is sealed under the epoch in use and put there; and what others put there is
+//! read. An envelope holds a parcel: the same that linked members send each other, and it goes in by the same steps
+//! (gate, signature, authority, disk). A mailbox that drops, doubles, reorders, replays or invents harms nothing: what
+//! does not fit is dropped and counted, what is lost comes by another way, and nobody is to blame.
+//!
+//! ```text
+//! outbox    what of ours is in each mailbox       sending   parcels packed, sealed and put
+//! lookout   which topics were read, and how far   taking    envelopes opened and taken in
+//! ```
+//!
+//! Who was away while the epoch changed finds the new one by mail as well: its maker puts its record and the boxes under
+//! the topic of the epoch before. What a removed member sees of that is what everybody is shown, and boxes for others.
+
+mod lookout;
+mod outbox;
+mod sending;
+mod taking;
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::conversation::Conversation;
+use super::io::{Errand, MailAnswer, MailTicket, View, Wanted};
+use super::{Effect, Engine, keys};
+use crate::conversation::EntryId;
+use crate::crypto;
+use crate::id::{Address, ConversationId, DeviceId, EnvelopeId, PeerId};
+use crate::store::{IndexOp, StoreError};
+use crate::time::Timestamp;
+
+use lookout::Lookout;
+use outbox::Outbox;
+
+/// How long who is linked may take to acknowledge what we said before it is mailed.
+const GRACE_MS: u64 = 500;
+
+/// Errands to one node that may be on their way at a time.
+const MAX_ERRANDS: usize = 8;
+
+/// How long a node that was not reached is left alone; each time twice as long.
+const FIRST_WAIT_MS: u64 = 1_000;
+const LONGEST_WAIT_MS: u64 = 60_000;
+
+/// How long an errand may take; then it is taken for one that came to nothing.
+const PATIENCE_MS: u64 = 2 * 60_000;
+
+/// Envelopes that are remembered, to be opened once only.
+const MAX_SEEN: usize = 8192;
+
+/// What is known of mailboxes.
+#[derive(Debug, Default)]
+pub(super) struct Mail {
+    posts: BTreeMap<(ConversationId, Address), Post>,
+    nodes: BTreeMap<Address, Node>,
+    errands: BTreeMap<MailTicket, Sent>,
+    next: u64,
+    seen: Seen,
+    /// When something of ours was said last that may have to be mailed.
+    said_at: BTreeMap<ConversationId, Timestamp>,
+    /// Envelopes that were good for nothing.
+    pub(super) refused: u64,
+}
+
+/// One conversation in one mailbox.
+#[derive(Debug)]
+struct Post {
+    outbox: Outbox,
+    lookout: Lookout,
+}
+
+/// A node, as far as it could be reached.
+#[derive(Debug, Default)]
+struct Node {
+    errands: usize,
+    again_at: Timestamp,
+    wait: u64,
+}
+
+/// An errand that is on its way.
+#[derive(Debug)]
+struct Sent {
+    id: ConversationId,
+    node: Address,
+    is_put: bool,
+    at: Timestamp,
+}
+
+/// The envelopes that were opened last, or sealed here.
+#[derive(Debug, Default)]
+struct Seen {
+    ids: BTreeSet<EnvelopeId>,
+    order: VecDeque<EnvelopeId>,
+}
+
+impl Seen {
+    fn note(&mut self, id: EnvelopeId) {
+        if self.ids.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > MAX_SEEN
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+}
+
+impl Mail {
+    /// Tells whether a full look into a mailbox of the conversation came to its end since the start.
+    pub(super) fn has_looked(&self, id: ConversationId) -> bool {
+        self.posts.iter().any(|((of, _), post)| *of == id && post.lookout.has_looked())
+    }
+
+    /// Returns how far one of our chains is in any of the mailboxes.
+    pub(super) fn holds(&self, id: ConversationId, chain: &(u32, crate::id::ActorId)) -> u32 {
+        let posts = self.posts.iter().filter(|((of, _), _)| *of == id);
+        posts.map(|(_, post)| post.outbox.holds(chain)).max().unwrap_or(0)
+    }
+
+    /// Tries again soon whatever waits: the network may be another.
+    pub(super) fn hurry(&mut self) {
+        self.nodes.values_mut().for_each(|node| (node.again_at, node.wait) = (Timestamp(0), 0));
+        for post in self.posts.values_mut() {
+            post.outbox.hurry();
+            post.lookout.hurry();
+        }
+    }
+
+    fn may_ask(&self, node: &Address, now: Timestamp) -> bool {
+        self.nodes.get(node).is_none_or(|node| {
+            // Further ahead than any wait: the clock was set back.
+            let waits = now < node.again_at && node.again_at.since(now) <= LONGEST_WAIT_MS;
+            !waits && node.errands < MAX_ERRANDS
+        })
+    }
+}
+
+impl Engine {
+    /// Sends and fetches mail; comes with each tick.
+    pub(super) fn mail(&mut self, now: Timestamp, view: &dyn View) {
+        if self.is_retired() {
+            return;
+        }
+        let is_late = |sent: &Sent| now < sent.at || now.since(sent.at) >= PATIENCE_MS;
+        let late = self.mail.errands.iter().filter(|(_, sent)| is_late(sent)).map(|(ticket, _)| *ticket);
+        for ticket in Vec::from_iter(late) {
+            self.mailed(now, ticket, MailAnswer::Unreachable, view);
+        }
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        for id in ids {
+            if let Err(error) = self.open_posts(id, view) {
+                self.problem(error.to_string());
+            }
+            self.send_mail(now, id, view);
+            self.look_for_mail(now, id);
+        }
+    }
+
+    /// Notes that something of ours was said that others may lack.
+    pub(super) fn stir_mail(&mut self, now: Timestamp, id: ConversationId) {
+        if self.conversations.get(&id).is_some_and(|conversation| !conversation.mailboxes().is_empty()) {
+            self.mail.said_at.insert(id, now);
+            let posts = self.mail.posts.iter_mut().filter(|((of, _), _)| *of == id);
+            posts.for_each(|(_, post)| post.outbox.stir());
+        }
+    }
+
+    /// Recalls what is known of the conversation's mailboxes, and forgets those that are none any more.
+    fn open_posts(&mut self, id: ConversationId, view: &dyn View) -> Result<(), StoreError> {
+        let user = self.profile.user;
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(()) };
+        let is_in = conversation.member(&user).is_some() && !conversation.left;
+        let nodes = if is_in { conversation.mailboxes() } else { &[] };
+        self.mail.posts.retain(|(of, node), _| *of != id || nodes.contains(node));
+        for node in nodes {
+            if let Entry::Vacant(place) = self.mail.posts.entry((id, node.clone())) {
+                place.insert(conversation.post(node, view)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether a member's device is not linked: it may send what we do not hear, and does not hear us.
+    fn is_anyone_away(&self, id: ConversationId) -> bool {
+        let me = self.key.device();
+        let Some(conversation) = self.conversations.get(&id) else { return false };
+        let linked = self.links.values().filter(|link| link.shared.contains(&id)).filter_map(|link| link.device);
+        let linked: BTreeSet<DeviceId> = linked.collect();
+        conversation.devices.keys().any(|device| *device != me && !linked.contains(device))
+    }
+
+    /// Sends an errand on its way.
+    fn run_errand(&mut self, at: Timestamp, id: ConversationId, errand: Errand) {
+        let ticket = MailTicket(self.mail.next);
+        self.mail.next += 1;
+        self.mail.nodes.entry(errand.node.clone()).or_default().errands += 1;
+        let is_put = matches!(errand.wanted, Wanted::Put(_));
+        self.mail.errands.insert(ticket, Sent { id, node: errand.node.clone(), is_put, at });
+        self.effects.push(Effect::Mail(ticket, errand));
+    }
+
+    /// A mailbox answered, or was not reached.
+    pub(super) fn mailed(&mut self, now: Timestamp, ticket: MailTicket, answer: MailAnswer, view: &dyn View) {
+        let Some(Sent { id, node, is_put, .. }) = self.mail.errands.remove(&ticket) else { return };
+        let known = self.mail.nodes.entry(node.clone()).or_default();
+        known.errands = known.errands.saturating_sub(1);
+        if answer == MailAnswer::Unreachable {
+            known.wait = (known.wait * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+            known.again_at = now.plus(known.wait);
+        } else {
+            known.wait = 0;
+        }
+        match answer {
+            MailAnswer::Kept if is_put => self.mail_kept(id, &node, now, view),
+            MailAnswer::Envelopes { envelopes, next, more } if !is_put => {
+                self.take_mail(now, (id, &node), envelopes, (next, more), view);
+            }
+            _ => self.mail_failed(now, (id, node), is_put),
+        }
+    }
+
+    fn mail_failed(&mut self, now: Timestamp, place: (ConversationId, Address), is_put: bool) {
+        let Some(post) = self.mail.posts.get_mut(&place) else { return };
+        match is_put {
+            true => post.outbox.refused(now),
+            false => post.lookout.unanswered(),
+        }
+    }
+
+    /// Tells whoever follows of our newest messages that are in a mailbox now.
+    fn tell_mailed(&mut self, now: Timestamp, id: ConversationId, messages: &[EntryId], view: &dyn View) {
+        let Some(number) = self.conversations.get(&id).map(|conversation| conversation.number) else { return };
+        for message in messages {
+            let row = view.get(&keys::row(number, message)).ok().flatten();
+            if let Some(row) = row.and_then(|bytes| super::rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
+                self.tell_row(id, message, &row);
+            }
+        }
+    }
+
+    fn note_mail(&mut self, ops: Vec<IndexOp>) {
+        if !ops.is_empty() {
+            self.effects.push(Effect::Index(ops, self.complete));
+        }
+    }
+
+    /// Returns the members' devices that are linked now.
+    pub(super) fn linked_devices(&self, id: ConversationId) -> BTreeMap<DeviceId, PeerId> {
+        self.sharing(id).into_iter().filter_map(|peer| Some((self.links.get(&peer)?.device?, peer))).collect()
+    }
+}
+
+impl Conversation {
+    /// Returns the nodes where its mail waits.
+    pub(super) fn mailboxes(&self) -> &[Address] {
+        &self.authority.last_ruling().settings().mailboxes
+    }
+
+    /// Recalls what the index has of one of the mailboxes.
+    fn post(&self, node: &Address, view: &dyn View) -> Result<Post, StoreError> {
+        let node = name_of(node);
+        let all = |part| {
+            let (from, to) = keys::of_node(part, self.number, &node);
+            view.scan(&from, &to, usize::MAX, false)
+        };
+        let chains = all(keys::Part::Mailed)?;
+        let chains =
+            chains.iter().filter_map(|(key, v)| Some((keys::mailed_chain(key)?, postcard::from_bytes(v).ok()?)));
+        let items = all(keys::Part::MailedItems)?;
+        let items = items.iter().filter_map(|(key, v)| Some((keys::mailed_name(key)?, postcard::from_bytes(v).ok()?)));
+        let topics = all(keys::Part::Looked)?;
+        let topics =
+            topics.iter().filter_map(|(key, v)| Some((keys::looked_topic(key)?, postcard::from_bytes(v).ok()?)));
+        let outbox = Outbox::remembering(chains.collect(), items.collect());
+        Ok(Post { outbox, lookout: Lookout::remembering(topics) })
+    }
+}
+
+/// Returns the name of a mailbox in the index.
+fn name_of(node: &Address) -> [u8; 8] {
+    crate::authority::abbreviate(&crypto::hash("bayou/1/mailbox", &[node.0.as_bytes()]))
+}
