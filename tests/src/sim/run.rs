@@ -15,6 +15,9 @@ use crate::dice::Dice;
 /// How often heads are told on a link, as the engine does.
 const HEADS_EVERY_MS: u64 = 30_000;
 
+/// How long after a partition hops and times are not counted.
+const FORM_MS: u64 = 30_000;
+
 /// The longest that a disk takes.
 const DISK_MS: u64 = 8;
 
@@ -141,7 +144,9 @@ impl<'a> Run<'a> {
             return;
         }
         let seq = self.peers[who].admitted.get(&who).copied().unwrap_or(0) + 1;
-        let counts = self.tally.counting && !self.parted;
+        // After a partition the trees form anew.
+        let apart = self.scenario.parted_ms.is_some_and(|(from, to)| (from..to + FORM_MS).contains(&self.now));
+        let counts = self.tally.counting && !apart;
         self.tally.messages.insert((who, seq), Message { at: self.now, counts, last_hop: 0 });
         self.peers[who].admitted.insert(who, seq);
         self.kept(who, who, &[Piece { author: who, seq, hops: 0 }], Some((Vec::new(), 0)));
