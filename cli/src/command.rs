@@ -17,6 +17,7 @@ mod leave;
 mod log;
 mod members;
 mod new;
+mod node;
 mod passphrase;
 mod peers;
 mod profile;
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     Log(log::Log),
     Conversations(conversations::Conversations),
     Peers(peers::Peers),
+    Node(node::Command),
     Status(status::Status),
     Device(device::Command),
     Contact(contact::Command),
@@ -100,6 +102,7 @@ impl Command {
             Command::React(command) => command.run(home, output).await,
             Command::Log(command) => command.run(home, output).await,
             Command::Conversations(command) => command.run(home, output).await,
+            Command::Node(command) => command.run(home, output).await,
             Command::Peers(command) => command.run(home, output).await,
             Command::Status(command) => command.run(home, output).await,
             Command::Device(command) => command.run(home, output).await,

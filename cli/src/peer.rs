@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bayou_core::id::Address;
-use bayou_core::node::{HomeKey, Network, Node, NodeConfig};
+use bayou_core::node::{Circle, HomeKey, Network, Node, NodeConfig};
 use bayou_core::rpc::client::Client;
 use bayou_core::rpc::socket::Server;
 use bayou_core::rpc::{Event, Reply, Request, RpcError};
@@ -40,12 +40,40 @@ pub(crate) struct NetworkArguments {
     /// Dial this peer, for example /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3…; can be repeated
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<String>,
+
+    /// Be reachable over this node, for example /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3…; can be repeated [default: the
+    /// nodes of `bayou node list`, which are used too]
+    #[arg(long, value_name = "MULTIADDR")]
+    node: Vec<String>,
+
+    /// Go nowhere beyond the local network, and use no node
+    #[arg(long, conflicts_with = "own_nodes_only")]
+    lan_only: bool,
+
+    /// Reach nobody over a node that is not one of yours
+    #[arg(long)]
+    own_nodes_only: bool,
+
+    /// Do not ask the local router for a way in
+    #[arg(long)]
+    no_upnp: bool,
 }
 
 impl NetworkArguments {
     pub(crate) fn network(&self) -> Network {
         let addresses = |texts: &[String]| texts.iter().cloned().map(Address).collect();
-        Network { listen: addresses(&self.listen), mdns: !self.no_mdns, peers: addresses(&self.peer) }
+        Network {
+            listen: addresses(&self.listen),
+            mdns: !self.no_mdns,
+            peers: addresses(&self.peer),
+            nodes: addresses(&self.node),
+            circle: match (self.lan_only, self.own_nodes_only) {
+                (true, _) => Circle::Lan,
+                (_, true) => Circle::OwnNodes,
+                _ => Circle::Anywhere,
+            },
+            upnp: !self.no_upnp,
+        }
     }
 }
 

@@ -32,6 +32,7 @@
 //! | `mail` | what waits in mailboxes for who is away |
 //! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
+//! | `rendezvous` | under which namespaces members find each other at nodes |
 //! | `crowds` | carries out what gossip decides; where other members' peers may be reached |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
@@ -72,13 +73,14 @@ mod people;
 mod profile;
 mod queries;
 mod recover;
+mod rendezvous;
 mod requests;
 mod roles;
 mod rows;
 mod shelf;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -100,7 +102,7 @@ use crate::sync::Waiting;
 use crate::time::{Clock, Timestamp};
 
 use address_book::AddressBook;
-use bundles::Export;
+use bundles::Exports;
 use conversation::Conversation;
 use devices::Guiding;
 use durable::{DurableForks, DurableRuns, Pending};
@@ -108,6 +110,7 @@ use epochs::Group;
 use facts::Fact;
 use links::Link;
 use mail::Mail;
+use rendezvous::Rendezvous;
 use shelf::Shelf;
 use upkeep::Tails;
 
@@ -139,12 +142,12 @@ pub struct Engine {
     shelf: Shelf,
     waiting: Waiting,
     mail: Mail,
-    /// Bundles that are being made, and the number of the next.
-    exports: VecDeque<Export>,
-    next_export: u64,
+    /// Bundles that are being made.
+    exports: Exports,
     links: BTreeMap<PeerId, Link>,
     gossip: Gossip,
     book: AddressBook,
+    rendezvous: Rendezvous,
     /// Where we listen: for invites, and for people.
     listening: Vec<(Address, Address)>,
     pending: BTreeMap<Ticket, Vec<Pending>>,
@@ -171,7 +174,12 @@ impl Engine {
             Input::NotPersisted(ticket, why) => self.not_persisted(ticket, &why, view),
             Input::Snapshotted(stream, result) => self.snapshotted(now, stream, result),
             Input::Listening { address, dialable } => self.listening(address, dialable),
-            Input::LinkUp { peer, binding, address, listens } => self.link_up(now, peer, binding, address, listens),
+            Input::Silent(address) => self.silent(&address),
+            Input::Relayed(relayed) => self.relayed(relayed),
+            Input::LinkUp { peer, binding, address, listens, relayed } => {
+                self.link_up(now, peer, binding, (address, relayed), listens);
+            }
+            Input::Moved { peer, address, relayed } => self.moved(peer, address, relayed),
             Input::LinkDown(peer) => self.link_down(now, peer),
             Input::Frame(peer, bytes) => self.frame(now, peer, &bytes, view),
             Input::Congested(peer) => self.congested(peer),
@@ -179,6 +187,7 @@ impl Engine {
             Input::Mailed(ticket, answer) => self.mailed(now, ticket, answer, view),
             Input::Known(peer, address) => self.known(peer, address),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
+            Input::Found(peer, addresses) => self.found(peer, addresses),
             Input::Continue => self.go_on(now, view),
             Input::Tick => self.tick(now, view),
             Input::Alarm => self.gossip(now, gossip::Input::Alarm),

@@ -123,8 +123,8 @@ byte_id!(
     32
 );
 byte_id!(
-    /// Where those who hold one invite link find each other; tells others nothing.
-    RendezvousTopic,
+    /// Under which those who share a secret find each other at a node on one day; tells others nothing.
+    Namespace,
     16
 );
 

@@ -14,12 +14,16 @@
 
 mod address;
 mod behaviour;
+mod circle;
 mod discovery;
 mod failure;
 mod link;
 mod links;
 pub mod mailbox;
 pub mod meeting;
+mod punch;
+mod rendezvous;
+mod reservation;
 mod swarm;
 pub mod token;
 mod transport;
@@ -30,12 +34,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-pub use address::{peer_of, split_peer, with_peer};
+pub use address::{peer_of, split_peer, through, with_peer};
 use link::ends::Ends;
 use links::Links;
 use swarm::Hub;
 
-use crate::id::{Address, PeerId};
+use crate::id::{Address, Namespace, PeerId};
 
 /// Events that may wait for whoever holds the receiver; while they do, no link is read further. One event holds at most
 /// one frame, so this times [`MAX_FRAME`] is the most that peers can make us keep.
@@ -56,8 +60,23 @@ pub const MAX_QUEUED_FRAMES: usize = 1024;
 /// Bytes that may wait for one peer before further frames are dropped.
 pub const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 
+/// The most addresses that are taken from one answer of a node about one peer.
+const MAX_FOUND: usize = 8;
+
+/// How far a peer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Circle {
+    /// Wherever an address leads.
+    #[default]
+    Anywhere,
+    /// Over no relay but the chosen nodes.
+    OwnNodes,
+    /// Not beyond the local network, and over no node.
+    Lan,
+}
+
 /// What the network needs to know to start.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct NetConfig {
     /// The Ed25519 seed of the transport key; gives the [`PeerId`].
     pub secret: [u8; 32],
@@ -67,13 +86,22 @@ pub struct NetConfig {
     pub mdns: bool,
     /// Random for each start; tells a restarted peer from one that only connected again.
     pub boot: u64,
+    /// Nodes that make us reachable and know who else is there; each address names its node by `/p2p/…`.
+    pub nodes: Vec<Address>,
+    /// How far we go.
+    pub circle: Circle,
+    /// Whether to ask the local router for a way in.
+    pub upnp: bool,
 }
 
 /// What happens on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetEvent {
-    /// We listen at this address (without `/p2p/…`).
+    /// We can be reached at this address (without our `/p2p/…`): an interface of ours, a place at a node, or what a node
+    /// or the router said.
     Listening(Address),
+    /// We cannot be reached there any more.
+    Silent(Address),
     /// A link to a peer is up. At most one link a peer at a time; a new one replaces the old after its `LinkDown`.
     LinkUp {
         /// The peer at the other end; the transport proved it.
@@ -85,6 +113,17 @@ pub enum NetEvent {
         address: Address,
         /// Where the peer says it listens; for the address book.
         listens: Vec<Address>,
+        /// Whether the link goes over a relay.
+        relayed: bool,
+    },
+    /// A link goes on over another connection; nothing was lost.
+    Moved {
+        /// The peer at the other end.
+        peer: PeerId,
+        /// Where it is now.
+        address: Address,
+        /// Whether the link goes over a relay.
+        relayed: bool,
     },
     /// The link to a peer is gone.
     LinkDown(PeerId),
@@ -97,6 +136,10 @@ pub enum NetEvent {
     Drained(PeerId),
     /// A peer announced itself on the local network.
     Discovered(PeerId, Vec<Address>),
+    /// A node told where a peer is that looks for the same as we.
+    Found(PeerId, Vec<Address>),
+    /// What a mailbox answered to an errand, or in plain words why it did not.
+    Mailed(u64, Result<mailbox::Answer, String>),
     /// A dial came to nothing. The peer is known if the dial named it.
     DialFailed(Option<PeerId>, Address, String),
 }
@@ -123,6 +166,10 @@ pub enum NetError {
 /// What the handle asks of the swarm's task.
 enum Command {
     Dial(Option<PeerId>, Vec<Address>),
+    Nodes(Vec<Address>),
+    Register(Vec<Namespace>),
+    Seek(Vec<Namespace>),
+    Mail(u64, Address, mailbox::Request),
     Connections(oneshot::Sender<usize>),
     Stop(oneshot::Sender<()>),
 }
@@ -188,15 +235,43 @@ impl Net {
     /// Without a peer, each address may name its own by `/p2p/…`, and whoever answers is welcome where it does not.
     /// The answer comes as an event: `LinkUp` or `DialFailed`.
     pub fn dial(&self, peer: Option<PeerId>, addresses: Vec<Address>) {
-        if self.commands.try_send(Command::Dial(peer, addresses)).is_err() {
-            tracing::warn!("too many dials wait; one was dropped");
+        self.order(Command::Dial(peer, addresses));
+    }
+
+    /// Uses these nodes from now on, and no others. Each address names its node by `/p2p/…`.
+    pub fn use_nodes(&self, nodes: Vec<Address>) {
+        self.order(Command::Nodes(nodes));
+    }
+
+    /// Lets others find us at our nodes under these namespaces from now on, and under no others.
+    pub fn register(&self, namespaces: Vec<Namespace>) {
+        self.order(Command::Register(namespaces));
+    }
+
+    /// Asks our nodes who else is there, under namespaces under which we can be found. Answers come as
+    /// [`NetEvent::Found`].
+    pub fn seek(&self, namespaces: Vec<Namespace>) {
+        self.order(Command::Seek(namespaces));
+    }
+
+    /// Asks a mailbox, whose address names its node by `/p2p/…`. The answer comes as [`NetEvent::Mailed`], if nothing is in
+    /// the way of it; who asks waits for some time only.
+    pub fn mail(&self, errand: u64, node: Address, request: mailbox::Request) {
+        self.order(Command::Mail(errand, node, request));
+    }
+
+    /// What is dropped here is asked for again.
+    fn order(&self, command: Command) {
+        if self.commands.try_send(command).is_err() {
+            tracing::warn!("too many orders wait for the network; one was dropped");
         }
     }
 
     /// Queues a frame for a linked peer. Never waits; without a link, or over the bounds, the frame is dropped.
     pub fn send(&self, peer: PeerId, frame: Bytes) {
-        if frame.len() > MAX_FRAME {
-            tracing::error!(bytes = frame.len(), "a frame over the limit was not sent");
+        // On a link, an empty frame means that it moves.
+        if frame.is_empty() || frame.len() > MAX_FRAME {
+            tracing::error!(bytes = frame.len(), "a frame that is empty or over the limit was not sent");
             return;
         }
         if let Some(end) = self.ends.get(peer) {

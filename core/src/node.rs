@@ -16,6 +16,8 @@ mod home;
 mod key;
 mod keys;
 mod linking;
+mod mail;
+mod nodes;
 mod run;
 mod system_keys;
 mod vault;
@@ -26,6 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
+pub use crate::net::Circle;
 pub use home::{Identified, Made, identity, init, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
@@ -63,6 +66,12 @@ pub struct Network {
     pub mdns: bool,
     /// Peers to dial.
     pub peers: Vec<Address>,
+    /// Nodes to use besides those that the home keeps.
+    pub nodes: Vec<Address>,
+    /// How far to go.
+    pub circle: Circle,
+    /// Whether to ask the local router for a way in, when there are nodes to tell of it.
+    pub upnp: bool,
 }
 
 /// A running peer. Cheap to clone; call [`Node::stop`] to end it in order.
@@ -129,6 +138,15 @@ pub enum NodeError {
     /// The identity file is not what was written.
     #[error("the identity in {0} cannot be read: restore this file and the file `key` beside it from one backup")]
     BadIdentity(PathBuf),
+    /// The text is not the address of a node.
+    #[error(
+        "`{0}` is not the address of a node; expected something like /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3Koo…, as the \
+             node prints it when it starts"
+    )]
+    NoNode(String),
+    /// The file of nodes is not what was written.
+    #[error("{0} cannot be read: move it away and add the nodes again with `bayou node add`")]
+    BadNodes(PathBuf),
     /// A device was not linked.
     #[error("{0}")]
     Linking(crate::identity::linking::LinkingError),
@@ -165,7 +183,7 @@ impl NodeError {
             NodeError::HomeExists(_) | NodeError::BadName | NodeError::BadPassphrase => ErrorCode::Invalid,
             NodeError::NoKeyring(_) => ErrorCode::Invalid,
             NodeError::Locked | NodeError::WrongPassphrase | NodeError::KeyringLocked(_) => ErrorCode::Locked,
-            NodeError::Net(crate::net::NetError::BadAddress(_)) => ErrorCode::Invalid,
+            NodeError::Net(crate::net::NetError::BadAddress(_)) | NodeError::NoNode(_) => ErrorCode::Invalid,
             _ => ErrorCode::Machine,
         }
     }

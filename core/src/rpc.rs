@@ -20,7 +20,8 @@ pub use event::Event;
 pub use reply::Reply;
 pub use things::{
     Asked, Asker, Avatar, BUNDLE_MAGIC, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite,
-    InviteOptions, MAX_BUNDLE_BLOCK, Member, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
+    InviteOptions, MAX_BUNDLE_BLOCK, Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status,
+    Words,
 };
 
 use serde::{Deserialize, Serialize};
@@ -258,6 +259,18 @@ pub enum Request {
     Peers,
     /// Tells how this peer is. → [`Reply::Status`]
     Status,
+    /// Lists the nodes that this peer uses. → [`Reply::Nodes`]
+    Nodes,
+    /// Uses one more node, now and after each start. → [`Reply::Done`]
+    AddNode {
+        /// A multiaddr that ends in `/p2p/…`, as the node prints it.
+        address: String,
+    },
+    /// Uses a node no longer. → [`Reply::Done`]
+    RemoveNode {
+        /// One of its addresses, or what stands behind `/p2p/` in all of them.
+        node: String,
+    },
     /// Dials an address. → [`Reply::Done`]
     Dial {
         /// A multiaddr; it may end in `/p2p/…`.

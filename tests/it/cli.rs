@@ -328,3 +328,32 @@ fn nobody_has_to_read_to_the_end() {
     let output = log.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
 }
+
+#[test]
+fn nodes_are_kept_until_they_are_removed() {
+    let alice = Person::new("alice");
+    assert!(alice.words(&["node", "list"]).starts_with("no nodes"));
+    let name = "12D3KooWAwif1cCBG7Enr5qnWmgLmRb2q773fNWyCvwtj6MyZM2J";
+    let at = |way: &str| format!("/ip4/192.0.2.7/{way}/p2p/{name}");
+    let (quic, tcp) = (at("udp/4001/quic-v1"), at("tcp/4001"));
+    for address in [&quic, &tcp, &quic] {
+        assert_eq!(alice.json(&["node", "add", address])["done"], true);
+    }
+    let listed = |person: &Person| {
+        let nodes = person.json(&["node", "list"]);
+        let addresses = nodes["nodes"].as_array().unwrap().iter().map(|node| node["address"].as_str().unwrap());
+        addresses.map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&alice), [quic.clone(), tcp.clone()]);
+    // A link that is made while no peer runs leads over them.
+    alice.words(&["new", "Boats"]);
+    assert_eq!(alice.json(&["invite", "Boats"])["addresses"], 2);
+    for bad in ["/ip4/192.0.2.7/tcp/4001", "somewhere", &format!("{quic}/p2p-circuit")] {
+        assert_eq!(alice.fails(&["node", "add", bad]), (2, -32602), "{bad}");
+    }
+    assert_eq!(alice.json(&["node", "remove", &quic])["done"], true);
+    assert_eq!(listed(&alice), [tcp]);
+    assert_eq!(alice.json(&["node", "remove", name])["done"], true);
+    assert_eq!(listed(&alice), [""; 0]);
+    assert_eq!(alice.fails(&["node", "remove", name]), (3, -32001));
+}

@@ -1,7 +1,11 @@
-//! Stories in a network of their own: each peer in a network namespace on one bridge, with no way out.
+//! Stories in a network of their own: each peer in a network namespace, on one bridge with no way out, or behind routers
+//! that translate addresses (`routers`, `faults`).
 //!
 //! Where this machine lets us make no namespaces they are skipped, and say so; under `cargo xtask lab` (which sets
 //! `BAYOU_LAB`) that is a failure.
+
+mod faults;
+mod routers;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,8 +15,12 @@ use bayou_tests::process::Peer;
 
 /// Returns a network, or `None` when there can be none here and that is all right.
 fn lan(hosts: usize) -> io::Result<Option<Lan>> {
-    match Lan::new(hosts) {
-        Ok(lan) => Ok(Some(lan)),
+    possible(Lan::new(hosts))
+}
+
+fn possible<T>(network: io::Result<T>) -> io::Result<Option<T>> {
+    match network {
+        Ok(network) => Ok(Some(network)),
         Err(reason) if std::env::var_os("BAYOU_LAB").is_some() => Err(reason),
         Err(reason) => {
             println!("skipped: no network namespaces here ({reason})");

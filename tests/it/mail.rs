@@ -1,5 +1,7 @@
 //! Mail, in the simulated world: who is away is reached by it, whoever goes meanwhile; and what it must never do.
 
+mod process;
+
 use bayou_core::rpc::{Reply, Request, Setting};
 use bayou_tests::mailboxes::Mood;
 use bayou_tests::truth;

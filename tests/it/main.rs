@@ -25,6 +25,7 @@ mod notices;
 mod parsers;
 mod people;
 mod processes;
+mod rendezvous;
 mod rest;
 mod roles;
 mod store;

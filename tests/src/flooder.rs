@@ -72,7 +72,7 @@ impl Flooder {
         mallory.peer = peer_of(&secret);
         let listen = vec![Address("/ip4/127.0.0.1/udp/0/quic-v1".into())];
         let (net, mut events) =
-            Net::start(NetConfig { secret, listen, mdns: false, boot: 7 }).map_err(io::Error::other)?;
+            Net::start(NetConfig { secret, listen, boot: 7, ..NetConfig::default() }).map_err(io::Error::other)?;
         net.dial(None, vec![Address(address.into())]);
         let (victim, binding) = hears(&mut events, |event| match event {
             NetEvent::LinkUp { peer, binding, .. } => Some((peer, binding)),

@@ -295,7 +295,12 @@ impl Peer {
                     let at = now + at.since(self.time(now));
                     self.alarm_at = Some(self.alarm_at.map_or(at, |earlier| earlier.min(at)));
                 }
-                Effect::Send(..) | Effect::Close(_) | Effect::Dial(..) | Effect::Mail(..) => outside.push(effect),
+                Effect::Send(..)
+                | Effect::Close(_)
+                | Effect::Dial(..)
+                | Effect::Mail(..)
+                | Effect::Register(_)
+                | Effect::Seek(_) => outside.push(effect),
             }
         }
         if self.disk_at.is_none() && self.disk_has_work() {

@@ -220,6 +220,74 @@ impl Peer {
         text(&event, "address")
     }
 
+    /// Returns over what the link to another goes: `"direct"` or `"relayed"`; waits until there is one.
+    ///
+    /// # Errors
+    /// When there is none before the deadline.
+    pub fn path_to(&self, other: &Peer) -> io::Result<String> {
+        text(&self.hears_path(other, "has a link", |_| true)?, "path")
+    }
+
+    /// Waits until the link to another goes over this path.
+    ///
+    /// # Errors
+    /// When it does not before the deadline.
+    pub fn comes_to(&self, other: &Peer, path: &str) -> io::Result<()> {
+        self.hears_path(other, &format!("has a {path} link"), |event| event["path"] == path).map(drop)
+    }
+
+    fn hears_path(&self, other: &Peer, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
+        let peer = text(&other.answer(&["status"])?, "peer")?;
+        let speaks =
+            |event: &Value| event["peer"] == *peer && (event["event"] == "linked" || event["event"] == "moved");
+        self.hears(&format!("{what} to {}", other.name), |event| speaks(event) && holds(event))
+    }
+
+    /// Waits until the link to another is gone: the newest that was told of it.
+    ///
+    /// # Errors
+    /// When it is not before the deadline.
+    pub fn parts_from(&self, other: &Peer) -> io::Result<()> {
+        let peer = text(&other.answer(&["status"])?, "peer")?;
+        let serving = self.serving.as_ref().ok_or_else(|| io::Error::other(format!("{} does not serve", self.name)))?;
+        serving.lines.wait(format!("{} parts from {}", self.name, other.name), |lines| {
+            let newest = lines.iter().rev().find(|line| line["peer"] == *peer && line["event"] != "ready")?;
+            (newest["event"] == "unlinked").then_some(())
+        })
+    }
+
+    /// Waits until it can be reached over a node.
+    ///
+    /// # Errors
+    /// When it cannot before the deadline.
+    pub fn is_reachable(&self) -> io::Result<()> {
+        self.address_on("/p2p-circuit").map(drop)
+    }
+
+    /// Makes a link that invites to a conversation.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn invite(&self, conversation: &str) -> io::Result<String> {
+        text(&self.answer(&["invite", conversation])?, "link")
+    }
+
+    /// Asks to be let in by a link. Whether it is in already is not waited for: [`Peer::enters`].
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn joins(&self, link: &str) -> io::Result<()> {
+        self.answer(&["join", link]).map(drop)
+    }
+
+    /// Uses a node from its next start on.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn uses(&self, node: &str) -> io::Result<()> {
+        self.command(&["node", "add", node]).map(drop)
+    }
+
     /// Waits until the link to another is up.
     ///
     /// # Errors

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bayou_core::conversation::EntryId;
 use bayou_core::engine::{CallId, Effect, Errand, Input, MailAnswer, MailTicket};
-use bayou_core::id::{Address, PeerId};
+use bayou_core::id::{Address, Namespace, PeerId};
 use bayou_core::identity::JoinLink;
 use bayou_core::rpc::{InviteOptions, Reply, Request, RpcError};
 use bayou_core::store::memory::MemoryStore;
 use bytes::Bytes;
 
+use crate::board::{self, Board};
 use crate::dice::Dice;
 use crate::mailboxes::Mailboxes;
 use crate::network::{Network, Posted, Weather, pair};
@@ -68,20 +69,23 @@ pub struct World {
     pub invites: Vec<String>,
     /// What strangers were sent, by whom they are linked to and by their name.
     pub strangers: BTreeMap<(Who, PeerId), Mailbox>,
+    /// The node that everyone uses, if there is one. Dials lead somewhere only over it.
+    pub board: Option<Board>,
     /// Nodes where mail waits.
     pub mailboxes: Mailboxes,
     /// Answers of mailboxes that are on their way: when they arrive, to whom.
     answers: BTreeMap<u64, Vec<(Who, Input)>>,
     /// All that was sent over links, if somebody keeps it.
     pub tape: Option<Vec<Taped>>,
-    /// Whether peers link by themselves when they dial. Stories say who is linked, otherwise.
+    /// Whether dials lead to whom they are for, without a node. Stories say who is linked, otherwise.
     pub dials: bool,
     /// Frames with new changes, unasked, that were sent.
     pub pushed: u64,
-    dialled: VecDeque<(Who, PeerId)>,
     /// Pairs that cannot be linked now.
     apart: BTreeSet<(Who, Who)>,
     inbox: VecDeque<(Who, Input)>,
+    /// Dials that are under way, by whom and to whom.
+    dialled: VecDeque<(Who, Who)>,
 }
 
 impl World {
@@ -95,14 +99,15 @@ impl World {
             dice: Dice::new(seed, 2),
             invites: Vec::new(),
             strangers: BTreeMap::new(),
+            board: None,
             mailboxes: Mailboxes::default(),
             answers: BTreeMap::new(),
             tape: None,
             dials: false,
             pushed: 0,
-            dialled: VecDeque::new(),
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),
+            dialled: VecDeque::new(),
         }
     }
 
@@ -246,12 +251,23 @@ impl World {
         self.carry_out(who, effects);
         let address = Address(format!("/memory/{who}"));
         self.give(who, Input::Listening { dialable: address.clone(), address });
+        if self.board.is_some() {
+            self.give(who, Input::Relayed(vec![board::way(who)]));
+        }
+        self.hand_out();
+    }
+
+    /// Lets everyone use one node from now on.
+    pub fn build_node(&mut self) {
+        self.board = Some(Board::default());
+        (0..self.peers.len()).for_each(|who| self.give(who, Input::Relayed(vec![board::way(who)])));
         self.hand_out();
     }
 
     /// Takes a peer's power away, for so many milliseconds.
     pub fn crash(&mut self, who: Who, ms: u64) {
         self.peers[who].crash();
+        self.board.iter_mut().for_each(|board| board.register(who, &[]));
         self.peers[who].back_at = Some(self.now + ms);
         self.fell(who);
         self.hand_out();
@@ -292,7 +308,10 @@ impl World {
         for (who, other) in [(a, b), (b, a)] {
             let address = Address(format!("/memory/{other}"));
             let peer = self.peers[other].id;
-            self.inbox.push_back((who, Input::LinkUp { peer, binding, listens: vec![address.clone()], address }));
+            self.inbox.push_back((
+                who,
+                Input::LinkUp { peer, binding, listens: vec![address.clone()], address, relayed: false },
+            ));
         }
         self.hand_out();
         self.network.echo(self.now, link);
@@ -340,7 +359,7 @@ impl World {
     pub fn link_stranger(&mut self, who: Who, stranger: PeerId, binding: [u8; 32]) {
         self.strangers.insert((who, stranger), Mailbox::default());
         let address = Address("/memory/stranger".into());
-        self.give(who, Input::LinkUp { peer: stranger, binding, listens: vec![], address });
+        self.give(who, Input::LinkUp { peer: stranger, binding, listens: vec![], address, relayed: false });
         self.hand_out();
     }
 
@@ -366,10 +385,6 @@ impl World {
     }
 
     fn turn(&mut self) {
-        while let Some((who, id)) = self.dialled.pop_front() {
-            let other = self.peers.iter().position(|other| other.id == id);
-            other.into_iter().for_each(|other| _ = self.link(who, other));
-        }
         while let Some((to, from, frame, drained)) = self.network.arrived(self.now) {
             if drained {
                 self.inbox.push_back((from, Input::Drained(self.peers[to].id)));
@@ -412,6 +427,9 @@ impl World {
         while let Some((who, input)) = self.inbox.pop_front() {
             self.give(who, input);
         }
+        while let Some((who, other)) = self.dialled.pop_front() {
+            self.link(who, other);
+        }
     }
 
     fn carry_out(&mut self, who: Who, effects: Vec<Effect>) {
@@ -423,12 +441,34 @@ impl World {
                     Some(mailbox) => mailbox.closed = true,
                     None => drop(self.linked(who, to).map(|other| self.unlink(pair(who, other)))),
                 },
-                Effect::Dial(Some(other), _) if self.dials => self.dialled.push_back((who, other)),
+                Effect::Dial(_, addresses) => self.dial(who, &addresses),
+                Effect::Register(namespaces) => {
+                    self.board.iter_mut().for_each(|board| board.register(who, &namespaces));
+                }
+                Effect::Seek(namespaces) => self.seek(who, &namespaces),
                 _ => {}
             }
         }
         if !self.peers[who].is_up() {
             self.fell(who);
+        }
+    }
+
+    /// Links whom a dial reaches: over the node, or directly if dials lead there.
+    fn dial(&mut self, who: Who, addresses: &[Address]) {
+        let over = self.board.is_some();
+        let leads = |other: &Who| {
+            let direct = self.dials && addresses.contains(&Address(format!("/memory/{other}")));
+            direct || (over && addresses.contains(&board::way(*other)))
+        };
+        self.dialled.extend((0..self.peers.len()).find(leads).map(|other| (who, other)));
+    }
+
+    fn seek(&mut self, who: Who, namespaces: &[Namespace]) {
+        let Some(board) = &mut self.board else { return };
+        let found: BTreeSet<Who> = namespaces.iter().flat_map(|namespace| board.seek(who, namespace)).collect();
+        for other in found {
+            self.inbox.push_back((who, Input::Found(self.peers[other].id, vec![board::way(other)])));
         }
     }
 

@@ -27,7 +27,9 @@ enum Happening {
     /// It listens at an address, ready for another's `--peer`.
     Listening { address: String },
     /// There is a link to a peer.
-    Linked { peer: String },
+    Linked { peer: String, path: Path },
+    /// The link to a peer goes on over another connection.
+    Moved { peer: String, path: Path },
     /// The link to a peer is gone.
     Unlinked { peer: String },
     /// Somebody waits to be let into a conversation.
@@ -46,6 +48,22 @@ enum Happening {
     },
     /// Something went wrong.
     Problem { message: String },
+}
+
+/// Over what a link goes.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Path {
+    /// From machine to machine.
+    Direct,
+    /// Over the relay of a node.
+    Relayed,
+}
+
+impl Path {
+    fn new(relayed: bool) -> Path {
+        if relayed { Path::Relayed } else { Path::Direct }
+    }
 }
 
 impl Serve {
@@ -83,7 +101,12 @@ async fn tell(host: &Host, output: &Output) -> Result<(), Failure> {
         match report {
             Ok(Report::Listening(address)) if told.contains(&address.0) => {}
             Ok(Report::Listening(address)) => print(output, Happening::Listening { address: address.0 })?,
-            Ok(Report::Linked(peer)) => print(output, Happening::Linked { peer: peer.to_string() })?,
+            Ok(Report::Linked { peer, relayed }) => {
+                print(output, Happening::Linked { peer: peer.to_string(), path: Path::new(relayed) })?;
+            }
+            Ok(Report::Moved { peer, relayed }) => {
+                print(output, Happening::Moved { peer: peer.to_string(), path: Path::new(relayed) })?;
+            }
             Ok(Report::Unlinked(peer)) => print(output, Happening::Unlinked { peer: peer.to_string() })?,
             Ok(Report::Problem(message)) => print(output, Happening::Problem { message })?,
             Err(RecvError::Lagged(_)) => {}
@@ -122,7 +145,10 @@ fn words(happening: &Happening) -> String {
             format!("peer {} on device {} is ready; Ctrl-C stops it", short(peer), short(device))
         }
         Happening::Listening { address } => format!("listening at {}", clean_line(address)),
-        Happening::Linked { peer } => format!("linked to {}", short(peer)),
+        Happening::Linked { peer, path: Path::Direct } => format!("linked to {}", short(peer)),
+        Happening::Linked { peer, path: Path::Relayed } => format!("linked to {} over a node", short(peer)),
+        Happening::Moved { peer, path: Path::Direct } => format!("linked to {} directly now", short(peer)),
+        Happening::Moved { peer, path: Path::Relayed } => format!("linked to {} over a node now", short(peer)),
         Happening::Unlinked { peer } => format!("no longer linked to {}", short(peer)),
         Happening::Guest { conversation, user, name } => {
             let (conversation, user) = (short(conversation), short(user));

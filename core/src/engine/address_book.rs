@@ -1,8 +1,10 @@
 //! Where peers can be reached, and when to try again.
 //!
 //! A peer is dialled when it is known to share a conversation, was named by a person or announced itself; after each
-//! failure the wait doubles, from half a second up to a minute.
+//! failure the wait doubles, from half a second up to a minute. Who was seen last comes first: they are likeliest to be
+//! there still. A few are dialled at a time, so that a long absence does not end in a storm.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -51,10 +53,12 @@ pub(super) struct AddressBook {
 }
 
 impl AddressBook {
-    /// Notes addresses of a peer, best first; tells whether that changed what is known.
+    /// Notes addresses of a peer, best first; tells whether that changed what is known. When the book is full, who was
+    /// not seen for the longest time makes room.
     pub(super) fn note(&mut self, peer: PeerId, addresses: impl IntoIterator<Item = Address>) -> bool {
         if !self.peers.contains_key(&peer) && self.peers.len() >= MAX_PEERS {
-            return false;
+            let oldest = self.peers.iter().min_by_key(|(_, (known, _))| known.seen).map(|(peer, _)| *peer);
+            oldest.and_then(|oldest| self.peers.remove(&oldest));
         }
         let (known, _) = self.peers.entry(peer).or_default();
         let mut better: Vec<Address> = Vec::new();
@@ -89,6 +93,15 @@ impl AddressBook {
         known.is_some_and(|known| known.len() < MAX_CONVERSATIONS && known.insert(conversation))
     }
 
+    /// Takes in what was remembered of a peer before this start.
+    pub(super) fn recall(&mut self, peer: PeerId, remembered: Known) {
+        self.note(peer, remembered.addresses);
+        if let Some((known, _)) = self.peers.get_mut(&peer) {
+            known.seen = remembered.seen;
+            known.conversations = remembered.conversations;
+        }
+    }
+
     /// Notes an address that someone named, whoever may be there.
     pub(super) fn note_nameless(&mut self, address: Address) {
         if self.nameless.len() < MAX_ADDRESSES {
@@ -112,12 +125,14 @@ impl AddressBook {
         }
     }
 
-    /// Returns the peers that are not linked and might be dialled now.
+    /// Returns the peers that are not linked and might be dialled now, who was seen last first.
     pub(super) fn ready(&self, now: Timestamp, linked: impl Fn(&PeerId) -> bool) -> Vec<PeerId> {
         let ready = |(peer, (known, redial)): &(&PeerId, &(Known, Redial))| {
             !linked(peer) && !known.addresses.is_empty() && redial.is_due(now)
         };
-        self.peers.iter().filter(ready).map(|(peer, _)| *peer).collect()
+        let mut ready: Vec<_> = self.peers.iter().filter(ready).collect();
+        ready.sort_by_key(|(_, (known, _))| Reverse(known.seen));
+        ready.into_iter().map(|(peer, _)| *peer).collect()
     }
 
     /// Returns where to dial a peer, and notes when to try next.
@@ -155,5 +170,51 @@ impl Redial {
     fn wait(&mut self, now: Timestamp) {
         self.wait = (self.wait * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
         self.at = now.plus(self.wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u16) -> PeerId {
+        let [a, b] = number.to_be_bytes();
+        PeerId(std::array::from_fn(|at| if at == 0 { a } else { b }))
+    }
+
+    fn at(number: u16) -> Address {
+        Address(format!("/ip4/192.0.2.7/tcp/{number}"))
+    }
+
+    #[test]
+    fn who_was_seen_last_comes_first_and_who_was_dialled_waits() {
+        let mut book = AddressBook::default();
+        for number in 0..40 {
+            book.recall(
+                peer(number),
+                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number)), ..Known::default() },
+            );
+        }
+        let now = Timestamp(1_000_000);
+        assert_eq!(book.ready(now, |who| *who == peer(39)), (0..39).rev().map(peer).collect::<Vec<_>>());
+        assert_eq!(book.dial(now, &peer(38)), Some(vec![at(38)]));
+        assert_eq!(book.ready(now, |_| false)[..2], [39, 37].map(peer));
+        assert_eq!(book.ready(now.plus(FIRST_WAIT_MS), |_| false)[..2], [39, 38].map(peer));
+    }
+
+    #[test]
+    fn a_full_book_forgets_who_was_not_seen_for_longest() {
+        let mut book = AddressBook::default();
+        for number in 0..MAX_PEERS as u16 {
+            book.recall(
+                peer(number),
+                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number) + 5), ..Known::default() },
+            );
+        }
+        assert!(book.note(peer(u16::MAX), [at(1)]));
+        assert!(book.get(&peer(0)).is_none() && book.get(&peer(1)).is_some());
+        // Whom nobody has ever seen goes first.
+        assert!(book.note(peer(u16::MAX - 1), [at(1)]));
+        assert!(book.get(&peer(u16::MAX)).is_none() && book.get(&peer(1)).is_some());
     }
 }

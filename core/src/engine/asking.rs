@@ -127,9 +127,7 @@ impl Engine {
     pub(super) fn note_way_to(&mut self, user: &UserId) {
         let link = self.asked(user).and_then(|asked| ContactLink::from_link(&asked.link).ok());
         for (peer, addresses) in link.into_iter().flat_map(|link| link.peers) {
-            for address in addresses {
-                self.known(Some(peer), address);
-            }
+            self.known_at(peer, addresses);
         }
     }
 

@@ -28,9 +28,16 @@ const MAX_EXPORTS: usize = 4;
 /// About how many bytes of changes go into one piece.
 const PIECE_BUDGET: usize = 256 * 1024;
 
+/// Bundles that are being made, and the number of the next.
+#[derive(Debug, Default)]
+pub(super) struct Exports {
+    made: VecDeque<Export>,
+    next: u64,
+}
+
 /// A bundle that is being made.
 #[derive(Debug)]
-pub(super) struct Export {
+struct Export {
     number: u64,
     conversation: ConversationId,
     key: BundleKey,
@@ -80,12 +87,12 @@ impl Engine {
         let to: Vec<DeviceId> = to.iter().map(|to| to.device).collect();
         // What one of them may not read is left out for all.
         let segment = to.iter().map(|device| known.reads_from(device)).max().unwrap_or(u32::MAX);
-        let number = self.next_export;
-        self.next_export += 1;
-        if self.exports.len() >= MAX_EXPORTS {
-            self.exports.pop_front();
+        let number = self.exports.next;
+        self.exports.next += 1;
+        if self.exports.made.len() >= MAX_EXPORTS {
+            self.exports.made.pop_front();
         }
-        self.exports.push_back(Export {
+        self.exports.made.push_back(Export {
             number,
             conversation: id,
             key,
@@ -111,8 +118,8 @@ impl Engine {
         number: u64,
         view: &dyn View,
     ) -> Result<(), RpcError> {
-        let at = self.exports.iter().position(|export| export.number == number);
-        let Some(mut export) = at.and_then(|at| self.exports.remove(at)) else {
+        let at = self.exports.made.iter().position(|export| export.number == number);
+        let Some(mut export) = at.and_then(|at| self.exports.made.remove(at)) else {
             return Err(RpcError::new(ErrorCode::NotFound, "this bundle is not being made any more: begin again"));
         };
         let parcel = self.next_parcel(now, &mut export, view)?;
@@ -120,7 +127,7 @@ impl Engine {
         let piece = export.key.seal(export.piece, is_last, &parcel, &mut self.rng);
         export.piece += 1;
         if !is_last {
-            self.exports.push_back(export);
+            self.exports.made.push_back(export);
         }
         let block = BundleBlock { bundle: number, block: Base64(piece), more: !is_last };
         self.reply(call, Ok(Reply::Bundle(block)));

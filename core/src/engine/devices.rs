@@ -94,7 +94,7 @@ impl Engine {
             if self.links.contains_key(&peer) {
                 self.greet(peer);
             }
-            addresses.into_iter().for_each(|address| self.known(Some(peer), address));
+            self.known_at(peer, addresses);
         }
         Ok(())
     }

@@ -60,17 +60,28 @@ impl Engine {
             Some(host) => link.to_web_link(host).map_err(|error| invalid(error.to_string()))?,
             None => link.to_link(),
         };
-        let addresses = u32::try_from(self.listening.len()).unwrap_or(u32::MAX);
+        let addresses = u32::try_from(self.addresses().len()).unwrap_or(u32::MAX);
         let reply = Reply::Invite { link, invite: record.hash().to_string(), expires: expires.0, addresses };
         self.take_items(id, vec![Item::Record(record)], vec![], None, Then::Reply(call, Box::new(reply)));
         Ok(())
     }
 
-    /// Returns where we can be reached, the most useful address first.
+    /// Returns where we can be reached, the most useful address first. A way over a node counts even while we do not run:
+    /// it will lead to us when we do.
     pub(super) fn addresses(&self) -> Vec<Address> {
         let mut addresses: Vec<Address> = self.listening.iter().map(|(address, _)| address.clone()).collect();
+        addresses.extend(self.rendezvous.relayed.iter().filter(|way| !self.listens_at(way)).cloned());
         addresses.sort_by_key(queries::usefulness);
+        // Two ways over nodes are enough for a link, which holds three: whoever is near comes faster without one.
+        let (over_nodes, direct): (Vec<_>, Vec<_>) = addresses.into_iter().partition(queries::is_relayed);
+        let (first, rest) = over_nodes.split_at(over_nodes.len().min(2));
+        let mut addresses = [first, &direct, rest].concat();
+        addresses.sort_by_key(|address| queries::usefulness(address).0 != queries::Place::Public);
         addresses
+    }
+
+    fn listens_at(&self, way: &Address) -> bool {
+        self.listening.iter().any(|(address, _)| address == way)
     }
 
     /// Asks to be let in by a link.
@@ -79,9 +90,7 @@ impl Engine {
         self.check_inviter(&joining)?;
         let id = joining.conversation;
         for (peer, addresses) in &joining.peers {
-            for address in addresses {
-                self.known(Some(*peer), address.clone());
-            }
+            self.known_at(*peer, addresses.clone());
         }
         let number = match self.conversations.get(&id) {
             // A second link to the same door: the newer one counts.

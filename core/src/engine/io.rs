@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::envelope::WriteKey;
-use crate::id::{Address, PeerId, StreamId};
+use crate::id::{Address, Namespace, PeerId, StreamId};
 use crate::rpc::{Event, Reply, Request, RpcError};
 use crate::store::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
 use crate::time::Timestamp;
@@ -89,6 +89,10 @@ pub enum Input {
         /// The same with our peer id, for people.
         dialable: Address,
     },
+    /// We cannot be reached at an address any more.
+    Silent(Address),
+    /// From now on these are the ways to us over the nodes that we use.
+    Relayed(Vec<Address>),
     /// A link is up.
     LinkUp {
         /// The peer.
@@ -99,6 +103,17 @@ pub enum Input {
         address: Address,
         /// Where it says it listens.
         listens: Vec<Address>,
+        /// Whether the link goes over a relay.
+        relayed: bool,
+    },
+    /// A link goes on over another connection; nothing was lost.
+    Moved {
+        /// The peer.
+        peer: PeerId,
+        /// Where it is now.
+        address: Address,
+        /// Whether the link goes over a relay.
+        relayed: bool,
     },
     /// A link is down.
     LinkDown(PeerId),
@@ -114,6 +129,8 @@ pub enum Input {
     Known(Option<PeerId>, Address),
     /// A peer announced itself nearby.
     Discovered(PeerId, Vec<Address>),
+    /// A node told where a peer is that looks for the same as we.
+    Found(PeerId, Vec<Address>),
     /// The effects up to [`Effect::Continue`] are executed.
     Continue,
     /// Some time has passed. Comes about once a second.
@@ -138,6 +155,10 @@ pub enum Effect {
     Close(PeerId),
     /// Dial.
     Dial(Option<PeerId>, Vec<Address>),
+    /// Let others find us at our nodes under these namespaces, and under no others.
+    Register(Vec<Namespace>),
+    /// Ask our nodes who else is there under these; answers come as [`Input::Found`].
+    Seek(Vec<Namespace>),
     /// Run an errand to a mailbox. Comes only after what it tells of is durable.
     Mail(MailTicket, Errand),
     /// Come back at once with [`Input::Continue`], before any other input.
@@ -158,7 +179,19 @@ pub enum Report {
     /// We listen here (with `/p2p/…`, ready for another's `--peer`).
     Listening(Address),
     /// A peer is linked.
-    Linked(PeerId),
+    Linked {
+        /// The peer.
+        peer: PeerId,
+        /// Whether the link goes over a relay.
+        relayed: bool,
+    },
+    /// The link to a peer goes on over another connection.
+    Moved {
+        /// The peer.
+        peer: PeerId,
+        /// Whether the link goes over a relay.
+        relayed: bool,
+    },
     /// A peer is no longer linked.
     Unlinked(PeerId),
     /// Something went wrong; in words, without names or texts.

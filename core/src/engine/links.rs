@@ -34,6 +34,8 @@ const MAX_KNOCKS: u32 = 64;
 pub(super) struct Link {
     pub(super) binding: [u8; 32],
     pub(super) address: Address,
+    /// Whether it goes over a relay.
+    pub(super) relayed: bool,
     /// Who proved to be at the other end. Nothing is shared before that.
     pub(super) device: Option<DeviceId>,
     tags: BTreeSet<[u8; 16]>,
@@ -71,12 +73,16 @@ impl Engine {
         }
     }
 
+    pub(super) fn silent(&mut self, address: &Address) {
+        self.listening.retain(|(listening, _)| listening != address);
+    }
+
     pub(super) fn link_up(
         &mut self,
         now: Timestamp,
         peer: PeerId,
         binding: [u8; 32],
-        address: Address,
+        (address, relayed): (Address, bool),
         listens: Vec<Address>,
     ) {
         // An inbound link comes from a port of the moment; only what the peer says it listens on can be dialled.
@@ -89,6 +95,7 @@ impl Engine {
         let link = Link {
             binding,
             address,
+            relayed,
             device: None,
             tags: BTreeSet::new(),
             kin: Kinship::default(),
@@ -109,7 +116,7 @@ impl Engine {
         self.send(peer, &Frame::Prove { device: self.key.device(), signature });
         self.share(peer);
         self.greet(peer);
-        self.effects.push(Effect::Report(Report::Linked(peer)));
+        self.effects.push(Effect::Report(Report::Linked { peer, relayed }));
     }
 
     /// Writes what is known of a peer into the index.
@@ -120,9 +127,18 @@ impl Engine {
         }
     }
 
+    /// A link goes on over another connection.
+    pub(super) fn moved(&mut self, peer: PeerId, address: Address, relayed: bool) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        link.relayed = relayed;
+        link.address = address;
+        self.effects.push(Effect::Report(Report::Moved { peer, relayed }));
+    }
+
     pub(super) fn link_down(&mut self, now: Timestamp, peer: PeerId) {
         self.gossip(now, gossip::Input::Gone(peer));
-        if self.links.remove(&peer).is_some() {
+        if let Some(link) = self.links.remove(&peer) {
+            self.look_again(now, &link.shared);
             self.book.hurry(peer);
             self.effects.push(Effect::Report(Report::Unlinked(peer)));
         }
@@ -248,16 +264,20 @@ impl Engine {
 
     pub(super) fn known(&mut self, peer: Option<PeerId>, address: Address) {
         match peer {
-            Some(peer) if peer == self.peer => {}
-            Some(peer) => {
-                self.book.note(peer, [address.clone()]);
-                self.book.hurry(peer);
-                self.effects.push(Effect::Dial(Some(peer), vec![address]));
-            }
+            Some(peer) => self.known_at(peer, vec![address]),
             None => {
                 self.book.note_nameless(address.clone());
                 self.effects.push(Effect::Dial(None, vec![address]));
             }
+        }
+    }
+
+    /// Dials a peer at all the addresses that somebody named, at once: one that leads nowhere must not hold up the others.
+    pub(super) fn known_at(&mut self, peer: PeerId, addresses: Vec<Address>) {
+        if peer != self.peer && !addresses.is_empty() {
+            self.book.note(peer, addresses.iter().cloned());
+            self.book.hurry(peer);
+            self.effects.push(Effect::Dial(Some(peer), addresses));
         }
     }
 
@@ -291,7 +311,7 @@ impl Conversation {
     /// Tells whether we listen: we were let in, now or once. Who was removed or has left goes on to listen, for somebody
     /// may have let them in again without knowing of it. Of two, one of whom is
     /// blocked, neither hears anything.
-    fn listens(&self) -> bool {
+    pub(super) fn listens(&self) -> bool {
         !self.is_blocked && self.joining.as_ref().is_none_or(|joining| joining.is_welcome)
     }
 

@@ -330,10 +330,41 @@ impl Engine {
     }
 }
 
+/// From where an address leads to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// From everywhere.
+    Public,
+    /// From everywhere, over a node.
+    Relayed,
+    /// From the same network.
+    Nearby,
+    /// From the same machine.
+    Here,
+}
+
 /// Orders addresses by how likely they lead anywhere from another machine, because a link holds only a few of them.
-pub fn usefulness(address: &Address) -> (bool, bool) {
-    let here_only = ["/ip4/127.", "/ip6/::1/", "/ip6/fe80"].iter().any(|start| address.0.starts_with(start));
-    (here_only, !address.0.ends_with("/quic-v1"))
+pub fn usefulness(address: &Address) -> (Place, bool) {
+    let starts = |starts: &[&str]| starts.iter().any(|start| address.0.starts_with(start));
+    let is_172 = || {
+        let second = address.0.strip_prefix("/ip4/172.").and_then(|rest| rest.split('.').next()?.parse::<u8>().ok());
+        second.is_some_and(|second| (16..32).contains(&second))
+    };
+    let place = if is_relayed(address) {
+        Place::Relayed
+    } else if starts(&["/ip4/127.", "/ip6/::1/", "/ip6/fe80"]) {
+        Place::Here
+    } else if starts(&["/ip4/10.", "/ip4/192.168.", "/ip4/169.254.", "/ip6/fc", "/ip6/fd"]) || is_172() {
+        Place::Nearby
+    } else {
+        Place::Public
+    };
+    (place, !address.0.contains("/quic-v1"))
+}
+
+/// Tells whether a way leads over a node.
+pub(super) fn is_relayed(address: &Address) -> bool {
+    address.0.contains("/p2p-circuit")
 }
 
 /// Reads the newest rows between two keys, newest first, without those whose time has come.

@@ -1,13 +1,15 @@
 //! From what is kept to a running engine. Whatever the index lacks is rebuilt from the segments.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::address_book::{AddressBook, Known};
+use super::bundles::Exports;
 use super::conversation::{Author, Conversation};
 use super::entrance::Joining;
 use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::mail::Mail;
+use super::rendezvous::Rendezvous;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::{Engine, keys, rows};
@@ -69,11 +71,11 @@ impl Engine {
             shelf: Shelf::default(),
             waiting: Waiting::default(),
             mail: Mail::default(),
-            exports: VecDeque::new(),
-            next_export: 0,
+            exports: Exports::default(),
             links: BTreeMap::new(),
             gossip: Gossip::new(config.peer, crypto::hash("bayou/1/seed of gossip", &[&config.seed])),
             book: AddressBook::default(),
+            rendezvous: Rendezvous::default(),
             listening: Vec::new(),
             pending: BTreeMap::new(),
             next: Ticket { generation: 0, number: 0 },
@@ -93,9 +95,7 @@ impl Engine {
         engine.read_conversations(now, view)?;
         engine.recall_people();
         engine.read_secrets(now, view)?;
-        for stream in view.streams() {
-            engine.tails.found(stream, view.backlog(stream));
-        }
+        view.streams().into_iter().for_each(|stream| engine.tails.found(stream, view.backlog(stream)));
         engine.read_peers(now, view)?;
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.
@@ -223,10 +223,9 @@ impl Engine {
         ids.into_iter().for_each(|id| self.count(now, id));
         for (key, value) in view.scan(keys::PEERS.0, keys::PEERS.1, usize::MAX, false)? {
             let (Some(peer), Ok(known)) = (keys::last32(&key), postcard::from_bytes::<Known>(&value)) else { continue };
-            self.book.note(PeerId(peer), known.addresses);
-            for id in known.conversations {
-                self.shares(now, PeerId(peer), id);
-            }
+            let conversations = known.conversations.clone();
+            self.book.recall(PeerId(peer), known);
+            conversations.into_iter().for_each(|id| self.shares(now, PeerId(peer), id));
         }
         Ok(())
     }

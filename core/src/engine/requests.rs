@@ -80,7 +80,7 @@ impl Engine {
             Some(host) => link.to_web_link(host).map_err(|error| invalid(error.to_string()))?,
             None => link.to_link(),
         };
-        let addresses = u32::try_from(self.listening.len()).unwrap_or(u32::MAX);
+        let addresses = u32::try_from(self.addresses().len()).unwrap_or(u32::MAX);
         let reply = Reply::ContactLink { contact_link, addresses };
         self.persist(vec![], vec![Pending::Reply(call, Box::new(reply))]);
         Ok(())
@@ -101,7 +101,7 @@ impl Engine {
         seed.try_into().ok().map(Secret::new)
     }
 
-    fn link_id(&self) -> Option<InviteId> {
+    pub(super) fn link_id(&self) -> Option<InviteId> {
         Some(InviteKeys::derive(&self.link_seed()?, InvitedTo::Contact(self.profile.user)).id())
     }
 

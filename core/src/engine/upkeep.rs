@@ -1,4 +1,4 @@
-//! The tick: dial again, tell heads again, ask again, compact, let messages disappear.
+//! The tick: dial again, look for who is missing, tell heads again, ask again, compact, let messages disappear.
 //!
 //! A stream is compacted when its tail has grown past 256 records and a quarter of what its snapshot holds, when
 //! something in it was erased, or when it has been quiet for ten minutes: one stream a tick, so that nobody waits long, and
@@ -97,6 +97,7 @@ impl Engine {
         if let Err(error) = self.shelf.settle() {
             self.problem(error.to_string());
         }
+        self.look_for_others(now);
         self.knock_again(now);
         self.answer_late_joins(now);
         self.give_up_late_devices(now);

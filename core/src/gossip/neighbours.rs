@@ -20,6 +20,11 @@ pub const WANTED: usize = 8;
 const ENOUGH: usize = 6;
 const MOST: usize = 12;
 
+/// Peers that are dialled at a time, so that a long absence does not end in a storm; and how many of them may be for large
+/// conversations.
+const MAX_DIALS: usize = 16;
+const MAX_DIALS_OF_LARGE: usize = 8;
+
 /// Peers that are known of a conversation: as many as the address book holds.
 const MAX_KNOWN: usize = 4096;
 
@@ -85,7 +90,7 @@ impl Gossip {
         }
     }
 
-    /// Chooses whom to dial of those who might be.
+    /// Chooses whom to dial of those who might be; of small conversations in the order in which they come.
     fn choose(&mut self, ready: &[PeerId]) -> Vec<PeerId> {
         let (mut chosen, mut rest) = (Vec::new(), Vec::<(PeerId, usize)>::new());
         for peer in ready {
@@ -104,6 +109,7 @@ impl Gossip {
         let count = rest.len();
         let mut drawn = self.draw_some(rest, count);
         drawn.sort_by_key(|(peer, needed)| (self.avoided.contains_key(peer), Reverse(*needed)));
+        let mut few = Vec::new();
         for (peer, _) in drawn {
             let mut needed = false;
             for (id, lacks) in lacking.iter_mut().filter(|(_, lacks)| *lacks > 0) {
@@ -111,9 +117,9 @@ impl Gossip {
                     (*lacks, needed) = (*lacks - 1, true);
                 }
             }
-            chosen.extend(needed.then_some(peer));
+            few.extend(needed.then_some(peer));
         }
-        chosen
+        few.into_iter().take(MAX_DIALS_OF_LARGE).chain(chosen).take(MAX_DIALS).collect()
     }
 
     /// Asks some to do without us, if too many are linked.

@@ -155,7 +155,7 @@ fn a_large_conversation_dials_until_it_has_links_enough_and_a_small_one_everybod
         let effects = gossip.handle(Timestamp(1), Input::Ready(ready));
         effects.iter().filter(|effect| matches!(effect, Effect::Dial(_))).count()
     };
-    assert_eq!([dials(100, 0), dials(100, 5), dials(100, 8), dials(12, 8)], [8, 3, 0, 92]);
+    assert_eq!([dials(100, 0), dials(100, 5), dials(100, 8), dials(12, 8)], [8, 3, 0, 16]);
 }
 
 #[test]

@@ -2,15 +2,14 @@
 //!
 //! ```text
 //! seed 32 ──HKDF, bound to what one is invited to──┬─> Ed25519 key   its public half names the invite; proves holding
-//!                                                  ├─> X25519 key    requests to join are sealed to it
-//!                                                  └─> topic 16      where host and guest look for each other
+//!                                                  └─> X25519 key    requests to join are sealed to it
 //! ```
 //!
 //! Inviting means to publish the [`InviteId`]; accepting means to prove, by a signature of the invite's key over one's
 //! user and device, that one has the link. The proof names who uses it, so nobody who sees it can use it for himself.
 
 use crate::crypto::{self, BadSignature, BoxKey, DeviceKey, Secret, Signature};
-use crate::id::{ConversationId, DeviceId, InviteId, RendezvousTopic, UserId};
+use crate::id::{ConversationId, DeviceId, InviteId, UserId};
 
 /// What a link invites to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,20 +36,16 @@ pub struct InviteKeys {
     to: InvitedTo,
     signing: DeviceKey,
     opening: BoxKey,
-    topic: RendezvousTopic,
 }
 
 impl InviteKeys {
     /// Derives the keys that belong to a link's seed.
     pub fn derive(seed: &Secret, to: InvitedTo) -> Self {
         let (kind, name) = to.parts();
-        let [topic @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
-            *seed.derive("bayou/1/invite topic", &[kind, name]).expose();
         InviteKeys {
             to,
             signing: DeviceKey::from_seed(seed.derive("bayou/1/invite sign", &[kind, name]).expose()),
             opening: BoxKey::from_seed(&seed.derive("bayou/1/invite box", &[kind, name])),
-            topic: RendezvousTopic(topic),
         }
     }
 
@@ -62,11 +57,6 @@ impl InviteKeys {
     /// Returns the key to which requests are sealed, and which opens them.
     pub fn box_key(&self) -> &BoxKey {
         &self.opening
-    }
-
-    /// Returns where host and guest meet.
-    pub fn topic(&self) -> RendezvousTopic {
-        self.topic
     }
 
     /// Returns the key itself, for a room that signs records and cannot know this one.
@@ -131,9 +121,8 @@ mod tests {
         let seed = Secret::new([2; 32]);
         let keys = InviteKeys::derive(&seed, BOATS);
         let contact = InviteKeys::derive(&seed, InvitedTo::Contact(UserId([1; 32])));
-        assert!(keys.id() != contact.id() && keys.topic() != contact.topic());
+        assert_ne!(keys.id(), contact.id());
         assert_ne!(keys.box_key().address(), contact.box_key().address());
-        assert_eq!(keys.topic().to_string(), "877bc968e1ba0698e05c272bb77bc955");
         assert_eq!(keys.id().to_string(), "de970dd2ff2972e2e89d489ee7c065da1fa1dc73f7a1eaf5d450c1ffe22a8f81");
         assert_eq!(
             data_encoding::HEXLOWER.encode(&keys.box_key().address().0),

@@ -57,10 +57,31 @@ pub(super) fn theirs(peer: PeerId) -> libp2p::PeerId {
     libp2p::PeerId::from_bytes(&bytes).expect("an identity multihash of 36 bytes is a peer id")
 }
 
-/// Returns the address as ours, without the peer at its end.
+/// Returns the address as ours, without the peer at its end. A relay that is named on the way stays.
 pub(super) fn bare(address: &Multiaddr) -> Address {
-    let parts = address.iter().filter(|part| !matches!(part, Protocol::P2p(_)));
-    Address(parts.collect::<Multiaddr>().to_string())
+    let mut address = address.clone();
+    if let Some(Protocol::P2p(_)) = address.iter().last() {
+        address.pop();
+    }
+    Address(address.to_string())
+}
+
+/// Returns where a node that relays for us makes us reachable: `node` names the node at its end.
+pub fn through(node: &Address) -> Address {
+    Address(format!("{node}/p2p-circuit"))
+}
+
+/// Returns the relay that an address leads over.
+pub(super) fn relay_of(address: &Multiaddr) -> Option<PeerId> {
+    let mut named = None;
+    for part in address {
+        match part {
+            Protocol::P2p(peer) => named = ours(&peer),
+            Protocol::P2pCircuit => return named,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Tells whether the way goes over a relay.
@@ -77,9 +98,43 @@ pub(super) fn is_loopback(address: &Multiaddr) -> bool {
     }
 }
 
+/// Tells whether the address means a machine on the local network.
+pub(super) fn is_nearby(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        _ if is_relayed(address) => false,
+        Some(Protocol::Ip4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Some(Protocol::Ip6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_relay_on_the_way_is_found_and_stays() {
+        let (node, me) = (peer_of(&[8; 32]), peer_of(&[7; 32]));
+        let node_at = with_peer(&Address("/ip4/192.0.2.7/udp/4001/quic-v1".into()), node);
+        let way = through(&node_at);
+        let whole: Multiaddr = with_peer(&way, me).0.parse().unwrap();
+        assert_eq!((bare(&whole), relay_of(&whole)), (way.clone(), Some(node)));
+        assert_eq!(split_peer(&way).unwrap(), (way, None));
+        assert!(is_relayed(&whole) && !is_nearby(&whole));
+        let direct: Multiaddr = node_at.0.parse().unwrap();
+        assert_eq!(relay_of(&direct), None);
+    }
+
+    #[test]
+    fn what_is_nearby_is_told_from_the_rest() {
+        let nearby = |text: &str| is_nearby(&text.parse().unwrap());
+        for text in ["/ip4/127.0.0.1/tcp/1", "/ip4/192.168.1.9/tcp/1", "/ip4/169.254.0.1/tcp/1", "/ip6/fd00::1/tcp/1"] {
+            assert!(nearby(text), "{text}");
+        }
+        for text in ["/ip4/192.0.2.7/tcp/1", "/ip6/2001:db8::1/tcp/1", "/dns/example.org/tcp/1"] {
+            assert!(!nearby(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_peer_survives_the_way_into_an_address_and_back() {

@@ -1,14 +1,16 @@
-//! What every connection of ours does: it is counted, says who it is, is pinged, and carries a link.
+//! What every connection of ours does: it is counted, says who it is, is pinged, and carries a link. And what makes us
+//! reachable: a place at a relay, punching through routers, asking nodes who else is there, and how they see us.
 
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{identify, mdns, ping};
+use libp2p::{autonat, dcutr, identify, mdns, ping, relay, rendezvous, upnp};
 
 use super::address::keypair;
-use super::{NetConfig, link};
+use super::punch::Seen;
+use super::{Circle, NetConfig, link, mailbox};
 
 /// The name under which identify introduces us; strangers of other networks are told apart by it.
 const PROTOCOL: &str = "/bayou/1";
@@ -21,8 +23,9 @@ pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
 /// count ourselves.
 pub(super) const DEAD_AFTER: Duration = Duration::from_secs(12);
 
-/// Connections to one peer. Three are needed while two dials cross or a relayed way gives place to a direct one.
-const MAX_CONNECTIONS_PER_PEER: u32 = 4;
+/// Connections to one peer. Up to six are needed while a relayed way gives place to a direct one: it and a probe, a dial and
+/// a punch from either side.
+const MAX_CONNECTIONS_PER_PEER: u32 = 8;
 
 /// Connections in all.
 const MAX_CONNECTIONS: u32 = 512;
@@ -37,17 +40,33 @@ pub(super) struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
-    link: link::Behaviour,
+    pub(super) link: link::Behaviour,
+    relay: relay::client::Behaviour,
+    punch: dcutr::Behaviour,
+    pub(super) seen: Seen,
+    autonat: autonat::v2::client::Behaviour,
+    pub(super) rendezvous: rendezvous::client::Behaviour,
+    upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(super) mailbox: mailbox::client::Behaviour,
 }
 
 impl Behaviour {
-    pub(super) fn new(config: &NetConfig) -> Behaviour {
+    pub(super) fn new(config: &NetConfig, relay: relay::client::Behaviour) -> Behaviour {
+        let keypair = keypair(&config.secret);
+        let asks_router = config.upnp && config.circle != Circle::Lan;
         Behaviour {
             limits: limits(),
             identify: identify(&config.secret),
             ping: ping(),
             mdns: config.mdns.then(|| mdns(&config.secret)).flatten().into(),
             link: link::Behaviour::default(),
+            relay,
+            punch: dcutr::Behaviour::new(keypair.public().to_peer_id()),
+            seen: Seen::default(),
+            autonat: autonat::v2::client::Behaviour::default(),
+            rendezvous: rendezvous::client::Behaviour::new(keypair),
+            upnp: asks_router.then(upnp::tokio::Behaviour::default).into(),
+            mailbox: mailbox::client::behaviour(),
         }
     }
 }

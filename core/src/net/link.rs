@@ -25,7 +25,7 @@ pub(super) mod intake;
 pub(super) mod outbox;
 pub(super) mod pump;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::task::{Context, Poll};
 
 use libp2p::core::Endpoint;
@@ -52,6 +52,15 @@ pub(super) struct Event {
 pub(super) struct Behaviour {
     /// At most one for each connection.
     events: VecDeque<Event>,
+    /// Connections on their way that are to carry no link; few, as they are few at a time.
+    linkless: BTreeSet<ConnectionId>,
+}
+
+impl Behaviour {
+    /// Opens no link on a connection that we are about to dial.
+    pub(super) fn leave_out(&mut self, connection: ConnectionId) {
+        self.linkless.insert(connection);
+    }
 }
 
 impl NetworkBehaviour for Behaviour {
@@ -70,17 +79,22 @@ impl NetworkBehaviour for Behaviour {
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         peer: PeerId,
         _: &Multiaddr,
         role: Endpoint,
         _: PortUse,
     ) -> Result<Handler, ConnectionDenied> {
         // A hole punch makes both ends dial; the role says who counts as the dialer.
-        admit(&peer).map(|()| if role.is_dialer() { Handler::dialer() } else { Handler::listener() })
+        let opens = !self.linkless.remove(&connection) && role.is_dialer();
+        admit(&peer).map(|()| if opens { Handler::dialer() } else { Handler::listener() })
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm) {}
+    fn on_swarm_event(&mut self, event: FromSwarm) {
+        if let FromSwarm::DialFailure(failed) = event {
+            self.linkless.remove(&failed.connection_id);
+        }
+    }
 
     fn on_connection_handler_event(&mut self, _: PeerId, connection: ConnectionId, stream: handler::Outcome) {
         self.events.push_back(Event { connection, stream });

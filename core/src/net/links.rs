@@ -3,6 +3,9 @@
 //! A stream goes through three steps, each a task that ends with a value: it is greeted, it is confirmed, it carries
 //! frames. Between the steps it comes back here, where it is ruled on; so that no task has to ask, and a link that
 //! replaces another goes up only after the other has said `LinkDown`.
+//!
+//! A link over a relay gets an **heir** when a direct connection comes: that stream is confirmed while the old one still
+//! carries frames, then both ends read the old one to its end, and the link goes on over the new one as if nothing had been.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +46,7 @@ pub(super) struct Route {
 pub(super) enum Step {
     Greeted(Greeted<Wire>),
     Confirmed(Wire),
+    Moved,
     Over(Option<GreetError>),
 }
 
@@ -51,6 +55,8 @@ pub(super) struct Gone {
     pub(super) route: Route,
     /// Why it never became a link, if that is a failure.
     pub(super) failure: Option<GreetError>,
+    /// The link goes on over another connection: the last word on this one may still be under way.
+    pub(super) moved: bool,
 }
 
 /// The links of one peer.
@@ -60,6 +66,15 @@ struct Slot {
     kept: Option<Kept>,
     /// Waits for its turn, or as a spare until the kept one is up.
     next: Option<(Route, Greeted<Wire>)>,
+    /// The stream over which the kept one is to go on.
+    heir: Option<Heir>,
+}
+
+struct Heir {
+    route: Route,
+    hello: Hello,
+    /// Once it is confirmed.
+    wire: Option<Wire>,
 }
 
 struct Kept {
@@ -90,6 +105,12 @@ impl Links {
     pub(super) fn linked(&self, peer: PeerId) -> Option<&Route> {
         let kept = self.slots.get(&peer)?.kept.as_ref()?;
         kept.up.then_some(&kept.route)
+    }
+
+    /// Returns where a linked peer says that it listens.
+    pub(super) fn listens(&self, peer: PeerId) -> Vec<Address> {
+        let kept = self.slots.get(&peer).and_then(|slot| slot.kept.as_ref());
+        kept.map(|kept| kept.hello.listens.clone()).unwrap_or_default()
     }
 
     /// Begins the handshake on a new stream.
@@ -123,23 +144,25 @@ impl Links {
         }
     }
 
-    /// Takes a link its next step. Returns it when there is none.
-    pub(super) fn advance(&mut self, route: Route, step: Step, now: Instant) -> Option<Gone> {
+    /// Takes a link its next step. Returns the connections that serve no purpose after it.
+    pub(super) fn advance(&mut self, route: Route, step: Step, now: Instant) -> Vec<Gone> {
         let failure = match step {
             Step::Greeted(greeted) => {
                 self.consider(route, greeted, now);
-                return None;
+                return Vec::new();
             }
-            Step::Confirmed(wire) => {
-                if self.raise(&route, wire) {
-                    return None;
-                }
-                None
-            }
+            Step::Confirmed(wire) => match self.bequeath(&route, wire).and_then(|wire| self.raise(&route, wire)) {
+                None => return Vec::new(),
+                Some(_) => None,
+            },
+            Step::Moved => match self.inherit(&route, now) {
+                true => return vec![Gone { route, failure: None, moved: true }],
+                false => None,
+            },
             Step::Over(failure) => failure.filter(|error| !matches!(error, GreetError::Spare)),
         };
-        self.release(&route, now);
-        Some(Gone { route, failure })
+        let heir = self.release(&route, now).map(|route| Gone { route, failure: None, moved: false });
+        [Gone { route, failure, moved: false }].into_iter().chain(heir).collect()
     }
 
     fn consider(&mut self, route: Route, greeted: Greeted<Wire>, now: Instant) {
@@ -147,9 +170,13 @@ impl Links {
         let present = slot.kept.as_ref().map(|kept| (kept.candidate, now.duration_since(kept.since)));
         let ruling = rule(present, candidate(&route, &greeted.hello), self.me < route.peer);
         let spared = match (ruling, &slot.kept) {
-            (Ruling::Spare, Some(kept)) if kept.up => Some((route, greeted)),
             (Ruling::Keep, _) | (_, None) => return self.keep(route, greeted, now),
-            (Ruling::Replace, Some(kept)) => {
+            (Ruling::Move, Some(kept)) if kept.up && !kept.outbox.is_closed() => match slot.heir {
+                None => return self.name_heir(route, greeted),
+                Some(_) => Some((route, greeted)),
+            },
+            (Ruling::Spare, Some(kept)) if kept.up => Some((route, greeted)),
+            (Ruling::Replace | Ruling::Move, Some(kept)) => {
                 kept.outbox.close();
                 slot.next.replace((route, greeted))
             }
@@ -184,16 +211,67 @@ impl Links {
         });
     }
 
-    /// Brings a confirmed link up. Returns whether it did: it may have been replaced in the meantime.
-    fn raise(&mut self, route: &Route, wire: Wire) -> bool {
-        let Some(slot) = self.slots.get_mut(&route.peer) else {
+    fn name_heir(&mut self, route: Route, greeted: Greeted<Wire>) {
+        let heir = Heir { route: route.clone(), hello: greeted.hello.clone(), wire: None };
+        self.slots.entry(route.peer).or_default().heir = Some(heir);
+        self.tasks.spawn(async move {
+            match greeted.confirm().await {
+                Ok(wire) => (route, Step::Confirmed(wire)),
+                Err(error) => (route, Step::Over(Some(error))),
+            }
+        });
+    }
+
+    /// Has the link go on over a stream that was confirmed for it, or gives the stream back if it is another's.
+    fn bequeath(&mut self, route: &Route, wire: Wire) -> Option<Wire> {
+        let slot = self.slots.get_mut(&route.peer);
+        let heir = slot.and_then(|slot| slot.heir.as_mut().zip(slot.kept.as_ref()));
+        match heir.filter(|(heir, _)| heir.route.connection == route.connection) {
+            Some((heir, kept)) => {
+                heir.wire = Some(wire);
+                kept.outbox.set_moving(true);
+                None
+            }
+            None => Some(wire),
+        }
+    }
+
+    /// Goes on over the heir, now that the old stream is read to its end. Returns whether there is one.
+    fn inherit(&mut self, old: &Route, now: Instant) -> bool {
+        let Some(slot) = self.slots.get_mut(&old.peer) else { return false };
+        let Some(kept) = slot.kept.as_mut().filter(|kept| kept.route.connection == old.connection) else {
             return false;
+        };
+        let Some(Heir { route, hello, wire: Some(wire) }) = slot.heir.take() else { return false };
+        kept.candidate = candidate(&route, &hello);
+        (kept.route, kept.hello, kept.since) = (route.clone(), hello, now);
+        kept.outbox.set_moving(false);
+        let moved = NetEvent::Moved { peer: route.peer, address: route.address.clone(), relayed: route.relayed };
+        let Some(end) = self.ends.get(old.peer) else { return false };
+        self.pump(route, wire, moved, end);
+        true
+    }
+
+    fn pump(&mut self, route: Route, wire: Wire, up: NetEvent, end: End) {
+        let events = self.events.clone();
+        self.tasks.spawn(async move {
+            match pump::run(wire, route.peer, up, end, events).await {
+                pump::Outcome::Moved => (route, Step::Moved),
+                pump::Outcome::Over => (route, Step::Over(None)),
+            }
+        });
+    }
+
+    /// Brings a confirmed link up. Gives the stream back if it is not wanted any more: it may have been replaced.
+    fn raise(&mut self, route: &Route, wire: Wire) -> Option<Wire> {
+        let Some(slot) = self.slots.get_mut(&route.peer) else {
+            return Some(wire);
         };
         let Some(kept) = slot.kept.as_mut().filter(|kept| kept.route.connection == route.connection) else {
-            return false;
+            return Some(wire);
         };
         if kept.outbox.is_closed() {
-            return false;
+            return Some(wire);
         }
         kept.up = true;
         let up = NetEvent::LinkUp {
@@ -201,37 +279,36 @@ impl Links {
             binding: binding((self.me, self.boot), (route.peer, kept.hello.boot)),
             address: route.address.clone(),
             listens: kept.hello.listens.clone(),
+            relayed: route.relayed,
         };
         let end = End { outbox: kept.outbox.clone(), intake: Arc::new(Intake::new(MAX_UNHANDLED)) };
-        let (events, route) = (self.events.clone(), route.clone());
         let spared = slot.next.take();
         self.ends.insert(route.peer, end.clone());
-        self.tasks.spawn(async move {
-            pump::run(wire, route.peer, up, end, events).await;
-            (route, Step::Over(None))
-        });
+        self.pump(route.clone(), wire, up, end);
         if let Some((route, greeted)) = spared {
             self.spare(route, greeted);
         }
-        true
+        None
     }
 
-    /// Forgets a link that is over, and gives the place to the one that waits for it.
-    fn release(&mut self, route: &Route, now: Instant) {
-        let Some(slot) = self.slots.get_mut(&route.peer) else {
-            return;
-        };
+    /// Forgets a link that is over, and gives the place to the one that waits for it. Returns where it was to go on.
+    fn release(&mut self, route: &Route, now: Instant) -> Option<Route> {
+        let slot = self.slots.get_mut(&route.peer)?;
+        let mut heir = None;
         if slot.kept.as_ref().is_some_and(|kept| kept.route.connection == route.connection) {
             slot.kept = None;
+            heir = slot.heir.take().map(|heir| heir.route);
             self.ends.remove(route.peer);
             if let Some((route, greeted)) = slot.next.take() {
                 self.keep(route, greeted, now);
-                return;
+                return heir;
             }
         }
+        slot.heir.take_if(|heir| heir.route.connection == route.connection);
         if slot.kept.is_none() {
             self.slots.remove(&route.peer);
         }
+        heir
     }
 
     fn spare(&mut self, route: Route, greeted: Greeted<Wire>) {

@@ -1,10 +1,18 @@
-//! Which ways lead to a peer: QUIC first, TCP with Noise and Yamux next, names by DNS; and the swarm over them.
+//! Which ways lead to a peer: QUIC first, TCP with Noise and Yamux next, WebSocket where nothing else is let through, and
+//! all of these over a relay; names by DNS; and the swarm over them.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::transport::timeout::TransportTimeout;
+use libp2p::core::upgrade;
+use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, noise, quic, swarm, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, noise, quic, relay, swarm, tcp, websocket, yamux};
 
 use super::NetError;
 use super::address::keypair;
@@ -20,29 +28,83 @@ const MAX_UNREAD_STREAM: u32 = 2 * 1024 * 1024;
 /// The same over all streams of a connection.
 const MAX_UNREAD_CONNECTION: u32 = 3 * 1024 * 1024;
 
-/// Streams that a peer may have open on one connection. We use four: link, identify and ping both ways.
-const MAX_STREAMS: u32 = 64;
+/// Streams that a peer may have open on one connection. Between peers four are used (link, identify, ping both ways); to a
+/// node one more for each circuit that goes over it.
+const MAX_STREAMS: u32 = 256;
+
+/// How long a connection may take to come up, from the first packet to the last handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a connection without a link is kept.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Builds a swarm of this behaviour.
-pub(super) fn build<B: NetworkBehaviour>(secret: &[u8; 32], behaviour: B) -> Result<Swarm<B>, NetError> {
-    let start = |reason: &dyn std::fmt::Display| NetError::Start(reason.to_string());
-    let builder = SwarmBuilder::with_existing_identity(keypair(secret))
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux)
-        .map_err(|e| start(&e))?
-        .with_quic_config(quic);
-    let configure = |config: swarm::Config| config.with_smart_dial().with_idle_connection_timeout(IDLE);
+type Ways = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// Builds the swarm of a peer. Over relays it reaches others and is reached: `behaviour` is given the part that does it.
+pub(super) fn build<B: NetworkBehaviour>(
+    secret: &[u8; 32],
+    behaviour: impl FnOnce(relay::client::Behaviour) -> B,
+) -> Result<Swarm<B>, NetError> {
+    let key = keypair(secret);
+    let (relayed, relay) = relay::client::new(key.public().to_peer_id());
+    let relayed = relayed
+        .upgrade(upgrade::Version::V1Lazy)
+        .authenticate(noise(&key)?)
+        .multiplex(yamux())
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let ways = relayed.or_transport(ways(&key)?).map(|either, _| either.into_inner());
+    let ways = TransportTimeout::new(ways, PATIENCE).boxed();
+    let config = swarm::Config::with_tokio_executor().with_smart_dial().with_idle_connection_timeout(IDLE);
+    Ok(Swarm::new(ways, behaviour(relay), key.public().to_peer_id(), config))
+}
+
+/// Joins the transports. WebSocket stands before the resolver: it has one of its own, as it must know the name that the
+/// other end's certificate is for.
+fn ways(key: &Keypair) -> Result<Ways, NetError> {
+    let start = |reason: io::Error| NetError::Start(reason.to_string());
+    let plain = quic::tokio::Transport::new(quic(quic::Config::new(key)))
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
+        .or_transport(
+            tcp_transport()
+                .upgrade(upgrade::Version::V1Lazy)
+                .authenticate(noise(key)?)
+                .multiplex(yamux())
+                .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))),
+        )
+        .map(|either, _| either.into_inner());
     // A machine that never saw a network may have no resolver; numbers still lead to its neighbours.
     if cfg!(unix) && !Path::new("/etc/resolv.conf").exists() {
         tracing::info!("no resolver is configured; addresses with names will not be found");
-        let builder = builder.with_behaviour(|_| behaviour).map_err(|e| start(&e))?;
-        return Ok(builder.with_swarm_config(configure).build());
+        return Ok(web(key, tcp_transport())?.or_transport(plain).map(|either, _| either.into_inner()).boxed());
     }
-    let builder = builder.with_dns().map_err(|e| start(&e))?.with_behaviour(|_| behaviour).map_err(|e| start(&e))?;
-    Ok(builder.with_swarm_config(configure).build())
+    let web = web(key, dns::tokio::Transport::system(tcp_transport()).map_err(start)?)?;
+    let plain = dns::tokio::Transport::system(plain).map_err(start)?;
+    Ok(web.or_transport(plain).map(|either, _| either.into_inner()).boxed())
+}
+
+/// The way to nodes in networks that let only the web through.
+fn web<T>(key: &Keypair, below: T) -> Result<Ways, NetError>
+where
+    T: Transport + Send + Unpin + 'static,
+    T::Output: AsyncRead + AsyncWrite + Unpin + Send,
+    T::Error: Send + Sync,
+    T::Dial: Send,
+    T::ListenerUpgrade: Send,
+{
+    Ok(websocket::Config::new(below)
+        .upgrade(upgrade::Version::V1Lazy)
+        .authenticate(noise(key)?)
+        .multiplex(yamux())
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .boxed())
+}
+
+fn tcp_transport() -> tcp::tokio::Transport {
+    tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+}
+
+fn noise(key: &Keypair) -> Result<noise::Config, NetError> {
+    noise::Config::new(key).map_err(|reason| NetError::Start(reason.to_string()))
 }
 
 /// Listens where the configuration says. Each named address must work; of the default ones, one must.

@@ -3,6 +3,7 @@
 //! ```text
 //! <home>/identity   version u8 (5) ‖ sealed: postcard { profile: bytes, log: [bytes], is_back }
 //! <home>/listen     sealed: addresses where we listened last, one a line; may be deleted
+//! <home>/nodes      see `nodes`
 //! ```
 
 use std::fs::{self, OpenOptions};
@@ -218,6 +219,10 @@ pub(super) fn note_listening(home: &Path, vault: &Vault, listening: &[Address]) 
 
 /// Replaces the host of an address by "any": interfaces come and go, the port is what others know.
 fn at_any_address(address: &Address) -> Option<String> {
+    // A way over a node, and what a node or the router said of us, is no port of ours.
+    if address.0.contains("/p2p-circuit") {
+        return None;
+    }
     let port = |rest: &str| rest.split_once('/').map(|(_, port)| port.to_owned());
     match (address.0.strip_prefix("/ip4/"), address.0.strip_prefix("/ip6/")) {
         (Some(rest), _) => Some(format!("/ip4/0.0.0.0/{}", port(rest)?)),
@@ -235,6 +240,7 @@ mod tests {
         let noted = |address: &str| at_any_address(&Address(address.into()));
         assert_eq!(noted("/ip4/192.0.2.7/udp/4001/quic-v1").as_deref(), Some("/ip4/0.0.0.0/udp/4001/quic-v1"));
         assert_eq!(noted("/ip6/2001:db8::7/tcp/4001").as_deref(), Some("/ip6/::/tcp/4001"));
+        assert_eq!(noted("/ip4/192.0.2.7/tcp/4001/p2p/x/p2p-circuit"), None);
         assert_eq!(noted("/dns/example.org/tcp/443/wss"), None);
     }
 }

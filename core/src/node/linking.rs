@@ -52,8 +52,14 @@ impl Linking {
         let mut rng = Entropy::from_seed(home::random()?);
         let (device, transport) = (Secret::new(rng.bytes()), Secret::new(rng.bytes()));
         let boot = u64::from_be_bytes(rng.bytes());
-        let config =
-            NetConfig { secret: *transport.expose(), listen: network.listen.clone(), mdns: network.mdns, boot };
+        let config = NetConfig {
+            secret: *transport.expose(),
+            listen: network.listen.clone(),
+            mdns: network.mdns,
+            boot,
+            circle: network.circle,
+            ..NetConfig::default()
+        };
         let (net, mut events) = Net::start(config)?;
         let until = Instant::now() + Duration::from_millis(OFFER_LIFETIME_MS);
         let addresses = gather(&mut events).await?;

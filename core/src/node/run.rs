@@ -17,12 +17,13 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::fairness::Fairness;
-use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home};
-use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, Newborn, Report, Ticket};
+use super::nodes::Nodes;
+use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
+use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::identity::Profile;
-use crate::net::{Net, NetConfig, NetEvent, NetEvents};
-use crate::rpc::{Event, Reply, Request, RpcError};
+use crate::net::{Circle, Net, NetConfig, NetEvent, NetEvents};
+use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, Lsn, Store};
 use crate::time::Timestamp;
@@ -78,8 +79,10 @@ struct Shell {
     snapshots: SyncSender<compactor::Job>,
     compactor: JoinHandle<()>,
     net: Option<Net>,
+    nodes: Nodes,
     told: Told,
     listening: Vec<Address>,
+    circle: Circle,
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
     /// When the engine wants to be woken.
@@ -104,15 +107,18 @@ impl Shell {
         let peer = home::identified(&born.profile).peer;
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
+        let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
         let (net, events) = match &network {
             Some(network) => {
-                start_net(&home, &vault, &born.profile, network).map(|(net, events)| (Some(net), Some(events)))?
+                let started = start_net(&home, &vault, &born.profile, network, &nodes);
+                started.map(|(net, events)| (Some(net), Some(events)))?
             }
             None => (None, None),
         };
         let Newborn { profile, log, is_back } = born;
         let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
+        let circle = network.as_ref().map(|network| network.circle).unwrap_or_default();
         let mut shell = Shell {
             home,
             vault,
@@ -122,8 +128,10 @@ impl Shell {
             snapshots,
             compactor,
             net,
+            nodes,
             told,
             listening: Vec::new(),
+            circle,
             calls: HashMap::new(),
             next_call: 0,
             alarm: None,
@@ -134,6 +142,9 @@ impl Shell {
         shell.execute(effects);
         while let Some(effects) = shell.engine.rebuild(now(), &*shell.store) {
             shell.execute(effects);
+        }
+        if circle != Circle::Lan {
+            shell.handle(Input::Relayed(shell.nodes.ways()));
         }
         for address in network.into_iter().flat_map(|network| network.peers) {
             let (address, peer) = crate::net::split_peer(&address)?;
@@ -219,17 +230,44 @@ impl Shell {
     }
 
     fn call(&mut self, request: Request, reply: oneshot::Sender<Result<Reply, RpcError>>) {
-        if let Request::Dial { address } = &request {
-            let result = match crate::net::split_peer(&Address(address.clone())) {
-                Ok((address, peer)) => {
-                    self.handle(Input::Known(peer, address));
-                    Ok(Reply::Done { done: true })
-                }
-                Err(error) => Err(RpcError::new(crate::rpc::ErrorCode::Invalid, error.to_string())),
-            };
-            reply.send(result).ok();
-            return;
+        let done = match &request {
+            Request::Dial { address } => self.dial(address),
+            Request::AddNode { address } => self.nodes.add(&self.vault, address, self.peer).map(|()| self.use_nodes()),
+            Request::RemoveNode { node } => self.nodes.remove(&self.vault, node).map(|()| self.use_nodes()),
+            Request::Nodes => Ok(self.list_nodes()),
+            _ => return self.ask_engine(request, reply),
+        };
+        // Who asked may be gone.
+        reply.send(done).ok();
+    }
+
+    fn dial(&mut self, address: &str) -> Result<Reply, RpcError> {
+        let split = crate::net::split_peer(&Address(address.to_owned()));
+        let (address, peer) = split.map_err(|error| RpcError::new(ErrorCode::Invalid, error.to_string()))?;
+        self.handle(Input::Known(peer, address));
+        Ok(Reply::Done { done: true })
+    }
+
+    fn use_nodes(&mut self) -> Reply {
+        self.with_net(|net| net.use_nodes(self.nodes.all()));
+        if self.circle != Circle::Lan {
+            self.handle(Input::Relayed(self.nodes.ways()));
         }
+        Reply::Done { done: true }
+    }
+
+    fn list_nodes(&self) -> Reply {
+        let reachable = |node: &Address| {
+            // All addresses of a node end in its name, and so does what leads over it.
+            let name = node.0.rsplit_once("/p2p/").map(|(_, name)| format!("/p2p/{name}/p2p-circuit"));
+            name.is_some_and(|name| self.listening.iter().any(|address| address.0.ends_with(&name)))
+        };
+        let nodes = self.nodes.all().into_iter();
+        let nodes = nodes.map(|node| crate::rpc::Node { reachable: reachable(&node), address: node.0 });
+        Reply::Nodes { nodes: nodes.collect() }
+    }
+
+    fn ask_engine(&mut self, request: Request, reply: oneshot::Sender<Result<Reply, RpcError>>) {
         self.fairness.called(instant());
         let call = CallId(self.next_call);
         self.next_call += 1;
@@ -240,11 +278,20 @@ impl Shell {
     fn net_event(&mut self, event: NetEvent) {
         let input = match event {
             NetEvent::Listening(address) => {
-                self.listening.push(address.clone());
+                if !self.listening.contains(&address) {
+                    self.listening.push(address.clone());
+                }
                 home::note_listening(&self.home, &self.vault, &self.listening);
                 Input::Listening { dialable: crate::net::with_peer(&address, self.peer), address }
             }
-            NetEvent::LinkUp { peer, binding, address, listens } => Input::LinkUp { peer, binding, address, listens },
+            NetEvent::Silent(address) => {
+                self.listening.retain(|listening| *listening != address);
+                Input::Silent(address)
+            }
+            NetEvent::LinkUp { peer, binding, address, listens, relayed } => {
+                Input::LinkUp { peer, binding, address, listens, relayed }
+            }
+            NetEvent::Moved { peer, address, relayed } => Input::Moved { peer, address, relayed },
             NetEvent::LinkDown(peer) => Input::LinkDown(peer),
             NetEvent::Frame(peer, bytes) => {
                 let began = instant();
@@ -255,6 +302,8 @@ impl Shell {
             NetEvent::Congested(peer) => Input::Congested(peer),
             NetEvent::Drained(peer) => Input::Drained(peer),
             NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
+            NetEvent::Found(peer, addresses) => Input::Found(peer, addresses),
+            NetEvent::Mailed(errand, outcome) => Input::Mailed(MailTicket(errand), mail::answer(outcome)),
             NetEvent::DialFailed(_, _, why) => return tracing::debug!("a dial came to nothing: {why}"),
         };
         self.handle(input);
@@ -294,9 +343,10 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
-                // No mailbox is reached over the network yet.
-                Effect::Mail(ticket, _) => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
+                Effect::Mail(ticket, errand) => self.run_errand(ticket, errand),
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
+                Effect::Register(namespaces) => self.with_net(|net| net.register(namespaces)),
+                Effect::Seek(namespaces) => self.with_net(|net| net.seek(namespaces)),
                 Effect::Reply(call, result) => {
                     if let Some(reply) = self.calls.remove(&call) {
                         reply.send(*result).ok();
@@ -305,6 +355,14 @@ impl Shell {
                 Effect::Emit(event) => drop(self.told.events.send(event)),
                 Effect::Report(report) => self.report(report),
             }
+        }
+    }
+
+    fn run_errand(&mut self, ticket: MailTicket, errand: Errand) {
+        let node = crate::net::split_peer(&errand.node).ok().and_then(|(_, node)| node);
+        match (&self.net, node) {
+            (Some(net), Some(node)) => net.mail(ticket.0, errand.node.clone(), mail::request(errand, node, now())),
+            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
         }
     }
 
@@ -328,7 +386,8 @@ impl Shell {
         match &report {
             Report::Listening(address) => tracing::info!(%address, "listening"),
             Report::Problem(problem) => tracing::warn!("{problem}"),
-            Report::Linked(peer) => tracing::info!(peer = peer.fmt_short(), "linked"),
+            Report::Linked { peer, relayed } => tracing::info!(peer = peer.fmt_short(), relayed, "linked"),
+            Report::Moved { peer, relayed } => tracing::info!(peer = peer.fmt_short(), relayed, "link moved"),
             Report::Unlinked(peer) => tracing::info!(peer = peer.fmt_short(), "unlinked"),
         }
         // Nobody may be listening.
@@ -363,10 +422,19 @@ fn start_net(
     vault: &Vault,
     profile: &Profile,
     network: &Network,
+    nodes: &Nodes,
 ) -> Result<(Net, NetEvents), NodeError> {
     let [a, b, c, d, e, f, g, h] = home::random()?;
     let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let config = |listen| NetConfig { secret: *profile.transport_seed().expose(), listen, mdns: network.mdns, boot };
+    let config = |listen| NetConfig {
+        secret: *profile.transport_seed().expose(),
+        listen,
+        mdns: network.mdns,
+        boot,
+        nodes: nodes.all(),
+        circle: network.circle,
+        upnp: network.upnp && !nodes.all().is_empty(),
+    };
     if !network.listen.is_empty() {
         return Ok(Net::start(config(network.listen.clone()))?);
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Asked, Asker, Avatar, BundleBlock, Contact, Conversation, Device, Guest, Invite, Member, Notice, Peer, Profile,
-    Row, Status,
+    Asked, Asker, Avatar, BundleBlock, Contact, Conversation, Device, Guest, Invite, Member, Node, Notice, Peer,
+    Profile, Row, Status,
 };
 #[cfg(doc)]
 use super::{Event, Request};
@@ -41,6 +41,11 @@ pub enum Reply {
     },
     /// To `status`.
     Status(Box<Status>),
+    /// To `nodes`.
+    Nodes {
+        /// One each address.
+        nodes: Vec<Node>,
+    },
     /// To `invite`.
     Invite {
         /// `bayou://j/#…`

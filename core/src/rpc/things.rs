@@ -394,6 +394,15 @@ pub struct Peer {
     pub shared: u32,
 }
 
+/// A node that this peer uses: it makes us reachable, and tells those who share a secret with us where we are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its address, with `/p2p/…`.
+    pub address: String,
+    /// Whether others can reach us over it now.
+    pub reachable: bool,
+}
+
 /// How this peer is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {

@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 45] = [
+const METHODS: [&str; 48] = [
     "new",
     "invite",
     "invites",
@@ -57,6 +57,9 @@ const METHODS: [&str; 45] = [
     "conversations",
     "peers",
     "status",
+    "nodes",
+    "add_node",
+    "remove_node",
     "dial",
     "draft",
     "settings",

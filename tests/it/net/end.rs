@@ -21,7 +21,7 @@ pub(super) struct End {
 }
 
 pub(super) fn config(secret: u8, boot: u64, listen: &str) -> NetConfig {
-    NetConfig { secret: [secret; 32], listen: vec![Address(listen.into())], mdns: false, boot }
+    NetConfig { secret: [secret; 32], listen: vec![Address(listen.into())], boot, ..NetConfig::default() }
 }
 
 impl End {

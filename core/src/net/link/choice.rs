@@ -27,6 +27,8 @@ pub(in crate::net) enum Ruling {
     Keep,
     /// It becomes the link as soon as the present one is down.
     Replace,
+    /// The present link goes on over it, and loses nothing: it is the same meeting on a better way.
+    Move,
     /// The present one stays.
     Spare,
 }
@@ -40,7 +42,13 @@ pub(in crate::net) fn rule(present: Option<(Candidate, Duration)>, new: Candidat
     let better = present.relayed && !new.relayed;
     let worse = new.relayed && !present.relayed;
     let dialed_again = !new.dialed && !worse && age > CROSSING;
-    if !chooser || restarted || better || dialed_again { Ruling::Replace } else { Ruling::Spare }
+    if better && !restarted {
+        Ruling::Move
+    } else if !chooser || restarted || dialed_again {
+        Ruling::Replace
+    } else {
+        Ruling::Spare
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +85,10 @@ mod tests {
     #[test]
     fn direct_goes_before_relayed() {
         let relayed = Candidate { relayed: true, ..PRESENT };
-        assert_eq!(rule(Some((relayed, OLD)), Candidate { dialed: true, ..PRESENT }, true), Ruling::Replace);
+        let direct = Candidate { dialed: true, ..PRESENT };
+        assert_eq!(rule(Some((relayed, OLD)), direct, true), Ruling::Move);
+        assert_eq!(rule(Some((relayed, OLD)), direct, false), Ruling::Move);
+        assert_eq!(rule(Some((relayed, OLD)), Candidate { boot: 2, ..direct }, true), Ruling::Replace);
         assert_eq!(rule(Some((PRESENT, OLD)), relayed, true), Ruling::Spare);
     }
 

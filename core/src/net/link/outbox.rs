@@ -1,6 +1,7 @@
 //! What waits to be sent to a peer: a queue with two bounds, and who is to hear that it overflowed.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -24,6 +25,10 @@ pub(in crate::net) struct Outbox {
     queue: Mutex<Queue>,
     filled: Notify,
     flow: watch::Sender<Flow>,
+    /// Whether the link is to go on over another stream.
+    moving: watch::Sender<bool>,
+    /// Whether it was said that the queue overflowed, and not yet that it is empty again.
+    complained: AtomicBool,
 }
 
 /// At most [`MAX_QUEUED_FRAMES`] frames of together at most [`MAX_QUEUED_BYTES`].
@@ -35,7 +40,13 @@ struct Queue {
 
 impl Outbox {
     pub(in crate::net) fn new() -> Outbox {
-        Outbox { queue: Mutex::default(), filled: Notify::new(), flow: watch::Sender::new(Flow::Open) }
+        Outbox {
+            queue: Mutex::default(),
+            filled: Notify::new(),
+            flow: watch::Sender::new(Flow::Open),
+            moving: watch::Sender::new(false),
+            complained: AtomicBool::new(false),
+        }
     }
 
     /// Queues a frame, or drops it when the queue does not take it.
@@ -94,6 +105,26 @@ impl Outbox {
         *self.flow.borrow() == Flow::Closed
     }
 
+    /// Has the link go on over another stream, or notes that it does.
+    pub(in crate::net) fn set_moving(&self, moving: bool) {
+        self.moving.send_replace(moving);
+    }
+
+    pub(super) fn is_moving(&self) -> bool {
+        *self.moving.borrow()
+    }
+
+    /// Waits until the link is to go on over another stream.
+    pub(super) async fn until_moving(&self) {
+        // As below: the channel cannot end before the wait does.
+        self.moving.subscribe().wait_for(|moving| *moving).await.ok();
+    }
+
+    /// Whether it was said that the queue overflowed, and not yet that it is empty again.
+    pub(super) fn complained(&self) -> &AtomicBool {
+        &self.complained
+    }
+
     /// Waits until the queue is in this state.
     pub(in crate::net) async fn until(&self, wanted: Flow) {
         // The sender is part of `self`, so the channel cannot end before the wait does.
@@ -124,11 +155,11 @@ mod tests {
     async fn frames_come_out_in_order_behind_their_lengths() {
         let outbox = Outbox::new();
         outbox.push(Bytes::from_static(b"ab"));
-        outbox.push(Bytes::new());
         outbox.push(Bytes::from_static(b"c"));
+        outbox.push(Bytes::from_static(b"d"));
         let mut batch = BytesMut::new();
         outbox.take(&mut batch, 7).await;
-        assert_eq!(&batch[..], b"\0\0\0\x02ab\0\0\0\0");
+        assert_eq!(&batch[..], b"\0\0\0\x02ab\0\0\0\x01c");
         assert!(!outbox.is_drained());
     }
 

@@ -4,7 +4,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::rpc::{
     Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, Guest, Invite, InviteOptions,
-    Member, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
+    Member, Node, Notice, NoticeKind, Peer, Profile, Reaction, Row, Setting, Status, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -63,6 +63,9 @@ fn requests() -> Vec<Request> {
         Request::Conversations,
         Request::Peers,
         Request::Status,
+        Request::Nodes,
+        Request::AddNode { address: "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWx".into() },
+        Request::RemoveNode { node: "12D3KooWx".into() },
         Request::Dial { address: "/ip4/192.0.2.7/tcp/4001".into() },
         Request::Draft { conversation, text: Some("hel".into()) },
         Request::Settings { key: Some("theme".into()), value: Some("dark".into()) },
@@ -189,6 +192,7 @@ fn replies_about_people() -> Vec<Reply> {
         Reply::Contacts { contacts: vec![contact.clone()] },
         Reply::Contact { contact, number: "01234 56789".into(), code: "bayou://v/#x".into() },
         Reply::Words { words: vec!["abandon".into(), "ability".into()] },
+        Reply::Nodes { nodes: vec![Node { address: "/ip4/192.0.2.7/tcp/4001/p2p/x".into(), reachable: true }] },
         Reply::Draft { conversation: "3f".repeat(32), text: "hel".into() },
         Reply::Profile { profile },
         Reply::Avatar { avatar: Avatar { kind: "image/png".into(), image: "iVBO".into() } },
