@@ -161,8 +161,13 @@ impl Gossip {
             Input::Known(conversation, peers) => self.known(conversation, peers),
             Input::New { conversation, news, from, told, hops } => {
                 let me = self.me;
-                self.crowd(conversation).came(now, &news, from, hops);
-                let (to, told) = self.crowd(conversation).spread(now, me, &news, from, &told);
+                let crowd = self.crowd(conversation);
+                crowd.came(now, &news, from, hops);
+                let announced = crowd.nearest(&news);
+                let (to, told) = crowd.spread(now, me, &news, from, &told);
+                for (from, news) in announced {
+                    crowd.shorten(now, conversation, from, &[news], &mut effects);
+                }
                 if !to.is_empty() {
                     effects.push(Effect::Push(to, told, hops.saturating_add(1)));
                 }

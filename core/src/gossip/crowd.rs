@@ -189,6 +189,16 @@ impl Crowd {
         }
     }
 
+    /// Returns who announced something before it came: of each chain the one to whom it came over the fewest links.
+    pub(super) fn nearest(&self, news: &[News]) -> Vec<(PeerId, News)> {
+        let of = |news: &News| {
+            let sources = &self.missing.get(&(news.segment, news.actor))?.sources;
+            let nearest = sources.iter().filter(|(_, seq, _)| *seq >= news.seq).min_by_key(|(_, _, hops)| *hops);
+            nearest.map(|(peer, _, hops)| (*peer, News { hops: *hops, ..*news }))
+        };
+        news.iter().filter_map(of).collect()
+    }
+
     /// Notes that a chain can come over a link by so many hops; returns over whose link it came, if that took more.
     fn replace(&mut self, now: Timestamp, chain: Chain, by: PeerId, hops: u8) -> Option<PeerId> {
         let route = self.route(now, chain);

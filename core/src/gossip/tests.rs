@@ -118,6 +118,15 @@ fn a_shorter_way_takes_the_place_of_a_longer_one() {
     let shorter = gossip.handle(Timestamp(2), announced(4));
     let wanted = [Effect::Graft(HERE, peer(3), vec![CHAIN]), Effect::Prune(HERE, peer(1), vec![CHAIN])];
     assert_eq!(shorter, wanted);
+
+    // Announced first, it comes by a longer way nevertheless.
+    let lacking = vec![News { segment: CHAIN.0, actor: CHAIN.1, seq: 3, hops: 2 }];
+    gossip.handle(Timestamp(3), Input::Announced { conversation: HERE, from: peer(4), lacking, held: vec![] });
+    let (told, from) = (vec![], Some(peer(1)));
+    let came = Input::New { conversation: HERE, news: news(3), from, told, hops: 9 };
+    let effects = gossip.handle(Timestamp(4), came);
+    let wanted = [Effect::Graft(HERE, peer(4), vec![CHAIN]), Effect::Prune(HERE, peer(1), vec![CHAIN])];
+    assert!(wanted.iter().all(|wanted| effects.contains(wanted)), "{effects:?}");
 }
 
 #[test]
