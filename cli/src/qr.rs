@@ -5,12 +5,13 @@
 //! cameras need that quiet zone (ISO/IEC 18004).
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use qrcode::{Color, EcLevel, QrCode};
 
 use crate::failure::Failure;
+use crate::output::clean_line;
 
 /// Light modules around the code.
 const QUIET: usize = 4;
@@ -21,6 +22,14 @@ const SCALE: usize = 8;
 /// Black on bright white, in the 256 colours that no theme changes; and back to what it was.
 const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
 const AS_BEFORE: &str = "\x1b[0m";
+
+/// Returns a text as it is shown: in a terminal with its code below, unless it is too long for one.
+pub(crate) fn with_code(text: &str) -> String {
+    match Qr::new(text) {
+        Ok(qr) if io::stdout().is_terminal() => format!("{}\n{}", clean_line(text), qr.to_text()),
+        _ => clean_line(text),
+    }
+}
 
 /// The modules of a code with its quiet zone: `true` is dark.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer;
-use crate::qr::Qr;
+use crate::qr::{self, Qr};
 use crate::unlock::Home;
 
 /// The people that you know: ask them by a link, list them, name them, make sure of them, block them
@@ -203,10 +203,7 @@ async fn link(
     let reply = peer::ask(home, Request::ContactLink { host, replace }).await?;
     let Reply::ContactLink { contact_link, addresses } = &reply else { return Err(Failure::unexpected()) };
     // The link comes first: it is the answer, even if no code or file can be made of it.
-    output.say(&reply, || match Qr::new(contact_link) {
-        Ok(qr) if std::io::stdout().is_terminal() => format!("{}\n{}", clean_line(contact_link), qr.to_text()),
-        _ => clean_line(contact_link),
-    })?;
+    output.say(&reply, || qr::with_code(contact_link))?;
     if *addresses == 0 {
         output.remark(
             "no peer runs in this home, so this link leads here on the same local network only: for people elsewhere \

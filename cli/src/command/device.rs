@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::failure::Failure;
 use crate::output::{Output, short};
 use crate::peer::{self, NetworkArguments, Peer};
-use crate::qr::Qr;
+use crate::qr;
 use crate::row::date_and_time;
 use crate::unlock::{self, Home};
 use crate::{output, phrase};
@@ -123,10 +123,7 @@ impl Link {
         let mut linking = Linking::begin(&home.path, &self.network.network()).await?;
         let offer = linking.offer();
         let object = serde_json::json!({ "offer": offer });
-        output.say(&object, || match Qr::new(&offer) {
-            Ok(qr) if std::io::stdout().is_terminal() => format!("{offer}\n{}", qr.to_text()),
-            _ => offer.clone(),
-        })?;
+        output.say(&object, || qr::with_code(&offer))?;
         output.remark(
             "on a device that you have, run `bayou device add LINK` with this link; it is good for ten minutes",
         );

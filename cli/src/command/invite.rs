@@ -1,4 +1,3 @@
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use bayou_core::rpc::{Invite as Given, InviteOptions, Reply, Request};
@@ -8,7 +7,7 @@ use crate::duration::Duration;
 use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer;
-use crate::qr::Qr;
+use crate::qr::{self, Qr};
 use crate::row::date_and_time;
 use crate::unlock::Home;
 
@@ -96,10 +95,7 @@ impl Invite {
         let reply = peer::ask(home, Request::Invite { conversation, options }).await?;
         let Reply::Invite { link, addresses, .. } = &reply else { return Err(Failure::unexpected()) };
         // The link comes first: it is the answer, even if no code or file can be made of it.
-        output.say(&reply, || match Qr::new(link) {
-            Ok(qr) if std::io::stdout().is_terminal() => format!("{}\n{}", clean_line(link), qr.to_text()),
-            _ => clean_line(link),
-        })?;
+        output.say(&reply, || qr::with_code(link))?;
         if *addresses == 0 {
             output.remark(
                 "no peer runs in this home, so this link leads here on the same local network only: for people elsewhere \
