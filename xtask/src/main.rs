@@ -1,13 +1,16 @@
 //! `cargo xtask …`: what the README's commands call. One file per task; each only starts what stands elsewhere.
 //!
-//! All tasks build the whole workspace at once (`--workspace`), because cargo unites features over what it builds: two
+//! All tasks build the whole workspace at once (`packages::selection`), because cargo unites features over what it builds: two
 //! tasks that build different selections would compile the dependencies twice.
 
 mod bench;
 mod check;
+mod demo;
 mod lab;
-mod namespaces;
 mod node;
+mod package;
+mod packages;
+mod page;
 mod run;
 mod sim;
 mod step;
@@ -27,8 +30,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// The desktop app; without a display, the same page for your browser.
+    Run(run::Options),
     /// Three real peers talk, part, write apart and meet again; then you chat with them.
-    Run,
+    Demo,
     /// Everything that CI does, cheapest first.
     Test,
     /// The fast part of `test`: format, the pure build, lints.
@@ -37,6 +42,8 @@ enum Task {
     Sim(sim::Options),
     /// The stories in network namespaces; fails where `test` would skip them.
     Lab,
+    /// The desktop app as a Debian package.
+    Package,
     /// A public node on this machine: rendezvous, relay, autonat, mailbox.
     Node,
     /// Measures, in release build; one JSON object a line.
@@ -45,11 +52,13 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
-        Task::Run => run::run(),
+        Task::Run(options) => run::run(&options),
+        Task::Demo => demo::run(),
         Task::Test => test::run(),
         Task::Check => check::run(),
         Task::Sim(options) => sim::run(&options),
         Task::Lab => lab::run(),
+        Task::Package => package::run(),
         Task::Node => node::run(),
         Task::Bench(options) => bench::run(&options),
     };

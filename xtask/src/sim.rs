@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::packages::selection;
 use crate::step::{cargo, step};
 
 /// Which seeds.
@@ -18,7 +19,8 @@ pub(crate) struct Options {
 /// Runs the simulations of convergence, authority and epochs; they print the seed of a failure.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let names = ["convergence", "authority::hostile", "epochs::no_removed", "--nocapture"];
-    let mut command = cargo(&[&["test", "--workspace", "--test", "it", "--"], &names[..]].concat());
+    let mut command = cargo(&["test"]);
+    command.args(selection()).args(["--test", "it", "--"]).args(names);
     match options.seed {
         Some(seed) => command.env("BAYOU_SEED", seed.to_string()),
         None => command.env("BAYOU_SEEDS", options.seeds.to_string()),

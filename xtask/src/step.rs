@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::packages::selection;
+use crate::page;
+
 /// Where a build of ours ends up.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
@@ -28,9 +31,11 @@ fn is_of_this_package(variable: &str) -> bool {
     variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
-/// Builds every binary of the workspace, all with the same features.
+/// Builds the page, and every binary of the workspace, all with the same features.
 pub(crate) fn build(profile: Profile) -> Result<(), String> {
-    let mut command = cargo(&["build", "--workspace", "--bins"]);
+    page::build()?;
+    let mut command = cargo(&["build"]);
+    command.args(selection()).arg("--bins");
     if matches!(profile, Profile::Release) {
         command.arg("--release");
     }
@@ -75,7 +80,8 @@ fn timed(name: &str, command: &mut Command) -> Result<f64, String> {
     }
 }
 
-fn root() -> PathBuf {
+/// The folder that this workspace is in.
+pub(crate) fn root() -> PathBuf {
     let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     root.pop();
     root

@@ -1,0 +1,53 @@
+//! Links that were clicked elsewhere, and second starts of the app: both end up in the window that is there.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use tauri::plugin::TauriPlugin;
+use tauri::{AppHandle, Manager, Wry};
+use tauri_plugin_deep_link::DeepLinkExt;
+
+use crate::{pipe, window};
+
+/// The link that the app was started with; the page asks for it when it is ready.
+pub(crate) struct First(Mutex<Option<String>>);
+
+impl First {
+    /// Takes it, once.
+    pub(crate) fn take(&self) -> Option<String> {
+        self.0.lock().ok().and_then(|mut link| link.take())
+    }
+}
+
+/// Ends a second start for the same home, and raises the window of the first.
+pub(crate) fn single_instance(home: &Path) -> TauriPlugin<Wry> {
+    tauri_plugin_single_instance::Builder::new()
+        .dbus_id(name(home))
+        .callback(|app, _, _| window::raise(app))
+        .build()
+}
+
+/// Names the home on the session's bus: two homes may be open at a time, one home only once.
+fn name(home: &Path) -> String {
+    let letters = home.as_os_str().as_encoded_bytes().iter().map(|byte| format!("{byte:02x}"));
+    let letters: Vec<String> = letters.collect();
+    // A name on the bus has at most 255 bytes; paths differ most at their ends.
+    let start = letters.len().saturating_sub(80);
+    format!("chat.bayou.Bayou.h{}", letters.get(start..).unwrap_or_default().concat())
+}
+
+/// Hands links on to the page, and keeps the one that the app was started with.
+pub(crate) fn watch(app: &AppHandle, first: Option<String>) {
+    app.manage(First(Mutex::new(first)));
+    let handle = app.clone();
+    app.deep_link().on_open_url(move |event| {
+        for link in event.urls() {
+            window::raise(&handle);
+            pipe::tell(&handle, "host_link", &serde_json::json!({ "link": link.as_str() }));
+        }
+    });
+    // An installed package registers the scheme itself; where it cannot be registered, links are pasted.
+    if cfg!(debug_assertions) {
+        app.deep_link().register_all().ok();
+    }
+}
