@@ -1,122 +1,39 @@
-// JSON-RPC 2.0 over a WebSocket.
-//
-// While the socket is away, calls wait; when it is back, those are made again that do no harm twice: reading, and
-// sending, which carries an id of the page's own. Others end with `interrupted`: whoever asked has to look what came of it.
-import type { PeerEvent } from './methods';
-import { CallFailed, CODE, type LinkState, type Method, type Params, type Result, type Transport } from './transport';
+// The pipe of the web door: a WebSocket, behind a one-time token and a cookie.
+import { Client, type Pipe } from './client';
 
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 8_000;
-/** Calls that wait for an answer, or for the socket; more are refused. */
-const MOST_WAITING = 1_000;
+const ignore = () => {};
 
-const ONCE: ReadonlySet<Method> = new Set<Method>([
-  'new', 'init', 'restore', 'invite', 'add_contact', 'answer_request', 'link_device', 'confirm_device', 'retire_device',
-  'contact_link', 'edit', 'delete',
-]); // prettier-ignore
-
-interface Waiting {
-  method: Method;
-  frame: string;
-  sent: boolean;
-  done(result: never): void;
-  failed(error: Error): void;
+function socketPipe(): Pipe {
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  const socket = new WebSocket(`${scheme}://${location.host}/ws`);
+  const pipe: Pipe = { send: (message) => socket.send(message), onopen: ignore, onmessage: ignore, onclose: ignore };
+  socket.onopen = () => pipe.onopen();
+  socket.onmessage = (message) => pipe.onmessage(String(message.data));
+  socket.onclose = () => pipe.onclose();
+  return pipe;
 }
 
-export class SocketTransport implements Transport {
-  readonly kind = 'socket';
-  #socket: WebSocket | undefined;
-  #state: LinkState = 'connecting';
-  #next = 1;
-  #pause = FIRST_PAUSE;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #waiting = new Map<number, Waiting>();
-  #events: ((event: PeerEvent) => void)[] = [];
-  #states: ((state: LinkState) => void)[] = [];
+/** Exchanges the one-time token of the address for a cookie, and takes it out of the address and the history. */
+async function login(): Promise<void> {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (!token) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  await fetch('/login', { method: 'POST', body: token, headers: { 'content-type': 'text/plain' } });
+}
 
-  constructor(
-    private readonly url: string,
-    /** Asked when the socket closed: whether the door still lets this page in. */
-    private readonly allowed: () => Promise<boolean> = async () => true,
-    private readonly make: (url: string) => WebSocket = (url) => new WebSocket(url),
-  ) {
-    this.#open();
-  }
-
-  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>> {
-    return new Promise((done, failed) => {
-      if (this.#waiting.size >= MOST_WAITING) return failed(new CallFailed(CODE.interrupted, 'too many calls are waiting'));
-      const id = this.#next++;
-      const frame = JSON.stringify({ jsonrpc: '2.0', id, method, params });
-      const waiting: Waiting = { method, frame, sent: false, done: done as (result: never) => void, failed };
-      this.#waiting.set(id, waiting);
-      if (this.#state === 'open') this.#send(waiting);
-    });
-  }
-
-  onEvent(listener: (event: PeerEvent) => void) {
-    this.#events.push(listener);
-  }
-
-  onState(listener: (state: LinkState) => void) {
-    this.#states.push(listener);
-    listener(this.#state);
-  }
-
-  /** Tries at once instead of after the pause: the network or the window came back. */
-  hurry() {
-    if (this.#state !== 'away') return;
-    clearTimeout(this.#timer);
-    this.#open();
-  }
-
-  #open() {
-    const socket = (this.#socket = this.make(this.url));
-    socket.onopen = () => {
-      this.#pause = FIRST_PAUSE;
-      this.#tell('open');
-      for (const waiting of this.#waiting.values()) this.#send(waiting);
-    };
-    socket.onmessage = (message) => this.#heard(String(message.data));
-    socket.onclose = () => void this.#closed();
-  }
-
-  #send(waiting: Waiting) {
-    if (waiting.sent) return;
-    waiting.sent = true;
-    this.#socket?.send(waiting.frame);
-  }
-
-  #heard(text: string) {
-    const heard = JSON.parse(text) as { id?: number; method?: string; result?: never; error?: { code: number; message: string } };
-    if (heard.method !== undefined) {
-      for (const listener of this.#events) listener(heard as unknown as PeerEvent);
-      return;
-    }
-    const waiting = this.#waiting.get(heard.id ?? 0);
-    if (!waiting) return;
-    this.#waiting.delete(heard.id ?? 0);
-    if (heard.error) waiting.failed(new CallFailed(heard.error.code, heard.error.message));
-    else waiting.done(heard.result as never);
-  }
-
-  async #closed() {
-    this.#tell('away');
-    for (const [id, waiting] of this.#waiting) {
-      if (waiting.sent && ONCE.has(waiting.method)) {
-        this.#waiting.delete(id);
-        waiting.failed(new CallFailed(CODE.interrupted, 'the connection to the peer went away: look whether it was done'));
-      } else waiting.sent = false;
-    }
-    if (!(await this.allowed())) return this.#tell('refused');
-    this.#timer = setTimeout(() => this.#open(), this.#pause);
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
-  }
-
-  #tell(state: LinkState) {
-    if (this.#state === state) return;
-    this.#state = state;
-    for (const listener of this.#states) listener(state);
+/** Whether the door lets this page in, as far as it answers at all. */
+async function allowed(): Promise<boolean> {
+  try {
+    return (await fetch('/login', { cache: 'no-store' })).status !== 401;
+  } catch {
+    return true;
   }
 }
 
+export async function socket(): Promise<Client> {
+  await login();
+  const client = new Client('socket', socketPipe, allowed);
+  addEventListener('online', () => client.hurry());
+  document.addEventListener('visibilitychange', () => document.hidden || client.hurry());
+  return client;
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Status } from '$lib/rpc/bindings';
 import { connection, way } from './connection';
 import { cleared, EMPTY, heard, noted, PAUSE, typed } from './draft';
-import { added, failed, freshId, removed, retried } from './outbox';
+import { added, failed, freshId, removed, retried, slowed } from './outbox';
 
 describe('a draft', () => {
   it('is due after a pause and then noted', () => {
@@ -40,11 +40,12 @@ describe('the row about the network', () => {
 });
 
 it('keeps what was sent until it is answered for', () => {
-  const one = { id: 'a', text: 't', replyTo: null, failure: null };
+  const one = { id: 'a', text: 't', replyTo: null, failure: null, slow: false };
   const box = failed(added(added([], one), { ...one, id: 'b' }), 'a', 'no');
   expect(box.map((o) => o.failure)).toEqual(['no', null]);
   expect(retried(box, 'a')[0]?.failure).toBe(null);
   expect(removed(box, 'a').map((o) => o.id)).toEqual(['b']);
+  expect(slowed(box, 'b').map((o) => o.slow)).toEqual([false, true]);
   expect(freshId()).toMatch(/^[0-9a-f]{32}$/);
   expect(freshId()).not.toBe(freshId());
 });

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SocketTransport } from './socket';
+import { Client, type Pipe } from './client';
 import type { LinkState } from './transport';
 
-class Wire {
+class Wire implements Pipe {
   static all: Wire[] = [];
   sent: { id: number; method: string }[] = [];
   onopen = () => {};
   onclose = () => {};
-  onmessage: (message: { data: string }) => void = () => {};
+  onmessage: (message: string) => void = () => {};
   constructor() {
     Wire.all.push(this);
   }
@@ -15,10 +15,10 @@ class Wire {
     this.sent.push(JSON.parse(frame));
   }
   say(what: object) {
-    this.onmessage({ data: JSON.stringify({ jsonrpc: '2.0', ...what }) });
+    this.onmessage(JSON.stringify({ jsonrpc: '2.0', ...what }));
   }
 }
-const made = (allowed = true) => new SocketTransport('ws://x', async () => allowed, () => new Wire() as unknown as WebSocket);
+const made = (allowed = true) => new Client('socket', () => new Wire(), async () => allowed);
 const wire = (n: number) => Wire.all[n] as Wire;
 
 beforeEach(() => {
@@ -29,10 +29,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('the socket', () => {
+describe('calls', () => {
   it('keeps calls until it is open, and matches answers by id', async () => {
-    const socket = made();
-    const [one, two] = [socket.call('status', {}), socket.call('peers', {})];
+    const client = made();
+    const [one, two] = [client.call('status'), client.call('peers')];
     expect(wire(0).sent).toEqual([]);
     wire(0).onopen();
     wire(0).say({ id: 2, result: { peers: [] } });
@@ -42,11 +42,11 @@ describe('the socket', () => {
   });
   it('comes back, asks again what may be asked twice, and ends the rest', async () => {
     const states: LinkState[] = [];
-    const socket = made();
-    socket.onState((state) => states.push(state));
+    const client = made();
+    client.onState((state) => states.push(state));
     wire(0).onopen();
-    const sent = socket.call('send', { conversation: 'c', text: 't', id: 'mine' });
-    const begun = expect(socket.call('new', { title: 'x' })).rejects.toMatchObject({ code: -1 });
+    const sent = client.call('send', { conversation: 'c', text: 't', id: 'mine' });
+    const begun = expect(client.call('new', { title: 'x' })).rejects.toMatchObject({ code: -1 });
     wire(0).onclose();
     await begun;
     await vi.advanceTimersByTimeAsync(300);
@@ -57,11 +57,11 @@ describe('the socket', () => {
     expect(states).toEqual(['connecting', 'open', 'away', 'open']);
   });
   it('tells events, and stops when it is not let in', async () => {
-    const socket = made(false);
+    const client = made(false);
     const events: string[] = [];
     const states: LinkState[] = [];
-    socket.onEvent((event) => events.push(event.method));
-    socket.onState((state) => states.push(state));
+    client.onEvent((event) => events.push(event.method));
+    client.onState((state) => states.push(state));
     wire(0).onopen();
     wire(0).say({ method: 'lagged' });
     wire(0).onclose();
