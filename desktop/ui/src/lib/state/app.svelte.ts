@@ -23,6 +23,8 @@ const DRAFTS = 100;
 export class App {
   link = $state<LinkState>('connecting');
   home = $state.raw<HomeReply | null>(null);
+  /** Past the door. */
+  inside = $state(false);
   status = $state.raw<Status | null>(null);
   peers = $state.raw<Peer[]>([]);
   /** Moves once a minute, so that what depends on the time is drawn anew. */
@@ -64,10 +66,25 @@ export class App {
   /** Finds out at which door we stand; inside, loads what is shown first. */
   async start() {
     this.home = await this.transport.call('home');
-    if (this.home.state === 'open') await this.#enter();
+    if (this.home.state !== 'open') return;
+    await this.#load();
+    this.arrived();
   }
 
-  async #enter() {
+  /** A home was made on this page: loads it, while the page still says what there is to say of it. */
+  async enter() {
+    this.home = await this.transport.call('home');
+    const wish = this.prefs.language;
+    await this.#load();
+    if (wish !== 'system') await this.prefs.choose('language', wish);
+  }
+
+  /** Shows the conversations. */
+  arrived() {
+    this.inside = true;
+  }
+
+  async #load() {
     await this.transport.call('watch');
     const settings = this.transport.call('settings', {}).then((reply) => this.prefs.took(reply.settings));
     await Promise.all([this.talks.load(), this.#look(), settings, this.people.load()]);
@@ -78,7 +95,7 @@ export class App {
 
   async #back() {
     if (!this.#started) return this.start();
-    await this.#enter();
+    await this.#load();
     const { talk } = this;
     if (!talk) return;
     await this.transport.call('follow', { conversation: talk.conversation, limit: 0 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { colour, initials } from './colour';
 import { find, fit } from './find';
 import { joiningEnded, joiningKey, messageState } from './state';
+import { standing } from './path';
 import { daysAgo, short, size } from './time';
 
 describe('finding', () => {
@@ -54,4 +55,19 @@ describe('times and sizes', () => {
     expect(size('en', 1_500)).toBe('1.5 kB');
     expect(size('en', 12)).toBe('12 byte');
   });
+});
+
+describe('how somebody is reached', () => {
+  const keys = (says: string) => standing(says)?.map((one) => one.key) ?? null;
+  it('is understood as the peer says it', () => {
+    expect(keys('linked directly, has everything')).toEqual(['path-direct', 'has-all']);
+    expect(keys('linked over a relay, 12 behind')).toEqual(['path-relayed', 'has-not']);
+    expect(keys('never linked (no address is known), has everything')).toEqual(['path-never', 'has-all']);
+    expect(keys('this device')).toEqual(['path-this']);
+    const away = standing('not seen for 2 days (last dial: timed out, twice), 1 behind');
+    expect(away?.[0]).toEqual({ key: 'path-not-seen-day', words: { count: 2, why: 'timed out, twice', note: 'dial' } });
+    const ahead = standing('linked directly, has everything, and has something that has not come here');
+    expect(ahead?.[1]?.words).toEqual({ count: 0, ahead: 'yes' });
+  });
+  it('is left as it is when it is something new', () => expect(keys('over the moon, has everything')).toBe(null));
 });

@@ -132,7 +132,7 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     follow: ({ conversation }) => ({ conversation, rows: [] }),
     read: ({ conversation }) => ((talk(conversation).unread = 0), world.newest(talk(conversation)), DONE),
     draft: ({ conversation, text }) => {
-      if (text !== undefined) world.drafts.set(conversation, text);
+      if (text != null) world.drafts.set(conversation, text);
       return { conversation, text: world.drafts.get(conversation) ?? '' };
     },
     send: ({ conversation, text, reply_to, id: mine }) => {
