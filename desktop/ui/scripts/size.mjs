@@ -10,7 +10,9 @@ const packed = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
 
 const first = new Set(['index.html']);
 const follow = (path) => {
-  for (const [, found] of readFileSync(join(dist, path), 'utf8').matchAll(/(?:(?:src|href)="\/|(?:from|import)\s*"\.\/)([\w./-]+\.(?:js|css))"/g)) {
+  for (const [, found] of readFileSync(join(dist, path), 'utf8').matchAll(
+    /(?:(?:src|href)="\/|(?:from|import)\s*"\.\/)([\w./-]+\.(?:js|css))"/g,
+  )) {
     const next = found.startsWith('assets/') ? found : join('assets', found);
     if (first.has(next)) continue;
     first.add(next);

@@ -44,7 +44,9 @@ class Language {
     const had = this.#loaded.get(tag);
     if (had) return had;
     const bundle = new FluentBundle(tag, { useIsolating: false });
-    const fetched = (this.#index?.files ?? []).map((file) => fetch(`/locales/${tag}/${file}`).then((reply) => reply.text()));
+    const fetched = (this.#index?.files ?? []).map((file) =>
+      fetch(`/locales/${tag}/${file}`).then((reply) => reply.text()),
+    );
     for (const text of await Promise.all(fetched)) bundle.addResource(new FluentResource(text));
     this.#loaded.set(tag, bundle);
     return bundle;

@@ -6,7 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { nearest } from './fluent.svelte';
 
 const HERE = 'public/locales';
-const { languages, files } = JSON.parse(readFileSync(join(HERE, 'index.json'), 'utf8')) as { languages: Record<string, string>; files: string[] };
+const { languages, files } = JSON.parse(readFileSync(join(HERE, 'index.json'), 'utf8')) as {
+  languages: Record<string, string>;
+  files: string[];
+};
 
 /** Keys with the names of what is filled in. */
 function read(tag: string): Map<string, string> {

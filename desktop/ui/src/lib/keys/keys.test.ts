@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { matches, pressed, SHORTCUTS, shown, TYPED } from './table';
 import { wrapped } from './wrap';
 
-const key = (name: string, more: object = {}) => ({ key: name, code: '', ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });
+const key = (name: string, more: object = {}) => ({
+  key: name,
+  code: '',
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  shiftKey: false,
+  ...more,
+});
 
 describe('keys', () => {
   it('are found by what they are called', () => {

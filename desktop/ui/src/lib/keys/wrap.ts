@@ -13,7 +13,11 @@ export function wrapped({ text, from, to }: Selected, mark: string): Selected {
   const before = text.slice(0, from);
   const after = text.slice(to);
   if (before.endsWith(mark) && after.startsWith(mark)) {
-    return { text: before.slice(0, -mark.length) + inside + after.slice(mark.length), from: from - mark.length, to: to - mark.length };
+    return {
+      text: before.slice(0, -mark.length) + inside + after.slice(mark.length),
+      from: from - mark.length,
+      to: to - mark.length,
+    };
   }
   return { text: before + mark + inside + mark + after, from: from + mark.length, to: to + mark.length };
 }

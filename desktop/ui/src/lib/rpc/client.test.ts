@@ -18,7 +18,12 @@ class Wire implements Pipe {
     this.onmessage(JSON.stringify({ jsonrpc: '2.0', ...what }));
   }
 }
-const made = (allowed = true) => new Client('socket', () => new Wire(), async () => allowed);
+const made = (allowed = true) =>
+  new Client(
+    'socket',
+    () => new Wire(),
+    async () => allowed,
+  );
 const wire = (n: number) => Wire.all[n] as Wire;
 
 beforeEach(() => {

@@ -52,7 +52,8 @@ export class Client implements Transport {
 
   call<M extends Method>(method: M, ...[params]: Given<M>): Promise<Result<M>> {
     return new Promise((done, failed) => {
-      if (this.#waiting.size >= MOST_WAITING) return failed(new CallFailed(CODE.interrupted, 'too many calls are waiting'));
+      if (this.#waiting.size >= MOST_WAITING)
+        return failed(new CallFailed(CODE.interrupted, 'too many calls are waiting'));
       const id = this.#next++;
       const message = JSON.stringify({ jsonrpc: '2.0', id, method, params });
       const waiting: Waiting = { method, message, sent: false, done: done as (result: never) => void, failed };
@@ -96,7 +97,12 @@ export class Client implements Transport {
   }
 
   #heard(text: string) {
-    const heard = JSON.parse(text) as { id?: number; method?: string; result?: never; error?: { code: number; message: string } };
+    const heard = JSON.parse(text) as {
+      id?: number;
+      method?: string;
+      result?: never;
+      error?: { code: number; message: string };
+    };
     if (heard.method !== undefined) {
       for (const listener of this.#events) listener(heard as unknown as Event);
       return;
@@ -113,7 +119,9 @@ export class Client implements Transport {
     for (const [id, waiting] of this.#waiting) {
       if (waiting.sent && ONCE.has(waiting.method)) {
         this.#waiting.delete(id);
-        waiting.failed(new CallFailed(CODE.interrupted, 'the connection to the peer went away: look whether it was done'));
+        waiting.failed(
+          new CallFailed(CODE.interrupted, 'the connection to the peer went away: look whether it was done'),
+        );
       } else waiting.sent = false;
     }
     if (!(await this.allowed())) return this.#tell('refused');

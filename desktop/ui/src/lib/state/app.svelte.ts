@@ -128,7 +128,8 @@ export class App {
   }
 
   async #toMessage(talk: Talk, around: string) {
-    if (!talk.window.items.some((item) => 'row' in item && item.row.id === around)) await this.guard(() => talk.jump({ around }));
+    if (!talk.window.items.some((item) => 'row' in item && item.row.id === around))
+      await this.guard(() => talk.jump({ around }));
   }
 
   #from(conversation: string, around: string | undefined): PageFrom {

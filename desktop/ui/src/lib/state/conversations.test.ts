@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { held, neighbour, ordered, put, shown, unread } from './conversations';
 import { talk } from './samples';
 
-const list = [talk('a', { last_at: 3 }), talk('b', { last_at: 2, unread: 4 }), talk('c', { last_at: 1, with: 'u', unread: 1 })];
+const list = [
+  talk('a', { last_at: 3 }),
+  talk('b', { last_at: 2, unread: 4 }),
+  talk('c', { last_at: 1, with: 'u', unread: 1 }),
+];
 const ids = (some: typeof list) => some.map((one) => one.conversation).join('');
 
 describe('the list', () => {

@@ -35,7 +35,12 @@ export function shown(list: readonly Conversation[], filter: Filter, wanted: str
 export const unread = (list: readonly Conversation[]): number => list.reduce((sum, one) => sum + one.unread, 0);
 
 /** The one above or below the open one; with `fresh` the nearest in that direction that has something unread. */
-export function neighbour(list: readonly Conversation[], open: string | null, step: 1 | -1, fresh = false): string | null {
+export function neighbour(
+  list: readonly Conversation[],
+  open: string | null,
+  step: 1 | -1,
+  fresh = false,
+): string | null {
   const from = list.findIndex((one) => one.conversation === open);
   const start = from < 0 && step < 0 ? list.length : from;
   for (let at = start + step; at >= 0 && at < list.length; at += step) {

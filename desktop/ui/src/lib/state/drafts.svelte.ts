@@ -37,7 +37,10 @@ export class Drafts {
     this.all = { ...this.all, [conversation]: draft };
     clearTimeout(this.#timers.get(conversation));
     if (draft.due === null) return;
-    this.#timers.set(conversation, setTimeout(() => this.#note(conversation), draft.due - Date.now()));
+    this.#timers.set(
+      conversation,
+      setTimeout(() => this.#note(conversation), draft.due - Date.now()),
+    );
   }
 
   #note(conversation: string) {

@@ -28,7 +28,8 @@ export function lines(items: readonly Item[], unread: string | null, day: (at: n
     const before = items[index - 1];
     return !before || day(at(before)) !== day(at(item));
   });
-  const breaks = (index: number) => starts[index] || items[index]?.key === unread || !joined(items[index - 1], items[index]);
+  const breaks = (index: number) =>
+    starts[index] || items[index]?.key === unread || !joined(items[index - 1], items[index]);
   return items.map((item, index) => ({
     item,
     day: starts[index] ?? false,

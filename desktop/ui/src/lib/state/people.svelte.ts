@@ -59,8 +59,7 @@ export class People {
   async #fetch(user: string, picture: string | null) {
     if (!picture) {
       this.#asked.delete(user);
-      const { [user]: _, ...others } = this.#pictures;
-      this.#pictures = others;
+      this.#pictures = Object.fromEntries(Object.entries(this.#pictures).filter(([whose]) => whose !== user));
       return;
     }
     if (this.#asked.get(user) === picture) return;

@@ -31,7 +31,9 @@ describe('the row about the network', () => {
   });
   it('says what holds', () => {
     expect(connection('open', status, [peer('/ip4/10.0.0.1/tcp/1')]).key).toBe('link-local');
-    expect(connection('open', status, [peer('/ip4/10.0.0.1/tcp/1'), peer('/ip4/1.1.1.1/tcp/1')]).key).toBe('link-linked');
+    expect(connection('open', status, [peer('/ip4/10.0.0.1/tcp/1'), peer('/ip4/1.1.1.1/tcp/1')]).key).toBe(
+      'link-linked',
+    );
     expect(connection('open', { ...status, links: 0 }, []).key).toBe('link-alone');
     expect(connection('open', { ...status, online: false }, []).key).toBe('link-offline');
     expect(connection('away', status, []).key).toBe('link-away');

@@ -15,7 +15,7 @@ export class Talk {
   window = $state.raw(NOTHING);
   /** The first message that was not read when this was opened. */
   unread = $state<string | null>(null);
-  /** The list's head changed: it keeps its place from the end. */
+  /** Something changed above what is seen: the list keeps its place from the end. */
   shift = $state(false);
   ready = $state(false);
   members = $state.raw<Member[]>([]);
@@ -31,6 +31,8 @@ export class Talk {
   readonly you = $derived(this.members.find((one) => one.you));
   /** Somebody who is to be confirmed before anything is sent. */
   readonly alarmed = $derived(this.members.filter((one) => one.alarm !== null));
+  /** The key of the first item in view: what changes before it must not move what is seen. */
+  top = '';
   #busy = false;
   #readUpTo = '';
 
@@ -42,7 +44,10 @@ export class Talk {
   async open(from: PageFrom) {
     const { conversation } = this;
     await this.transport.call('follow', { conversation, limit: 0 });
-    const [page] = await Promise.all([this.transport.call('page', { conversation, from, limit: PAGE }), this.loadMembers()]);
+    const [page] = await Promise.all([
+      this.transport.call('page', { conversation, from, limit: PAGE }),
+      this.loadMembers(),
+    ]);
     this.unread = page.unread;
     this.window = { items: page.items, older: page.older, newer: page.newer };
     this.ready = true;
@@ -66,7 +71,8 @@ export class Talk {
   /** Reads again what is held: events were missed. */
   async again() {
     const middle = this.window.items[this.window.items.length >> 1];
-    const from: PageFrom = this.window.newer && middle ? ('row' in middle ? { around: middle.row.id } : { at: middle.notice.at }) : 'end';
+    const from: PageFrom =
+      this.window.newer && middle ? ('row' in middle ? { around: middle.row.id } : { at: middle.notice.at }) : 'end';
     await Promise.all([this.jump(from), this.loadMembers()]);
   }
 
@@ -84,7 +90,9 @@ export class Talk {
       const page = await this.transport.call('page', { conversation, from, limit: PAGE });
       this.shift = where === 'older';
       this.window =
-        where === 'older' ? grownInFront(this.window, page.items, page.older) : grownBehind(this.window, page.items, page.newer);
+        where === 'older'
+          ? grownInFront(this.window, page.items, page.older)
+          : grownBehind(this.window, page.items, page.newer);
       await tick();
       this.shift = where === 'newer';
       this.window = where === 'older' ? trimmedBehind(this.window) : trimmedInFront(this.window);
@@ -98,8 +106,10 @@ export class Talk {
 
   /** Takes in an event; says what became of a new item. */
   heard(event: Event) {
-    if (event.method === 'gone') this.window = gone(this.window, event.params.key);
-    else if (event.method === 'row') return this.#item({ key: event.params.key, row: event.params.row });
+    if (event.method === 'gone') {
+      this.shift = event.params.key < this.top;
+      this.window = gone(this.window, event.params.key);
+    } else if (event.method === 'row') return this.#item({ key: event.params.key, row: event.params.row });
     else if (event.method === 'notice') {
       void this.loadMembers();
       return this.#item({ key: event.params.key, notice: event.params.notice });
@@ -108,11 +118,9 @@ export class Talk {
   }
 
   #item(item: Item) {
-    const first = this.window.items[0]?.key;
     const [window, place] = heard(this.window, item);
     const message = row(item);
-    // What comes in before the first keeps the place of the reader from the end.
-    this.shift = place === 'late' && first !== undefined && item.key < first;
+    this.shift = place === 'late' && item.key < this.top;
     this.window = window;
     if (place === 'late' && message && message.user !== this.you?.user) this.late = new Set([...this.late, item.key]);
     if (message) this.outbox = removed(this.outbox, message.id);
@@ -123,7 +131,9 @@ export class Talk {
   seen(key: string, message: Row) {
     if (key <= this.#readUpTo) return;
     this.#readUpTo = key;
-    this.transport.call('read', { conversation: this.conversation, up_to: message.id }).catch(() => (this.#readUpTo = ''));
+    this.transport
+      .call('read', { conversation: this.conversation, up_to: message.id })
+      .catch(() => (this.#readUpTo = ''));
   }
 
   async send(text: string) {

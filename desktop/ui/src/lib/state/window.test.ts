@@ -1,9 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { item } from './samples';
-import { gone, grownBehind, grownInFront, heard, MOST, NOTHING, trimmedBehind, trimmedInFront, type Window } from './window';
+import {
+  gone,
+  grownBehind,
+  grownInFront,
+  heard,
+  MOST,
+  NOTHING,
+  trimmedBehind,
+  trimmedInFront,
+  type Window,
+} from './window';
 
 const keys = (window: Window) => window.items.map((one) => one.key).join('');
-const of = (letters: string, edges: Partial<Window> = {}): Window => ({ ...NOTHING, items: [...letters].map((k) => item(k)), ...edges });
+const of = (letters: string, edges: Partial<Window> = {}): Window => ({
+  ...NOTHING,
+  items: [...letters].map((k) => item(k)),
+  ...edges,
+});
 const many = (count: number) => Array.from({ length: count }, (_, n) => item(String(n).padStart(6, '0')));
 
 describe('an item that is heard of', () => {
@@ -28,7 +42,9 @@ describe('an item that is heard of', () => {
   it('keeps the order whatever the order of arrival', () => {
     const letters = 'abcdefghij';
     for (let seed = 1; seed < 50; seed += 1) {
-      const mixed = [...letters].sort((a, b) => ((a.charCodeAt(0) * seed * 7919) % 31) - ((b.charCodeAt(0) * seed * 7919) % 31));
+      const mixed = [...letters].sort(
+        (a, b) => ((a.charCodeAt(0) * seed * 7919) % 31) - ((b.charCodeAt(0) * seed * 7919) % 31),
+      );
       const window = mixed.reduce((held, key) => heard(held, item(key))[0], NOTHING);
       expect(keys(window)).toBe(letters);
     }

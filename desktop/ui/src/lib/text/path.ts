@@ -24,7 +24,10 @@ export function path(says: string): Said | null {
 export function having(says: string): Said | null {
   const found = /^(?:(has everything)|(\d+) behind)(, and has something that has not come here)?$/.exec(says);
   if (!found) return null;
-  return { key: found[1] ? 'has-all' : 'has-not', words: { count: Number(found[2] ?? 0), ahead: found[3] ? 'yes' : 'no' } };
+  return {
+    key: found[1] ? 'has-all' : 'has-not',
+    words: { count: Number(found[2] ?? 0), ahead: found[3] ? 'yes' : 'no' },
+  };
 }
 
 /** Both, as they stand behind each other in how a member gets on. */

@@ -13,7 +13,8 @@ describe('finding', () => {
     expect(fit('garden party', 'x')).toBe(0);
     expect(fit('花园聚会', '聚会')).toBe(2);
   });
-  it('has the best first', () => expect(find(['a boat', 'boat', 'bxoxaxt'], 'boat', (s) => s)).toEqual(['boat', 'a boat', 'bxoxaxt']));
+  it('has the best first', () =>
+    expect(find(['a boat', 'boat', 'bxoxaxt'], 'boat', (s) => s)).toEqual(['boat', 'a boat', 'bxoxaxt']));
 });
 
 describe('people', () => {

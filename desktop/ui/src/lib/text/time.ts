@@ -22,7 +22,8 @@ export function daysAgo(at: number, now: number): number {
 
 export const clock = (tag: string, at: number): string => format(tag, HOUR).format(at);
 
-export const moment = (tag: string, at: number): string => format(tag, { dateStyle: 'long', timeStyle: 'short' }).format(at);
+export const moment = (tag: string, at: number): string =>
+  format(tag, { dateStyle: 'long', timeStyle: 'short' }).format(at);
 
 /** For the list of conversations: an hour today, a weekday this week, else a date. */
 export function short(tag: string, at: number, now: number): string {
@@ -52,5 +53,10 @@ export function size(tag: string, bytes: number): string {
     unit += 1;
   }
   const digits = { maximumFractionDigits: rest < 10 && unit > 0 ? 1 : 0 };
-  return new Intl.NumberFormat(tag, { style: 'unit', unit: units[unit] ?? 'byte', unitDisplay: 'short', ...digits }).format(rest);
+  return new Intl.NumberFormat(tag, {
+    style: 'unit',
+    unit: units[unit] ?? 'byte',
+    unitDisplay: 'short',
+    ...digits,
+  }).format(rest);
 }

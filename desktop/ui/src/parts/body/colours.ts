@@ -17,7 +17,12 @@ import { createLowlight } from 'lowlight';
 export type Token = string | { kind: string; parts: Token[] };
 
 const light = createLowlight({ bash, c, css, diff, go, java, json, python, rust, sql, typescript, xml, yaml });
-light.registerAlias({ typescript: ['js', 'javascript', 'jsx', 'tsx'], xml: ['html', 'svg', 'svelte'], yaml: ['toml'], c: ['cpp', 'h'] });
+light.registerAlias({
+  typescript: ['js', 'javascript', 'jsx', 'tsx'],
+  xml: ['html', 'svg', 'svelte'],
+  yaml: ['toml'],
+  c: ['cpp', 'h'],
+});
 
 const KINDS: [RegExp, string][] = [
   [/keyword|built_in|literal|selector-tag|deletion/, 'word'],

@@ -6,7 +6,9 @@ import { neighbour } from '$lib/state/conversations';
 const PANES = ['list', 'talk', 'details'];
 
 function toPane(step: 1 | -1) {
-  const panes = PANES.map((name) => document.querySelector<HTMLElement>(`[data-pane=${name}]`)).filter((pane) => pane !== null);
+  const panes = PANES.map((name) => document.querySelector<HTMLElement>(`[data-pane=${name}]`)).filter(
+    (pane) => pane !== null,
+  );
   const now = panes.findIndex((pane) => pane.contains(document.activeElement));
   const next = panes.at((now + step + panes.length) % panes.length);
   next?.querySelector<HTMLElement>('[aria-current], textarea, button, [tabindex="0"]')?.focus();
@@ -52,7 +54,8 @@ export function onkey(app: App, event: KeyboardEvent) {
   if (event.key === 'Escape') return escape(app, event);
   // Whatever is typed with nothing in focus that takes it goes to the box.
   const plain = event.key.length === 1 && event.key !== ' ' && !event.ctrlKey && !event.altKey && !event.metaKey;
-  if (plain && !(event.target as HTMLElement).closest('input, textarea, select, [contenteditable], [popover]')) focus('[data-testid=composer]');
+  if (plain && !(event.target as HTMLElement).closest('input, textarea, select, [contenteditable], [popover]'))
+    focus('[data-testid=composer]');
 }
 
 /** One level back: the details, then the conversation to its newest, then the list. */

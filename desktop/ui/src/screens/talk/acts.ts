@@ -23,7 +23,10 @@ export function acts(app: App, talk: Talk, row: Row) {
     copy: () => app.copy(row.text),
     why: () => view.show({ name: 'why', message }),
     history: () => view.show({ name: 'history', message }),
-    hide: () => app.guard(() => transport.call('hide', { message })).then((done) => done && app.toasts.say(t('hidden'), () => void transport.call('hide', { message, off: true }))),
+    hide: () =>
+      app
+        .guard(() => transport.call('hide', { message }))
+        .then((done) => done && app.toasts.say(t('hidden'), () => void transport.call('hide', { message, off: true }))),
     unhide: () => app.guard(() => transport.call('hide', { message, off: true })),
     remove: async () => {
       if (!own || row.deleted) return;

@@ -60,7 +60,8 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     }), // prettier-ignore
     nodes: () => ({ nodes: [{ address: '/ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3KooWNode', reachable: true }] }),
     add_node: ({ address }) => {
-      if (!address.includes('/p2p/')) throw new CallFailed(CODE.invalid, 'a node\'s address ends in /p2p/…, as `bayou-bootstrap` prints it');
+      if (!address.includes('/p2p/'))
+        throw new CallFailed(CODE.invalid, "a node's address ends in /p2p/…, as `bayou-bootstrap` prints it");
       return DONE;
     },
     remove_node: () => DONE,
@@ -96,11 +97,21 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
         })),
       },
     }), // prettier-ignore
-    invite: ({ hours = 72 }) => ({ link: `bayou://j/#${'AaZVFOwllePw'.repeat(12)}`, invite: '6cb4d3fd', expires: Date.now() + hours * 3_600_000, addresses: 2 }),
-    invites: () => ({ invites: [{ invite: '6cb4d3fd', by: ME.name, role: 'member', left: 2, expires: Date.now() + 86_400_000, approve: true }] }),
+    invite: ({ hours = 72 }) => ({
+      link: `bayou://j/#${'AaZVFOwllePw'.repeat(12)}`,
+      invite: '6cb4d3fd',
+      expires: Date.now() + hours * 3_600_000,
+      addresses: 2,
+    }),
+    invites: () => ({
+      invites: [
+        { invite: '6cb4d3fd', by: ME.name, role: 'member', left: 2, expires: Date.now() + 86_400_000, approve: true },
+      ],
+    }),
     revoke_invite: () => DONE,
     join: ({ link }) => {
-      if (!link.includes('/j/#')) throw new CallFailed(CODE.invalid, 'this is no link to a conversation: it looks like bayou://j/#…');
+      if (!link.includes('/j/#'))
+        throw new CallFailed(CODE.invalid, 'this is no link to a conversation: it looks like bayou://j/#…');
       const made = world.begin('Night watch', ['Priya Nair'], 3, 0);
       made.joining = 'looking for a member who may let you in';
       made.role = null;
@@ -114,11 +125,17 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     admit: () => DONE,
     role: ({ conversation, member, role }) => {
       const list = world.members.get(conversation) ?? [];
-      world.members.set(conversation, list.map((one) => (one.user === member ? { ...one, role } : one)));
+      world.members.set(
+        conversation,
+        list.map((one) => (one.user === member ? { ...one, role } : one)),
+      );
       return DONE;
     },
     remove: ({ conversation, member }) => {
-      world.members.set(conversation, (world.members.get(conversation) ?? []).filter((one) => one.user !== member));
+      world.members.set(
+        conversation,
+        (world.members.get(conversation) ?? []).filter((one) => one.user !== member),
+      );
       return DONE;
     },
     page: ({ conversation, from, limit }) => {
@@ -126,7 +143,8 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
       const count = talk(conversation).unread;
       const unread = count > 0 ? (items[items.length - count]?.key ?? null) : null;
       const first = Math.max(0, start(items, from, limit, unread));
-      const end = typeof from === 'object' && 'before' in from ? items.findIndex((one) => one.key >= from.before) : first + limit;
+      const end =
+        typeof from === 'object' && 'before' in from ? items.findIndex((one) => one.key >= from.before) : first + limit;
       return { conversation, items: items.slice(first, end), older: first > 0, newer: end < items.length, unread };
     },
     follow: ({ conversation }) => ({ conversation, rows: [] }),
@@ -142,7 +160,14 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
       const item = world.item(ME.name, text, Date.now());
       item.row.state = world.online ? 'with 1 of 3' : 'kept';
       const quoted = reply_to ? message(reply_to).item.row : null;
-      if (quoted) item.row.reply_to = { id: quoted.id, author: quoted.author, user: quoted.user, text: quoted.deleted ? null : quoted.text, state: quoted.deleted ? 'deleted' : 'here' };
+      if (quoted)
+        item.row.reply_to = {
+          id: quoted.id,
+          author: quoted.author,
+          user: quoted.user,
+          text: quoted.deleted ? null : quoted.text,
+          state: quoted.deleted ? 'deleted' : 'here',
+        };
       world.put(conversation, item);
       world.newest(talk(conversation));
       if (mine) world.sent.set(mine, item.row.id);
@@ -150,7 +175,10 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     },
     edit: ({ message: id, text }) => {
       const { item } = message(id);
-      world.versions.set(id, [...(world.versions.get(id) ?? [{ at: item.row.at, text: item.row.text }]), { at: Date.now(), text }]);
+      world.versions.set(id, [
+        ...(world.versions.get(id) ?? [{ at: item.row.at, text: item.row.text }]),
+        { at: Date.now(), text },
+      ]);
       return change(id, { text, body: blocks(text), edited: true });
     },
     delete: ({ message: id }) => change(id, { deleted: true, text: '', body: [], reactions: [] }),
@@ -159,7 +187,9 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
       return change(id, { reactions: off ? others : [...others, { emoji, by: ME.name, user: ME.user }] });
     },
     hide: ({ message: id, off }) => (change(id, { hidden: !off, ...(off ? {} : { text: '', body: [] }) }), DONE),
-    history: ({ message: id }) => ({ versions: (world.versions.get(id) ?? []).map((one) => ({ ...one, body: blocks(one.text) })) }),
+    history: ({ message: id }) => ({
+      versions: (world.versions.get(id) ?? []).map((one) => ({ ...one, body: blocks(one.text) })),
+    }),
     message_status: ({ message: id }) => {
       const { conversation, item } = message(id);
       const others = (world.members.get(conversation) ?? []).filter((one) => !one.you);
@@ -179,7 +209,13 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     }), // prettier-ignore
     note_contact: ({ user, petname, verified }) => {
       world.contacts = world.contacts.map((one) =>
-        one.user === user ? { ...one, petname: petname === undefined ? one.petname : petname || null, verified: verified ?? one.verified } : one,
+        one.user === user
+          ? {
+              ...one,
+              petname: petname === undefined ? one.petname : petname || null,
+              verified: verified ?? one.verified,
+            }
+          : one,
       );
       return DONE;
     },
@@ -197,8 +233,11 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
       received: [{ user: userOf('Dave'), name: 'Dave', message: 'We met on the boat.', at: world.now - 3_600_000 }],
       sent: [{ user: userOf('Priya Nair'), message: '', at: world.now - 7_200_000, state: 'waiting for their answer' }],
     }),
-    answer_request: ({ yes }) => (yes ? { conversation: world.begin('Dave', ['Dave'], 1, 0, userOf('Dave')).conversation } : DONE),
-    profile: ({ name, status }) => ({ profile: { user: ME.user, name: name ?? ME.name, status: status ?? '', avatar: null } }),
+    answer_request: ({ yes }) =>
+      yes ? { conversation: world.begin('Dave', ['Dave'], 1, 0, userOf('Dave')).conversation } : DONE,
+    profile: ({ name, status }) => ({
+      profile: { user: ME.user, name: name ?? ME.name, status: status ?? '', avatar: null },
+    }),
     avatar: () => {
       throw new CallFailed(CODE.notFound, 'they show no picture');
     },

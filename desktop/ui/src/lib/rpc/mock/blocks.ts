@@ -11,7 +11,11 @@ function inlines(text: string): Inline[] {
   else if (label && href) made = { kind: 'link', href, inlines: inlines(label) };
   else if (bare) made = { kind: 'link', href: bare, inlines: [{ kind: 'text', text: bare }] };
   const before = text.slice(0, found.index);
-  return [...(before ? [{ kind: 'text', text: before } as const] : []), made, ...inlines(text.slice(found.index + all.length))];
+  return [
+    ...(before ? [{ kind: 'text', text: before } as const] : []),
+    made,
+    ...inlines(text.slice(found.index + all.length)),
+  ];
 }
 
 function block(text: string): Block {
@@ -20,7 +24,11 @@ function block(text: string): Block {
   if (text.startsWith('> ')) return { kind: 'quote', blocks: blocks(text.replace(/^> ?/gm, '')) };
   if (/^- /.test(text)) {
     const items = text.split(/^- /m).filter(Boolean);
-    return { kind: 'list', start: null, items: items.map((one) => [{ kind: 'paragraph', inlines: inlines(one.trim()) }]) };
+    return {
+      kind: 'list',
+      start: null,
+      items: items.map((one) => [{ kind: 'paragraph', inlines: inlines(one.trim()) }]),
+    };
   }
   return { kind: 'paragraph', inlines: inlines(text) };
 }

@@ -56,7 +56,12 @@ export class World {
     this.begin('Mira Okafor', ['Mira Okafor'], 25, 2, userOf('Mira Okafor'));
     this.begin('周末爬山', ['王小明', 'Jonas Weber'], 12, 0);
     this.begin('Jonas Weber', ['Jonas Weber'], 6, 0, userOf('Jonas Weber'));
-    this.begin('Neighbours of Canal Street and everybody who looks after the little park behind it', ['Tomás Silva'], 3, 0);
+    this.begin(
+      'Neighbours of Canal Street and everybody who looks after the little park behind it',
+      ['Tomás Silva'],
+      3,
+      0,
+    );
   }
 
   begin(title: string, names: string[], count: number, unread: number, other: string | null = null): Conversation {
@@ -68,9 +73,15 @@ export class World {
     this.talks.push(talk);
     const items: Item[] = [];
     this.items.set(conversation, items);
-    this.members.set(conversation, [ME.name, ...names].map((name, index) => this.#member(name, index)));
+    this.members.set(
+      conversation,
+      [ME.name, ...names].map((name, index) => this.#member(name, index)),
+    );
     const start = this.now - this.talks.length * 1_700_000 - count * 400_000;
-    items.push({ key: `${String(start).padStart(15, '0')}0`, notice: { id: id(title), at: start, by: ME.name, user: ME.user, kind: 'began', who: null, what: title } });
+    items.push({
+      key: `${String(start).padStart(15, '0')}0`,
+      notice: { id: id(title), at: start, by: ME.name, user: ME.user, kind: 'began', who: null, what: title },
+    });
     const authors = [...names, ME.name];
     for (let n = 1; n <= count; n += 1) {
       const mine = n > count - unread ? 0 : (n * 7 + (n >> 2)) % authors.length;
@@ -99,7 +110,12 @@ export class World {
     const last = this.items.get(talk.conversation)?.findLast((one) => 'row' in one);
     if (!last || !('row' in last)) return;
     talk.last_at = last.row.at;
-    talk.last_text = last.row.deleted ? '' : last.row.text.replace(/[*`>#\n]+/g, ' ').trim().slice(0, 120);
+    talk.last_text = last.row.deleted
+      ? ''
+      : last.row.text
+          .replace(/[*`>#\n]+/g, ' ')
+          .trim()
+          .slice(0, 120);
     this.tell({ method: 'conversation', params: { ...talk } });
   }
 
