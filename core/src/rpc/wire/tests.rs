@@ -66,7 +66,6 @@ fn requests() -> Vec<Request> {
         Request::Peers,
         Request::Status,
         Request::Nodes,
-        Request::AddNode { address: "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWx".into(), token: None },
         Request::AddNode { address: "/ip4/192.0.2.7/tcp/1/p2p/x".into(), token: Some(Words::new("let me in".into())) },
         Request::RemoveNode { node: "12D3KooWx".into() },
         Request::ConversationStatus { conversation: conversation.clone() },
