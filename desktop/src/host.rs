@@ -12,14 +12,14 @@ use crate::{links, notification};
 #[derive(Deserialize)]
 #[serde(tag = "call", content = "params", rename_all = "snake_case")]
 pub(crate) enum Call {
-    /// Shows a notification; a click opens the conversation.
+    /// Shows a notification; the page is told when it is clicked on.
     Notify {
         /// The first line.
         title: String,
         /// The text.
         body: String,
-        /// What to open.
-        conversation: String,
+        /// What the page knows it by.
+        id: String,
         /// What the button that answers is called.
         reply: String,
     },
@@ -49,7 +49,7 @@ pub(crate) enum Call {
 #[tauri::command]
 pub(crate) async fn host(app: AppHandle, wish: Call) -> Result<Value, String> {
     match wish {
-        Call::Notify { title, body, conversation, reply } => notification::show(&app, title, body, conversation, reply),
+        Call::Notify { title, body, id, reply } => notification::show(&app, title, body, id, reply),
         Call::Open { url } if is_harmless(&url) => {
             app.opener().open_url(url, None::<&str>).map_err(|error| error.to_string())?;
         }

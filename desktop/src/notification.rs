@@ -14,7 +14,7 @@ const MAX_WAITING: usize = 16;
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Shows one. Where no notification service runs, nothing is shown: the window and the tray still say it.
-pub(crate) fn show(app: &AppHandle, title: String, body: String, conversation: String, reply: String) {
+pub(crate) fn show(app: &AppHandle, title: String, body: String, id: String, reply: String) {
     let app = app.clone();
     let wait = WAITING.fetch_add(1, Ordering::Relaxed) < MAX_WAITING;
     std::thread::spawn(move || {
@@ -24,16 +24,16 @@ pub(crate) fn show(app: &AppHandle, title: String, body: String, conversation: S
         if let Ok(shown) = notification.show()
             && wait
         {
-            shown.wait_for_action(|action| answered(&app, action, &conversation));
+            shown.wait_for_action(|action| answered(&app, action, &id));
         }
         WAITING.fetch_sub(1, Ordering::Relaxed);
     });
 }
 
-fn answered(app: &AppHandle, action: &str, conversation: &str) {
+fn answered(app: &AppHandle, action: &str, id: &str) {
     if matches!(action, "default" | "reply") {
         window::raise(app);
-        pipe::tell(app, "host_open", &json!({ "conversation": conversation }));
+        pipe::tell(app, "host_open", &json!({ "id": id }));
     }
 }
 

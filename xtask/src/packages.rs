@@ -38,7 +38,7 @@ pub(crate) const SCREEN: Need = Need {
             && runs("dbus-run-session", "--version")
             && runs("openbox", "--version")
     },
-    packages: &["xvfb", "webkit2gtk-driver", "dbus", "openbox"],
+    packages: &["xvfb", "xauth", "webkit2gtk-driver", "dbus", "openbox"],
 };
 
 /// Installs what is missing, as far as this user may.

@@ -1,4 +1,5 @@
-// Runs the stories: `node e2e/run.mjs mock [WORD]` against a pretended peer, `peers` against real ones (BAYOU_BIN).
+// Runs the stories: `node e2e/run.mjs mock [WORD]` against a pretended peer, `peers` against real ones (BAYOU_BIN),
+// `window` in the app's own window (BAYOU_DESKTOP_BIN).
 // WORD: only those whose name has it. PICTURES: a folder for what the screens look like.
 import { readdirSync } from 'node:fs';
 import { launch, pictures } from './stage.mjs';
@@ -11,7 +12,7 @@ const modules = await Promise.all(
     .sort()
     .map((name) => import(new URL(name, folder).href)),
 );
-const browser = await launch();
+const browser = suite === 'window' ? null : await launch();
 const stages = new Set();
 let failed = 0;
 
@@ -29,7 +30,7 @@ for (const { stage, stories } of modules) {
     }
   }
 }
-await browser.close();
+await browser?.close();
 for (const stage of stages) await stage?.end?.();
 console.log(failed === 0 ? `all is well; pictures in ${pictures}` : `${failed} failed; pictures in ${pictures}`);
 process.exit(failed === 0 ? 0 : 1);

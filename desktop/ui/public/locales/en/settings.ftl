@@ -25,6 +25,7 @@ enter-key = The Enter key
 enter-sends = sends
 enter-breaks = begins a line (Ctrl+Enter sends)
 notify = Show notifications
+autostart = Start Bayou with the system
 notify-refused = The browser does not allow it: change that in its settings for this page.
 setting-read-marks = Tell others what I have read
 setting-typing = Tell others when I write

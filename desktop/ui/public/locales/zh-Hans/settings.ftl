@@ -25,6 +25,7 @@ enter-key = 回车键
 enter-sends = 发送
 enter-breaks = 换行（Ctrl+Enter 发送）
 notify = 显示通知
+autostart = 系统启动时启动 Bayou
 notify-refused = 浏览器不允许：请在浏览器中更改此页面的设置。
 setting-read-marks = 告诉别人我读到哪里
 setting-typing = 告诉别人我正在输入

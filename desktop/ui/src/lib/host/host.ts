@@ -1,6 +1,6 @@
 // What the page wants of the system around it. A browser gives little, the window more; the page asks before it shows a button.
 
-export type Capability = 'notify' | 'clipboard' | 'share';
+export type Capability = 'notify' | 'clipboard' | 'share' | 'autostart';
 
 export interface Host {
   readonly can: ReadonlySet<Capability>;
@@ -13,6 +13,10 @@ export interface Host {
   copy(text: string): Promise<void>;
   /** Opens an address outside; only http, https and mailto. */
   openOutside(address: string): void;
+  /** `listener` is called with each `bayou://` link that was clicked outside. */
+  onLink?(listener: (link: string) => void): void;
+  /** Whether the app starts with the system; says what it is to be. */
+  autostart?(on?: boolean): Promise<boolean>;
 }
 
 /** The kinds of address that are opened at all. */

@@ -82,6 +82,7 @@ export class App {
   /** Shows the conversations. */
   arrived() {
     this.inside = true;
+    this.host.onLink?.((link) => this.view.show({ name: 'join', link }));
   }
 
   async #load() {
