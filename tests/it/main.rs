@@ -31,4 +31,5 @@ mod standing;
 mod store;
 mod stories;
 mod tidy;
+mod types;
 mod wire;

@@ -175,7 +175,7 @@ impl World {
 
     /// Writes a message in one of several conversations; returns its id.
     pub fn says_in(&mut self, who: Who, conversation: usize, text: &str) -> String {
-        let request = Request::Send { conversation: self.conversation(conversation), text: text.into() };
+        let request = Request::send(self.conversation(conversation), text);
         self.sends(who, request)
     }
 

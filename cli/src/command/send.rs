@@ -21,7 +21,7 @@ pub(crate) struct Send {
 impl Send {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let (conversation, text) = (self.conversation, text_of(self.text).await?);
-        let reply = peer::ask(home, Request::Send { conversation, text }).await?;
+        let reply = peer::ask(home, Request::send(conversation, text)).await?;
         let Reply::Sent { id } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || format!("message {}", short(id)))
     }

@@ -12,12 +12,12 @@ use super::{Engine, keys, people};
 use crate::authority::{
     DeviceStatus, Devices, Item, ItemName, Role, Said, Setting, Standing, UserRecord, UserSaid, abbreviate,
 };
-use crate::conversation::{Fork, SegmentId};
+use crate::conversation::{EntryId, Fork, SegmentId};
 use crate::crypto;
 use crate::id::{ActorId, ConversationId, DeviceId, RecordHash, UserId};
 use crate::rpc::{ErrorCode, Event, Notice, NoticeKind, Reply, RpcError};
 use crate::store::{IndexOp, StoreError};
-use crate::time::Timestamp;
+use crate::time::{Hlc, MAX_MS, Timestamp};
 
 /// The most notices of one answer.
 const MAX_NOTICES: u32 = 1000;
@@ -36,6 +36,14 @@ struct Happening {
     kind: NoticeKind,
     who: Option<UserId>,
     what: Option<String>,
+}
+
+impl Happening {
+    /// Returns where in the timeline it stands: before all messages of its moment.
+    fn place(&self) -> EntryId {
+        let [actor @ .., number, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = self.id;
+        EntryId { at: Hlc { ms: self.at.min(MAX_MS), counter: 0 }, actor: ActorId(actor), number }
+    }
 }
 
 /// The grants that count, as they are read one after the other.
@@ -97,10 +105,11 @@ impl Engine {
         let names: BTreeSet<ItemName> = items.iter().filter_map(|bytes| Item::name_of(bytes)).collect();
         let is_new = |one: &Happening| names.contains(&abbreviate(&one.source));
         let new: Vec<Happening> = conversation.happenings().into_iter().filter(is_new).collect();
-        let notices: Vec<Notice> =
-            new.iter().rev().take(MAX_TOLD).rev().map(|one| self.notice(conversation, one)).collect();
-        for notice in notices {
-            self.effects.push(Effect::Emit(Event::Notice { conversation: id.to_string(), notice }));
+        let newest = new.iter().rev().take(MAX_TOLD).rev();
+        let notices: Vec<(String, Notice)> =
+            newest.map(|one| (one.place().to_place(), self.notice(conversation, one))).collect();
+        for (key, notice) in notices {
+            self.effects.push(Effect::Emit(Event::Notice { conversation: id.to_string(), key, notice }));
         }
     }
 
@@ -142,8 +151,8 @@ impl Engine {
     pub(super) fn tell_dispute(&self, now: Timestamp, id: SegmentId, fork: &Fork) -> Option<Effect> {
         let conversation = self.conversations.get(&id.conversation)?;
         let dispute = conversation.dispute(id.number, &fork.actor(), now.0, fork.name())?;
-        let notice = self.notice(conversation, &dispute);
-        Some(Effect::Emit(Event::Notice { conversation: id.conversation.to_string(), notice }))
+        let (key, notice) = (dispute.place().to_place(), self.notice(conversation, &dispute));
+        Some(Effect::Emit(Event::Notice { conversation: id.conversation.to_string(), key, notice }))
     }
 }
 

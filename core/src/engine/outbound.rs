@@ -56,7 +56,7 @@ impl Engine {
                 self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
             }
             Request::Hide { message, off, erase } => self.hide(now, call, &message, (!off, erase), view),
-            Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
+            Request::Send { conversation, text, .. } => self.say(now, call, &conversation, text, view),
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
             Request::React { message, emoji, off } => self.react(now, call, &message, emoji, !off, view),

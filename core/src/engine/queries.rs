@@ -262,20 +262,24 @@ impl Engine {
     pub(super) fn tell_row(&mut self, id: ConversationId, message: &EntryId, row: &Row) {
         if let Some(conversation) = self.conversations.get(&id) {
             let row = self.show(conversation, message, row);
-            self.effects.push(Effect::Emit(Event::Row { conversation: id.to_string(), row }));
+            self.effects.push(Effect::Emit(Event::Row { conversation: id.to_string(), key: message.to_place(), row }));
         }
     }
 
     pub(super) fn tell_gone(&mut self, id: ConversationId, message: &EntryId) {
-        let (conversation, id) = (id.to_string(), message.to_string());
-        self.effects.push(Effect::Emit(Event::Gone { conversation, id }));
+        let (conversation, key, id) = (id.to_string(), message.to_place(), message.to_string());
+        self.effects.push(Effect::Emit(Event::Gone { conversation, key, id }));
     }
 
     fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
         let name = |user: &UserId| self.name_of(conversation, user);
         let hidden = conversation.hides(row.segment, message);
-        let mut reactions: Vec<Reaction> =
-            row.reactions().map(|(emoji, user)| Reaction { emoji: emoji.to_owned(), by: name(&user) }).collect();
+        let reaction = |(emoji, user): (&str, UserId)| Reaction {
+            emoji: emoji.to_owned(),
+            by: name(&user),
+            user: user.to_string(),
+        };
+        let mut reactions: Vec<Reaction> = row.reactions().map(reaction).collect();
         reactions.sort_by(|a, b| (&a.emoji, &a.by).cmp(&(&b.emoji, &b.by)));
         rpc::Row {
             id: message.to_string(),
@@ -290,6 +294,8 @@ impl Engine {
                 Text::Unknown => "(written by a newer version of Bayou)".to_owned(),
                 Text::Absent(_) | Text::Erased => String::new(),
             },
+            body: Vec::new(),
+            reply_to: None,
             edited: !row.edits.is_empty(),
             deleted: row.deleted,
             hidden,

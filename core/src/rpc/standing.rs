@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a conversation gets on with each of its members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Standing {
     /// The conversation's whole id.
     pub conversation: String,
@@ -27,6 +28,7 @@ pub struct Standing {
 
 /// How it stands with a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct MailboxStanding {
     /// The node's address.
     pub address: String,
@@ -38,6 +40,7 @@ pub struct MailboxStanding {
 
 /// How it stands with a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct MemberStanding {
     /// Their id.
     pub user: String,
@@ -53,6 +56,7 @@ pub struct MemberStanding {
 
 /// How it stands with a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct DeviceStanding {
     /// The device, in hexadecimal.
     pub device: String,
@@ -80,6 +84,7 @@ pub struct DeviceStanding {
 
 /// Where a message is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Whereabouts {
     /// The message's whole id.
     pub message: String,
@@ -99,6 +104,7 @@ pub struct Whereabouts {
 
 /// Whether a device has a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Holder {
     /// Whose device: their id.
     pub user: String,

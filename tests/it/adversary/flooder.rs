@@ -78,7 +78,7 @@ fn who_floods_the_waiting_room_is_forgotten() {
     }
     scene.world.run(5_000);
     let conversation = scene.world.conversation(0);
-    let sent = scene.world.does(scene.alice, Request::Send { conversation, text: "still quick".into() });
+    let sent = scene.world.does(scene.alice, Request::send(conversation, "still quick"));
     assert!(sent.is_ok());
     scene.ends_well();
 }

@@ -26,7 +26,7 @@ impl Fake {
     fn happens(&self, conversation: &str, text: &str) {
         let row = row(text);
         // Nobody may follow.
-        self.events.send(Event::Row { conversation: conversation.into(), row }).ok();
+        self.events.send(Event::Row { conversation: conversation.into(), key: "0b".into(), row }).ok();
     }
 }
 
@@ -39,6 +39,8 @@ fn row(text: &str) -> Row {
         at: 1,
         expires: None,
         text: text.into(),
+        body: vec![],
+        reply_to: None,
         edited: false,
         deleted: false,
         hidden: false,
@@ -102,7 +104,7 @@ impl Running {
 }
 
 fn send(text: impl ToString) -> Request {
-    Request::Send { conversation: "3f".into(), text: text.to_string() }
+    Request::send("3f", text.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
