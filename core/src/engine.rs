@@ -36,7 +36,7 @@
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
-//! | `queries`, `people`, `notices`, `standing` | what front ends read |
+//! | `queries`, `pages`, `people`, `notices`, `standing` | what front ends read |
 //! | `watchdog` | linked peers who do not get on |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
@@ -69,6 +69,7 @@ mod mail;
 mod notices;
 mod outbound;
 mod own;
+mod pages;
 mod people;
 mod profile;
 mod queries;

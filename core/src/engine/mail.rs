@@ -247,7 +247,7 @@ impl Engine {
         for message in messages {
             let row = view.get(&keys::row(number, message)).ok().flatten();
             if let Some(row) = row.and_then(|bytes| super::rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
-                self.tell_row(id, message, &row);
+                self.tell_row(now, id, message, &row, view);
             }
         }
     }

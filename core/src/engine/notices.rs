@@ -89,14 +89,26 @@ impl Engine {
         let Some(conversation) = self.conversations.get(&id) else {
             return Err(RpcError::new(ErrorCode::NotFound, "no such conversation"));
         };
-        let mut happened = conversation.happenings();
-        happened.extend(conversation.disputes(view)?);
+        let mut happened = conversation.happened(view)?;
         happened.retain(|one| one.at >= after && before.is_none_or(|before| one.at < before));
         // Stable: of what happened at one moment, causes stay before effects.
         happened.sort_by_key(|one| one.at);
         let first = happened.len().saturating_sub(limit.min(MAX_NOTICES) as usize);
         let notices = happened.iter().skip(first).map(|one| self.notice(conversation, one)).collect();
         Ok(Reply::Notices { conversation: id.to_string(), notices })
+    }
+
+    /// Tells all that happened in a conversation, each in its place in the timeline.
+    pub(super) fn placed_notices(
+        &self,
+        conversation: &Conversation,
+        view: &dyn View,
+    ) -> Result<Vec<(EntryId, Notice)>, StoreError> {
+        let happened = conversation.happened(view)?;
+        let mut placed: Vec<(EntryId, Notice)> =
+            happened.iter().map(|one| (one.place(), self.notice(conversation, one))).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        Ok(placed)
     }
 
     /// Tells whoever follows what new items say.
@@ -157,6 +169,13 @@ impl Engine {
 }
 
 impl Conversation {
+    /// Returns all that happened.
+    fn happened(&self, view: &dyn View) -> Result<Vec<Happening>, StoreError> {
+        let mut happened = self.happenings();
+        happened.extend(self.disputes(view)?);
+        Ok(happened)
+    }
+
     /// Returns what the records tell, each after what it rests on.
     fn happenings(&self) -> Vec<Happening> {
         let (authority, mut roll) = (&self.authority, Roll::default());

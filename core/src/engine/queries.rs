@@ -6,11 +6,11 @@ use super::conversation::Conversation;
 use super::epochs::Group;
 use super::io::{Effect, View};
 use super::keys::{self, Part};
+use super::pages::stretch;
 use super::{Engine, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
-use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::timeline::{Row, Text};
 
@@ -39,13 +39,17 @@ impl Engine {
             }
             Request::Disputed { conversation, limit, before } => {
                 let (id, found) = self.page(now, &conversation, Part::Disputed, limit, before.as_deref(), view)?;
-                Ok(self.show_all(id, &found))
+                Ok(self.show_all(now, id, &found, view))
             }
+            Request::Page { conversation, from, limit } => self.timeline_page(now, &conversation, &from, limit, view),
+            Request::Read { conversation, up_to } => self.read(&conversation, &up_to),
+            Request::History { message } => self.history(now, &message, view),
             Request::Notices { conversation, after, before, limit } => {
                 self.notices(&conversation, after, before, limit, view)
             }
             Request::Follow { conversation, limit } => self.log(now, &conversation, limit, None, view),
             Request::Conversations => self.list(now, view),
+            Request::Conversation { conversation } => self.listed(now, &conversation, view),
             Request::Contacts => Ok(self.contacts()),
             Request::Contact { user } => self.contact(&user),
             Request::Words { conversation } => self.words(&conversation),
@@ -128,7 +132,7 @@ impl Engine {
         view: &dyn View,
     ) -> Result<Reply, RpcError> {
         let (id, found) = self.page(now, text, Part::Rows, limit, before, view)?;
-        let shown = self.show_all(id, &found);
+        let shown = self.show_all(now, id, &found, view);
         if let (None, Some((newest, _))) = (before, found.last()) {
             self.mark_read(id, *newest);
         }
@@ -156,54 +160,64 @@ impl Engine {
             }
             None => end,
         };
-        let mut found = newest(now, &from, to, limit.min(MAX_ROWS) as usize, view)?;
+        let mut found = stretch(now, &from, &to, limit.min(MAX_ROWS) as usize, true, view)?;
         found.reverse();
         Ok((id, found))
     }
 
-    fn show_all(&self, id: ConversationId, rows: &[(EntryId, Row)]) -> Reply {
+    fn show_all(&self, now: Timestamp, id: ConversationId, rows: &[(EntryId, Row)], view: &dyn View) -> Reply {
         let known = self.conversations.get(&id);
-        let rows = rows.iter().filter_map(|(message, row)| Some(self.show(known?, message, row)));
+        let rows = rows.iter().filter_map(|(message, row)| Some(self.show(now, known?, message, row, view)));
         Reply::Log { conversation: id.to_string(), rows: rows.collect() }
     }
 
     fn list(&self, now: Timestamp, view: &dyn View) -> Result<Reply, RpcError> {
-        let mut list = Vec::new();
-        for (id, conversation) in &self.conversations {
-            let (from, to) = keys::all(keys::Part::Rows, conversation.number);
-            let last = newest(now, &from, to.clone(), 1, view)?.pop();
-            let after = keys::row(conversation.number, &conversation.read);
-            let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
-            let counts = |key: &[u8], row: &Row| {
-                row.author != self.profile.user
-                    && !row.is_erased()
-                    && !self.is_blocked(&row.author)
-                    && !row.is_over(now)
-                    && keys::id(key) != Some(conversation.read)
-            };
-            let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
-            list.push(rpc::Conversation {
-                conversation: id.to_string(),
-                title: self.title_of(conversation),
-                with: self.other_of(conversation).map(|user| user.to_string()),
-                members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
-                role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
-                joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
-                disappear: conversation.authority.last_ruling().settings().disappear,
-                mailboxes: conversation.mailboxes().iter().map(ToString::to_string).collect(),
-                last_at: last.as_ref().map(|(message, _)| message.at.ms),
-                last_text: last
-                    .filter(|(_, row)| !self.is_blocked(&row.author))
-                    .map(|(_, row)| preview(&row))
-                    .unwrap_or_default(),
-                unread: u32::try_from(unread).unwrap_or(u32::MAX),
-                topic: conversation.authority.last_ruling().settings().topic.clone(),
-                history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
-                epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
-            });
-        }
+        let known = self.conversations.iter();
+        let list = known.map(|(id, conversation)| self.in_list(now, id, conversation, view));
+        let mut list = list.collect::<Result<Vec<_>, _>>()?;
         list.sort_by_key(|c| std::cmp::Reverse(c.last_at));
         Ok(Reply::Conversations { conversations: list })
+    }
+
+    fn listed(&self, now: Timestamp, text: &str, view: &dyn View) -> Result<Reply, RpcError> {
+        let id = self.find_conversation(text)?;
+        let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
+        Ok(Reply::Listed { listed: Box::new(self.in_list(now, &id, conversation, view)?) })
+    }
+
+    /// Tells of a conversation what the list does.
+    fn in_list(
+        &self,
+        now: Timestamp,
+        id: &ConversationId,
+        conversation: &Conversation,
+        view: &dyn View,
+    ) -> Result<rpc::Conversation, RpcError> {
+        let (from, to) = keys::all(keys::Part::Rows, conversation.number);
+        let last = stretch(now, &from, &to, 1, true, view)?.pop();
+        let after = keys::row(conversation.number, &conversation.read);
+        let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
+        let counts = |key: &[u8], row: &Row| self.is_unread(now, row) && keys::id(key) != Some(conversation.read);
+        let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
+        Ok(rpc::Conversation {
+            conversation: id.to_string(),
+            title: self.title_of(conversation),
+            with: self.other_of(conversation).map(|user| user.to_string()),
+            members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
+            role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
+            joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
+            disappear: conversation.authority.last_ruling().settings().disappear,
+            mailboxes: conversation.mailboxes().iter().map(ToString::to_string).collect(),
+            last_at: last.as_ref().map(|(message, _)| message.at.ms),
+            last_text: last
+                .filter(|(_, row)| !self.is_blocked(&row.author))
+                .map(|(_, row)| preview(&row))
+                .unwrap_or_default(),
+            unread: u32::try_from(unread).unwrap_or(u32::MAX),
+            topic: conversation.authority.last_ruling().settings().topic.clone(),
+            history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
+            epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
+        })
     }
 
     fn peers(&self) -> Reply {
@@ -259,9 +273,16 @@ impl Engine {
         })
     }
 
-    pub(super) fn tell_row(&mut self, id: ConversationId, message: &EntryId, row: &Row) {
+    pub(super) fn tell_row(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        message: &EntryId,
+        row: &Row,
+        view: &dyn View,
+    ) {
         if let Some(conversation) = self.conversations.get(&id) {
-            let row = self.show(conversation, message, row);
+            let row = self.show(now, conversation, message, row, view);
             self.effects.push(Effect::Emit(Event::Row { conversation: id.to_string(), key: message.to_place(), row }));
         }
     }
@@ -271,7 +292,14 @@ impl Engine {
         self.effects.push(Effect::Emit(Event::Gone { conversation, key, id }));
     }
 
-    fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
+    pub(super) fn show(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+        message: &EntryId,
+        row: &Row,
+        view: &dyn View,
+    ) -> rpc::Row {
         let name = |user: &UserId| self.name_of(conversation, user);
         let hidden = conversation.hides(row.segment, message);
         let reaction = |(emoji, user): (&str, UserId)| Reaction {
@@ -295,7 +323,7 @@ impl Engine {
                 Text::Absent(_) | Text::Erased => String::new(),
             },
             body: Vec::new(),
-            reply_to: None,
+            reply_to: self.quote(now, conversation, row, view),
             edited: !row.edits.is_empty(),
             deleted: row.deleted,
             hidden,
@@ -373,29 +401,12 @@ pub(super) fn is_relayed(address: &Address) -> bool {
     address.0.contains("/p2p-circuit")
 }
 
-/// Reads the newest rows between two keys, newest first, without those whose time has come.
-fn newest(
-    now: Timestamp,
-    from: &[u8],
-    mut to: Vec<u8>,
-    limit: usize,
-    view: &dyn View,
-) -> Result<Vec<(EntryId, Row)>, StoreError> {
-    let mut found = Vec::new();
-    loop {
-        let lacking = limit - found.len();
-        let page = view.scan(from, &to, lacking, true)?;
-        let rows = page.iter().filter_map(|(key, value)| Some((keys::id(key)?, rows::decode(value)?)));
-        found.extend(rows.filter(|(_, row)| !row.is_over(now)));
-        match page.last() {
-            Some((last, _)) if page.len() == lacking && found.len() < limit => to.clone_from(last),
-            _ => return Ok(found),
-        }
-    }
+fn preview(row: &Row) -> String {
+    if let Text::Held(text) = &row.text { cut(text) } else { String::new() }
 }
 
-fn preview(row: &Row) -> String {
-    let Text::Held(text) = &row.text else { return String::new() };
+/// Cuts a text to one line.
+pub(super) fn cut(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 

@@ -163,5 +163,6 @@ impl Engine {
         let Some(conversation) = self.conversations.get_mut(&id).filter(|c| c.read < upto) else { return };
         conversation.read = upto;
         self.note(Fact::Read { conversation: id, upto });
+        self.tell_read(id, upto);
     }
 }
