@@ -20,6 +20,7 @@
 //! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
+//! | `repeats` | what a front end sends again |
 //! | `roles` | commands that change who may do what: begin, grant, remove, leave |
 //! | `invites` | links that invite, and who asks to be let in |
 //! | `inbound` | frames with changes: gate, verify, keep |
@@ -75,6 +76,7 @@ mod profile;
 mod queries;
 mod recover;
 mod rendezvous;
+mod repeats;
 mod requests;
 mod roles;
 mod rows;
@@ -113,6 +115,7 @@ use facts::Fact;
 use links::Link;
 use mail::Mail;
 use rendezvous::Rendezvous;
+use repeats::Repeats;
 use shelf::Shelf;
 use upkeep::Tails;
 use watchdog::Watchdog;
@@ -143,6 +146,7 @@ pub struct Engine {
     facts: Vec<Fact>,
     conversations: BTreeMap<ConversationId, Conversation>,
     shelf: Shelf,
+    repeats: Repeats,
     waiting: Waiting,
     mail: Mail,
     /// Bundles that are being made.

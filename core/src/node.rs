@@ -18,6 +18,7 @@ mod keys;
 mod linking;
 mod mail;
 mod nodes;
+mod porch;
 mod run;
 mod system_keys;
 mod vault;
@@ -29,14 +30,15 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use crate::net::Circle;
-pub use home::{Identified, Made, identity, init, restore, words_to_ask};
+pub use home::{Identified, Made, identity, init, random, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
 pub use linking::{LetIn, Linking};
+pub use porch::Porch;
 pub use vault::Vault;
 
 use crate::id::{Address, DeviceId, PeerId};
-use crate::rpc::socket::Answer;
+use crate::rpc::session::Answer;
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::StoreError;
 

@@ -3,7 +3,7 @@
 //! A [`Request`] goes in, one [`Reply`] or [`RpcError`] comes out; who follows a conversation gets [`Event`]s. On the
 //! local socket they travel as JSON-RPC 2.0, one object a line. `docs/api.md` shows each with an example.
 //!
-//! [`wire`] knows the bytes, [`socket`] answers, [`client`] asks.
+//! [`wire`] knows the bytes, [`session`] answers one front end, [`socket`] many, [`client`] asks.
 
 #[cfg(feature = "net")]
 pub mod client;
@@ -13,8 +13,11 @@ mod home;
 mod markdown;
 mod method;
 mod page;
+mod qr;
 mod reply;
 mod request;
+#[cfg(feature = "net")]
+pub mod session;
 #[cfg(feature = "net")]
 pub mod socket;
 mod standing;
@@ -27,6 +30,7 @@ pub use home::{HomeState, Lock, Storage};
 pub use markdown::{Block, Inline};
 pub use method::METHODS;
 pub use page::{Item, PageFrom, Quote, QuoteState, Version};
+pub use qr::{Qr, QrTooLong};
 pub use reply::Reply;
 pub use request::Request;
 pub use standing::{DeviceStanding, Holder, MailboxStanding, MemberStanding, Standing, Whereabouts};

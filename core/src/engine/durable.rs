@@ -272,7 +272,7 @@ impl Engine {
         let (mut fetched, mut unasked) = (BTreeSet::new(), false);
         for run in applied {
             match run.origin {
-                Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
+                Origin::Own(call, entry) => self.written_now(call, &entry),
                 Origin::Peer(Source { from: Some(from), told: None }) => drop(fetched.insert(from)),
                 Origin::Peer(Source { from: None, .. }) => unasked = true,
                 Origin::Peer(_) => {}
@@ -322,7 +322,7 @@ impl Engine {
         }
         for pending in self.pending.remove(&ticket).unwrap_or_default() {
             match pending {
-                Pending::Run { origin: Origin::Own(call, _), .. } => self.reply(call, Err(machine(why))),
+                Pending::Run { origin: Origin::Own(call, entry), .. } => self.not_written(call, &entry, why),
                 Pending::Joined { call, id } => {
                     self.forget_conversation(id);
                     self.reply(call, Err(machine(why)));

@@ -58,11 +58,19 @@ impl Engine {
             Request::Requests => Ok(self.requests()),
             Request::Draft { conversation, .. } => self.draft(&conversation),
             Request::Settings { .. } => Ok(self.settings()),
+            Request::Qr { text } => rpc::Qr::answer(&text),
+            Request::Home => Ok(self.home()),
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status(now)),
             Request::ConversationStatus { conversation } => self.conversation_status(now, &conversation),
             Request::MessageStatus { message } => self.message_status(now, &message, view),
+            Request::Init { .. }
+            | Request::Restore { .. }
+            | Request::Unlock { .. }
+            | Request::OfferDevice
+            | Request::AwaitDigits
+            | Request::SettleIn { .. } => Err(RpcError::new(ErrorCode::Invalid, "this home is open already")),
             _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
         }
     }
@@ -218,6 +226,11 @@ impl Engine {
             history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
             epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
         })
+    }
+
+    fn home(&self) -> Reply {
+        let (name, version) = (self.shown_as(&self.profile.user).name, env!("CARGO_PKG_VERSION").to_owned());
+        Reply::Home { state: rpc::HomeState::Open, name: Some(name), version }
     }
 
     fn peers(&self) -> Reply {

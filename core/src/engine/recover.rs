@@ -10,6 +10,7 @@ use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::mail::Mail;
 use super::rendezvous::Rendezvous;
+use super::repeats::Repeats;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::watchdog::Watchdog;
@@ -69,6 +70,7 @@ impl Engine {
             facts: Vec::new(),
             conversations: BTreeMap::new(),
             shelf: Shelf::default(),
+            repeats: Repeats::default(),
             waiting: Waiting::default(),
             mail: Mail::default(),
             exports: Exports::default(),

@@ -258,6 +258,7 @@ impl Shell {
             Request::AddNode { address } => self.nodes.add(&self.vault, address, self.peer).map(|()| self.use_nodes()),
             Request::RemoveNode { node } => self.nodes.remove(&self.vault, node).map(|()| self.use_nodes()),
             Request::Nodes => Ok(self.list_nodes()),
+            Request::Storage => Ok(Reply::Storage { storage: home::storage(&self.home) }),
             _ => return self.ask_engine(request, reply),
         };
         // Who asked may be gone.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use super::Request;
+use super::markdown;
 use super::{Asked, Asker, Conversation, Notice, Row, Status};
 
 /// What a follower is told.
@@ -96,4 +97,14 @@ pub enum Event {
     Asked(Asked),
     /// The follower was too slow and missed events: read again what you show.
     Lagged,
+}
+
+impl Event {
+    /// Reads the Markdown of the message in it.
+    pub fn with_body(mut self) -> Event {
+        if let Event::Row { row, .. } = &mut self {
+            row.body = markdown::read(&row.text);
+        }
+        self
+    }
 }

@@ -1,6 +1,27 @@
-//! Messages are written in Markdown; front ends get it as a tree.
+//! Messages are written in Markdown; front ends get it as a tree, and never as text with marks to be trusted.
+//!
+//! What people write to each other is CommonMark with struck text, as far as it is text: there are no pictures from
+//! elsewhere, no tables and no HTML. What looks like HTML is text, as is a link to anything but the web or a mail address; an
+//! address in plain text becomes a link. One line feed is a new line, as whoever pressed the key meant it.
+//!
+//! Foreign text is read here, so the tree is bounded: [`MAX_DEPTH`] levels deep, [`MAX_NODES`] nodes, and not much more text
+//! than was in the message. What would be larger is shown as it was written.
+
+mod builder;
+mod links;
 
 use serde::{Deserialize, Serialize};
+
+pub(super) use builder::read;
+
+/// The most levels of a tree. What is nested deeper stands on the last one.
+const MAX_DEPTH: usize = 16;
+
+/// The most nodes of a tree.
+const MAX_NODES: usize = 4096;
+
+/// The most bytes of text and addresses in a tree: a few times those of the longest message.
+const MAX_TEXT: usize = 128 * 1024;
 
 /// A block of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,3 +103,6 @@ pub enum Inline {
     /// A new line.
     Break,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::markdown;
 use super::{
     Asked, Asker, Avatar, BundleBlock, Contact, Conversation, Device, Guest, HomeState, Invite, Item, Member, Node,
     Notice, Peer, Profile, Row, Standing, Status, Storage, Version, Whereabouts, Words,
@@ -252,4 +253,26 @@ pub enum Reply {
         /// Always true.
         done: bool,
     },
+}
+
+impl Reply {
+    /// Reads the Markdown of the messages in it that are to be shown.
+    pub fn with_bodies(mut self) -> Reply {
+        match &mut self {
+            Reply::Page { items, .. } => {
+                for item in items {
+                    if let Item::Row { row, .. } = item {
+                        row.body = markdown::read(&row.text);
+                    }
+                }
+            }
+            Reply::History { versions } => {
+                for version in versions {
+                    version.body = version.text.as_deref().map(markdown::read).unwrap_or_default();
+                }
+            }
+            _ => {}
+        }
+        self
+    }
 }

@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::*;
 use crate::rpc::client::Client;
-use crate::rpc::{ErrorCode, Row};
+use crate::rpc::session::MAX_IN_FLIGHT;
+use crate::rpc::{ErrorCode, Event, Reply, Request, Row, RpcError, wire};
 
 /// Keeps what it is told in order; every conversation is called "3f".
 #[derive(Clone)]
