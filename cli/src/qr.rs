@@ -36,7 +36,7 @@ impl Qr {
     /// # Errors
     /// When the text is too long for any code: about 2,900 bytes.
     pub(crate) fn new(text: &str) -> Result<Qr, Failure> {
-        bayou_core::rpc::Qr::new(text).map(Qr).map_err(Failure::invalid)
+        bayou_core::rpc::Qr::new(text).map(Qr).map_err(|error| Failure::invalid(error.to_string()))
     }
 
     /// Draws the code for a terminal, one line after the other.

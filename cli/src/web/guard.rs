@@ -69,7 +69,9 @@ mod tests {
         let nearby = Guard::new("192.0.2.7:4780".parse().unwrap(), &[]);
         let anywhere = Guard::new("[::]:4780".parse().unwrap(), &[]);
         let host = |guard: &Guard, host: &str| guard.host(&headers(&[(HOST, host)])).is_some();
-        for good in ["127.0.0.1:4780", "localhost:4780", "LOCALHOST", "[::1]:9", "chat.example.org", "chat.example.org:443"] {
+        for good in
+            ["127.0.0.1:4780", "localhost:4780", "LOCALHOST", "[::1]:9", "chat.example.org", "chat.example.org:443"]
+        {
             assert!(host(&here, good), "{good}");
         }
         for bad in ["", "evil.example:4780", "127.0.0.1.evil.example", "192.0.2.7:4780", "localhost:4780:1", "[::1"] {
@@ -87,7 +89,9 @@ mod tests {
         let calls = |host: &str, origin: &str| guard.is_our_page(&headers(&[(HOST, host), (ORIGIN, origin)]));
         assert!(calls("127.0.0.1:4780", "http://127.0.0.1:4780"));
         assert!(calls("localhost:4780", "https://localhost:4780"));
-        for origin in ["http://localhost:4780", "http://127.0.0.1:4781", "http://evil.example", "null", "127.0.0.1:4780", ""] {
+        for origin in
+            ["http://localhost:4780", "http://127.0.0.1:4781", "http://evil.example", "null", "127.0.0.1:4780", ""]
+        {
             assert!(!calls("127.0.0.1:4780", origin), "{origin}");
         }
         assert!(!calls("evil.example", "http://evil.example"));

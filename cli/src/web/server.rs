@@ -86,7 +86,7 @@ impl Server {
         let (noted, used) = mpsc::channel(1);
         let door = Door {
             guard: Guard::new(address, &arguments.web_host),
-            login: Login::new(address.port(), tls.is_some() || arguments.web_without_tls)?,
+            login: Login::new(address.port(), tls.is_some())?,
             used: noted,
             callers: Arc::new(Semaphore::new(MAX_CALLERS)),
         };
@@ -95,7 +95,10 @@ impl Server {
 
     /// Returns the address that the next browser opens. It is a secret: it lets in, once.
     pub(crate) fn address(&self) -> Result<String, Failure> {
-        let (scheme, address) = (if self.tls.is_some() { "https" } else { "http" }, self.listener.local_addr()?);
+        let (scheme, mut address) = (if self.tls.is_some() { "https" } else { "http" }, self.listener.local_addr()?);
+        if address.ip().is_unspecified() {
+            address.set_ip(ADDRESS.ip());
+        }
         Ok(format!("{scheme}://{address}/#token={}", self.door.login.token()))
     }
 
@@ -211,10 +214,11 @@ impl Door {
             return said(StatusCode::UNAUTHORIZED, "not logged in");
         }
         let headers = request.headers();
-        let is = |name, value: &str| headers.get(name).is_some_and(|is: &HeaderValue| is.as_bytes().eq_ignore_ascii_case(value.as_bytes()));
+        let is = |name, value: &str| {
+            headers.get(name).is_some_and(|is: &HeaderValue| is.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+        };
         let key = headers.get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
-        let (Some(key), true, true) =
-            (key, is(header::UPGRADE, "websocket"), is(header::SEC_WEBSOCKET_VERSION, "13"))
+        let (Some(key), true, true) = (key, is(header::UPGRADE, "websocket"), is(header::SEC_WEBSOCKET_VERSION, "13"))
         else {
             return said(StatusCode::BAD_REQUEST, "this is a WebSocket");
         };
