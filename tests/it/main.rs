@@ -32,4 +32,5 @@ mod store;
 mod stories;
 mod tidy;
 mod types;
+mod web;
 mod wire;

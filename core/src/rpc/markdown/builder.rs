@@ -139,6 +139,7 @@ impl Builder {
                 let text = Inline::Text { text: piece.to_owned() };
                 if is_link && !is_in_link {
                     self.weigh(piece.len())?;
+                    self.count()?;
                     self.put(Inline::Link { href: piece.to_owned(), inlines: vec![text] })?;
                 } else {
                     self.put(text)?;
@@ -151,6 +152,10 @@ impl Builder {
     /// Puts a piece of a line where it belongs. Text joins the text before it: the parser gives it in bits.
     fn put(&mut self, inline: Inline) -> Option<()> {
         self.count()?;
+        if matches!(self.open.last(), None | Some(Open::Item(_) | Open::Quote(_) | Open::List(..))) {
+            // Perhaps there is to be a paragraph around it.
+            self.count()?;
+        }
         let line = match self.open.last_mut() {
             Some(
                 Open::Paragraph(inlines)

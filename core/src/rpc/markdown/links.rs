@@ -9,7 +9,7 @@ const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
 /// Returns an address if a link may lead there.
 pub(super) fn allowed(address: &str) -> Option<&str> {
     let begins = |scheme: &&str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    let is_one = SCHEMES.iter().any(|scheme| begins(&scheme) && address.len() > scheme.len());
+    let is_one = SCHEMES.iter().any(|scheme| begins(scheme) && address.len() > scheme.len());
     let is_clean = !address.chars().any(|c| c.is_control() || c.is_whitespace());
     (is_one && is_clean && address.len() <= MAX_ADDRESS).then_some(address)
 }

@@ -176,11 +176,7 @@ impl Watch {
             | Event::Gone { conversation, .. }
             | Event::Notice { conversation, .. }
             | Event::Read { conversation, .. }
-            | Event::Joining { conversation, .. } => {
-                if !self.changed.contains(conversation) {
-                    self.changed.insert(conversation.clone());
-                }
-            }
+            | Event::Joining { conversation, .. } => drop(self.changed.insert(conversation.clone())),
             Event::Profile { .. } | Event::Lagged => self.all = true,
             _ => {}
         }
