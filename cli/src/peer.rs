@@ -167,7 +167,10 @@ impl Host {
                 Found::Free(node) => node,
                 Found::Running(_) => return Err(runs_already()),
             },
-            Err(Unopened::Waits) => porch.opened().await,
+            Err(Unopened::Waits) => {
+                porch.wait();
+                porch.opened().await
+            }
             Err(Unopened::Failed(failure)) => return Err(failure),
         };
         let host = Host::start(home, node).await?;

@@ -2,7 +2,7 @@
 //!
 //! Written from the description of the web UI and not from its code.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
@@ -26,6 +26,8 @@ pub struct Page {
     socket: WebSocket<TcpStream>,
     next: u64,
     events: VecDeque<Value>,
+    /// Answers that came before others that were waited for.
+    answers: HashMap<u64, Value>,
 }
 
 /// What was answered.
@@ -111,7 +113,7 @@ impl Browser {
         }
         let request = request.body(()).map_err(io::Error::other)?;
         let (socket, _) = client(request, stream).map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Page { socket, next: 0, events: VecDeque::new() })
+        Ok(Page { socket, next: 0, events: VecDeque::new(), answers: HashMap::new() })
     }
 
     /// Opens the page, logged in.
@@ -165,11 +167,14 @@ impl Page {
     /// When none comes.
     pub fn answer_to(&mut self, id: u64) -> io::Result<Value> {
         loop {
-            let message = self.next()?;
-            if message["id"] == id {
-                return Ok(message);
+            if let Some(answer) = self.answers.remove(&id) {
+                return Ok(answer);
             }
-            self.events.push_back(message);
+            let message = self.next()?;
+            match message["id"].as_u64() {
+                Some(id) => drop(self.answers.insert(id, message)),
+                None => self.events.push_back(message),
+            }
         }
     }
 
@@ -195,6 +200,10 @@ impl Page {
                 Some(event) => event,
                 None => self.next().map_err(|error| io::Error::new(error.kind(), format!("{what}: {error}")))?,
             };
+            if let Some(id) = event["id"].as_u64() {
+                self.answers.insert(id, event);
+                continue;
+            }
             if holds(event["method"].as_str().unwrap_or_default(), &event["params"]) {
                 return Ok(event["params"].clone());
             }

@@ -21,6 +21,10 @@ pub(super) struct Asset {
 /// Finds what a path names. Paths without an ending are places within the page.
 pub(super) fn find(path: &str) -> Option<Asset> {
     let path = path.strip_prefix('/')?;
+    let is_odd = |part: &str| part.is_empty() || part.starts_with('.') || part.contains(['\\', '%', ':']);
+    if !path.is_empty() && path.split('/').any(is_odd) {
+        return None;
+    }
     let is_place = !path.rsplit('/').next().unwrap_or_default().contains('.');
     let path = if is_place { "index.html" } else { path };
     let bytes = Page::get(path)?.data.into_owned();

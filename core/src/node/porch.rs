@@ -22,11 +22,22 @@ pub struct Porch(Arc<Inner>);
 struct Inner {
     home: PathBuf,
     network: Option<Network>,
-    node: watch::Sender<Option<Node>>,
+    phase: watch::Sender<Phase>,
     /// One call at a time makes the home or opens it.
     making: Mutex<Stage>,
     /// Whoever waits for digits gives up: another offer is made.
     offers: Notify,
+}
+
+/// How it is with the home.
+#[derive(Clone)]
+enum Phase {
+    /// Whoever runs this looks whether it opens by itself: front ends wait.
+    Opening,
+    /// A person has to make it, or to open it.
+    Waiting,
+    /// Its peer runs.
+    Open(Node),
 }
 
 /// How far the linking of this machine is.
@@ -41,31 +52,40 @@ enum Stage {
 impl Porch {
     /// Stands before a home. How its peer is to reach others: as in [`NodeConfig`].
     pub fn new(home: PathBuf, network: Option<Network>) -> Self {
-        let (node, _) = watch::channel(None);
-        Porch(Arc::new(Inner { home, network, node, making: Mutex::default(), offers: Notify::new() }))
+        let (phase, _) = watch::channel(Phase::Opening);
+        Porch(Arc::new(Inner { home, network, phase, making: Mutex::default(), offers: Notify::new() }))
+    }
+
+    /// It does not open by itself: a person is to do it.
+    pub fn wait(&self) {
+        self.0.phase.send_replace(Phase::Waiting);
     }
 
     /// Opens it with a peer that runs already.
     pub fn enter(&self, node: Node) {
-        self.0.node.send_replace(Some(node));
+        self.0.phase.send_replace(Phase::Open(node));
     }
 
     /// Waits until the home is open; returns its peer.
     pub async fn opened(&self) -> Node {
-        let mut node = self.0.node.subscribe();
         loop {
-            if let Some(node) = node.borrow_and_update().clone() {
+            if let Some(node) = self.node_when(|phase| matches!(phase, Phase::Open(_))).await {
                 return node;
-            }
-            if node.changed().await.is_err() {
-                // The sender is ours.
-                std::future::pending::<()>().await;
             }
         }
     }
 
+    /// Returns the peer, if it runs, as soon as this holds of the home.
+    async fn node_when(&self, holds: impl FnMut(&Phase) -> bool) -> Option<Node> {
+        let mut phase = self.0.phase.subscribe();
+        match phase.wait_for(holds).await.as_deref() {
+            Ok(Phase::Open(node)) => Some(node.clone()),
+            _ => None,
+        }
+    }
+
     fn node(&self) -> Option<Node> {
-        self.0.node.borrow().clone()
+        if let Phase::Open(node) = &*self.0.phase.borrow() { Some(node.clone()) } else { None }
     }
 
     fn has_home(&self) -> bool {
@@ -180,7 +200,7 @@ impl Porch {
 
 impl Answer for Porch {
     async fn answer(&self, request: Request) -> Result<Reply, RpcError> {
-        match self.node() {
+        match self.node_when(|phase| !matches!(phase, Phase::Opening)).await {
             Some(node) => node.call(request).await,
             None => self.before(request).await,
         }

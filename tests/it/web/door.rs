@@ -54,7 +54,11 @@ fn only_the_page_itself_calls_and_only_logged_in() -> Story {
     assert_eq!(browser.ask("GET", "/", &[("Host", "evil.example")], "")?.status, 403);
     assert_eq!(browser.ask("GET", "/ws", &[("Origin", &origin)], "")?.status, 401);
     assert_eq!(browser.ask("DELETE", "/", &[], "")?.status, 405);
-    assert_eq!(browser.ask("GET", "/../../etc/passwd", &[], "")?.status, 404);
+    for path in
+        ["/assets/../../package.json", "/..", "/a//b.js", "//etc/passwd.txt", "/%2e%2e/package.json", "/a\\b.js"]
+    {
+        assert_eq!(browser.ask("GET", path, &[], "")?.status, 404, "{path}");
+    }
     Ok(())
 }
 
