@@ -227,6 +227,7 @@ impl Story {
             (0..2, Some(message), _) => Request::Edit { message, text },
             (2, Some(message), _) => Request::Delete { message },
             (3..6, _, Some(message)) => Request::React { message, emoji, off },
+            (6, _, Some(message)) => Request::Send { conversation, text, reply_to: Some(message), id: None },
             _ => Request::send(conversation, text),
         };
         self.world.asks(who, request);

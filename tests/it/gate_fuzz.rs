@@ -237,8 +237,10 @@ fn record(scene: &Scene, dice: &mut Dice) -> Vec<u8> {
     let message = scene.message;
     let emoji = "x".repeat(dice.pick(&[1, MAX_EMOJI, MAX_EMOJI + 1]));
     let text = Record::encode_text(PayloadHash([1; 32]), dice.pick(&[0, MAX_BODY, MAX_BODY + 1, usize::MAX]));
+    let answer =
+        Record::encode_answer(Target { segment: 9, message }, PayloadHash([1; 32]), 5, dice.pick(&[0, u32::MAX]));
     let noise = (0..dice.pick(&[0, 1, 40, 1024, 1025, 3000])).map(|_| dice.any() as u8).collect();
-    dice.pick(&[Record::encode_reaction(Target { segment: 0, message }, emoji, false), text, noise])
+    dice.pick(&[Record::encode_reaction(Target { segment: 0, message }, emoji, false), text, answer, noise])
 }
 
 fn action(dice: &mut Dice) -> OpType {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use bayou_core::authority::{Cut, Item, Mark, Record, Role, Said, Standpoint, UserRecord, UserSaid};
-use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
+use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Record as Message, Sent, Target, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
     Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Head, Parcel, Part, Recipient, Room, Sealed, Tips,
@@ -91,6 +91,8 @@ fn a_signed_change_is_written_as_documented() {
     let id = EntryId { at: Hlc { ms: AT, counter: 0 }, actor: ActorId([0xaa; 16]), number: 0 };
     check("key", &id.to_key());
     check("message id", &id.to_string());
+    let target = Target { segment: 300, message: id };
+    check("answer", &hex(&Message::encode_answer(target, sent.payloads[0].hash(), 5, 0)));
 }
 
 #[test]

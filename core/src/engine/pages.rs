@@ -98,7 +98,10 @@ impl Engine {
             PageFrom::Before(_) | PageFrom::After(_) => most_below.min(below.len()),
             _ => below.len().min(most_below.max(limit.saturating_sub(above.len()))),
         };
-        let keep_above = above.len().min(limit - keep_below);
+        let keep_above = match from {
+            PageFrom::Before(_) => 0,
+            _ => above.len().min(limit - keep_below),
+        };
         below.truncate(keep_below);
         above.truncate(keep_above);
         below.reverse();

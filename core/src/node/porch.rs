@@ -99,14 +99,18 @@ impl Porch {
                 Ok(Reply::Home { state, name: None, version: env!("CARGO_PKG_VERSION").to_owned() })
             }
             Request::Init { name, lock } => {
-                let made = self.make(lock, move |home, by| init(home, &name, by)).await?;
+                let (made, opened) = self.make(lock, move |home, by| init(home, &name, by)).await?;
+                if let Err(error) = opened {
+                    // The phrase is told this once, whatever else fails.
+                    tracing::warn!("the new home cannot be opened: {error}");
+                }
                 let words: Vec<&str> = made.phrase.words().collect();
                 Ok(Reply::Phrase { phrase: Words::new(words.join(" ")) })
             }
             Request::Restore { name, phrase, lock } => {
                 let phrase = Phrase::parse(phrase.expose())
                     .map_err(|error| RpcError::new(ErrorCode::Invalid, error.to_string()))?;
-                self.make(lock, move |home, by| restore(home, &name, &phrase, by)).await?;
+                self.make(lock, move |home, by| restore(home, &name, &phrase, by)).await?.1?;
                 Ok(Reply::Done { done: true })
             }
             Request::Unlock { passphrase } => {
@@ -122,18 +126,17 @@ impl Porch {
         }
     }
 
-    /// Makes a home and opens it.
+    /// Makes a home and opens it; tells apart whether the latter failed.
     async fn make<T: Send + 'static>(
         &self,
         lock: Lock,
         make: impl FnOnce(&std::path::Path, &[Protection]) -> Result<T, NodeError> + Send + 'static,
-    ) -> Result<T, RpcError> {
+    ) -> Result<(T, Result<(), RpcError>), RpcError> {
         let _one = self.0.making.lock().await;
         let (by, passphrase, home) = (protection(&lock)?, passphrase(&lock)?, self.0.home.clone());
         // The slow derivation of a key from a passphrase, and the disk.
         let made = blocking(move || make(&home, &[by])).await?;
-        self.open(passphrase).await?;
-        Ok(made)
+        Ok((made, self.open(passphrase).await))
     }
 
     /// Opens the home, for who holds the lock `making`.
@@ -200,7 +203,12 @@ impl Porch {
 
 impl Answer for Porch {
     async fn answer(&self, request: Request) -> Result<Reply, RpcError> {
-        match self.node_when(|phase| !matches!(phase, Phase::Opening)).await {
+        // Calls must reach the peer in the order in which they were made, and who waits may be overtaken.
+        let node = match self.node() {
+            Some(node) => Some(node),
+            None => self.node_when(|phase| !matches!(phase, Phase::Opening)).await,
+        };
+        match node {
             Some(node) => node.call(request).await,
             None => self.before(request).await,
         }

@@ -1,10 +1,14 @@
 //! Who is let in.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
+use std::sync::Arc;
 
 use bayou_tests::browser::Browser;
 use bayou_tests::process::{Peer, bayou};
 use serde_json::json;
+use tokio_rustls::rustls::{self, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::{Story, at_home};
 
@@ -110,5 +114,32 @@ fn beyond_this_machine_it_is_encrypted_or_not_served() -> Story {
     std::fs::write(&key, "")?;
     let files = ["--web", "127.0.0.1:0", "--web-cert", cert.to_str().unwrap(), "--web-key", key.to_str().unwrap()];
     assert!(refuses(&files)?.contains("cert.pem"), "an empty certificate");
+    Ok(())
+}
+
+#[test]
+fn with_a_certificate_it_is_encrypted() -> Story {
+    let mut alice = Peer::new("alice")?;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (alice.home().join("cert.pem"), alice.home().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem())?;
+    std::fs::write(&key, made.key_pair.serialize_pem())?;
+    let files = ["--web-cert", cert.to_str().unwrap(), "--web-key", key.to_str().unwrap()];
+    let address = alice.serve_web(&[], &files)?;
+    let (host, token) = address.strip_prefix("https://").unwrap().split_once("/#token=").unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    let connection = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(host)?);
+    let head = format!("POST /login HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{token}", token.len())?;
+    let mut answer = String::new();
+    // Without a farewell of TLS the end is an error.
+    stream.read_to_string(&mut answer).ok();
+    assert!(answer.starts_with("HTTP/1.1 204") && answer.contains("; Secure"), "{answer}");
+    assert!(Browser::at(&address.replace("https", "http"))?.log_in().is_err(), "nothing is said in the clear");
     Ok(())
 }
