@@ -106,9 +106,7 @@ impl<A: Answer> Session<A> {
     }
 
     fn begin_following(&mut self, id: CallId, request: Request, out: &mut BytesMut) {
-        // One that stopped belonged to a peer that is gone.
-        let follower = self.follower.take().filter(|follower| !follower.calls.is_closed());
-        let follower = self.follower.insert(follower.unwrap_or_else(|| Follower::start(self.answer.clone())));
+        let follower = self.follower.get_or_insert_with(|| Follower::start(self.answer.clone()));
         if let Err(mpsc::error::TrySendError::Full((id, _)) | mpsc::error::TrySendError::Closed((id, _))) =
             follower.calls.try_send((id, request))
         {

@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Answer, MAX_IN_FLIGHT};
 use crate::rpc::wire::{self, CallId};
-use crate::rpc::{Event, Reply, Request, Status};
+use crate::rpc::{Event, HomeState, Reply, Request, Status};
 
 /// Events that wait between a follower and its session.
 const MAX_WAITING_EVENTS: usize = 64;
@@ -41,19 +41,18 @@ impl Follower {
         let (calls, asked) = mpsc::channel(MAX_IN_FLIGHT);
         let (out, lines) = mpsc::channel(MAX_WAITING_EVENTS);
         let followed = HashSet::new();
-        tokio::spawn(
-            async move { Task { events: answer.follow(), answer, followed, watch: None, out }.run(asked).await },
-        );
+        tokio::spawn(Task { answer, events: None, followed, watch: None, out }.run(asked));
         Follower { calls, lines }
     }
 }
 
-/// The session is gone, or the peer.
+/// The session is gone.
 struct Ended;
 
 struct Task<A> {
     answer: A,
-    events: broadcast::Receiver<Event>,
+    /// None as long as no peer runs whose events these are.
+    events: Option<broadcast::Receiver<Event>>,
     followed: HashSet<String>,
     watch: Option<Watch>,
     out: mpsc::Sender<BytesMut>,
@@ -77,10 +76,13 @@ impl<A: Answer> Task<A> {
                     Some((id, request)) => self.answer(id, request).await,
                     None => Err(Ended),
                 },
-                event = self.events.recv() => match event {
+                event = next_event(&mut self.events) => match event {
                     Ok(event) => self.pass_on(event).await,
                     Err(broadcast::error::RecvError::Lagged(_)) => self.pass_on(Event::Lagged).await,
-                    Err(broadcast::error::RecvError::Closed) => Err(Ended),
+                    Err(broadcast::error::RecvError::Closed) => {
+                        self.events = None;
+                        Ok(())
+                    }
                 },
                 () = next_look(&mut self.watch) => self.look().await,
             };
@@ -92,8 +94,13 @@ impl<A: Answer> Task<A> {
 
     async fn answer(&mut self, id: CallId, request: Request) -> Result<(), Ended> {
         let watches = request == Request::Watch;
+        if self.events.is_none() {
+            let home = self.answer.answer(Request::Home).await;
+            let is_open = matches!(home, Ok(Reply::Home { state: HomeState::Open, .. }));
+            self.events = is_open.then(|| self.answer.follow());
+        }
         let outcome = if watches {
-            // There must be a peer whose conversations can be watched.
+            // Whose conversations could be watched must answer.
             self.answer.answer(Request::Status).await.map(|_| Reply::Done { done: true })
         } else {
             self.answer.answer(request).await
@@ -180,6 +187,13 @@ impl Watch {
             Event::Profile { .. } | Event::Lagged => self.all = true,
             _ => {}
         }
+    }
+}
+
+async fn next_event(events: &mut Option<broadcast::Receiver<Event>>) -> Result<Event, broadcast::error::RecvError> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
     }
 }
 

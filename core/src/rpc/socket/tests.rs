@@ -7,7 +7,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::*;
 use crate::rpc::client::Client;
 use crate::rpc::session::MAX_IN_FLIGHT;
-use crate::rpc::{ErrorCode, Event, Reply, Request, Row, RpcError, wire};
+use crate::rpc::{ErrorCode, Event, HomeState, Reply, Request, Row, RpcError, wire};
 
 /// Keeps what it is told in order; every conversation is called "3f".
 #[derive(Clone)]
@@ -69,6 +69,7 @@ impl Answer for Fake {
                 self.busy.fetch_sub(1, Ordering::SeqCst);
                 Ok(Reply::Sent { id })
             }
+            Request::Home => Ok(Reply::Home { state: HomeState::Open, name: None, version: String::new() }),
             Request::Follow { .. } => {
                 self.happens("3f", "between");
                 Ok(Reply::Log { conversation: "3f".into(), rows: vec![row("first")] })
