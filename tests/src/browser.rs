@@ -170,7 +170,7 @@ impl Page {
             if let Some(answer) = self.answers.remove(&id) {
                 return Ok(answer);
             }
-            let message = self.next()?;
+            let message = self.reads()?;
             match message["id"].as_u64() {
                 Some(id) => drop(self.answers.insert(id, message)),
                 None => self.events.push_back(message),
@@ -198,7 +198,7 @@ impl Page {
         loop {
             let event = match self.events.pop_front() {
                 Some(event) => event,
-                None => self.next().map_err(|error| io::Error::new(error.kind(), format!("{what}: {error}")))?,
+                None => self.reads().map_err(|error| io::Error::new(error.kind(), format!("{what}: {error}")))?,
             };
             if let Some(id) = event["id"].as_u64() {
                 self.answers.insert(id, event);
@@ -214,7 +214,7 @@ impl Page {
     ///
     /// # Errors
     /// When the connection is closed, or silent until the deadline.
-    pub fn next(&mut self) -> io::Result<Value> {
+    pub fn reads(&mut self) -> io::Result<Value> {
         loop {
             match self.socket.read().map_err(io::Error::other)? {
                 Message::Text(text) => return serde_json::from_str(&text).map_err(io::Error::other),

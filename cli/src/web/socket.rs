@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::time::{interval_at, timeout};
+use tokio::time::{interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
@@ -33,7 +33,7 @@ pub(super) async fn serve(connection: Upgraded, answer: impl Answer) {
     let io = TokioIo::new(connection);
     let mut browser = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (mut session, mut out) = (Session::new(answer), BytesMut::new());
-    let mut pings = interval_at(tokio::time::Instant::now() + PING, PING);
+    let mut pings = interval(PING);
     // Whether something came since it was asked last.
     let mut is_there = true;
     loop {

@@ -83,16 +83,16 @@ fn a_browser_is_told_what_it_must_not_do() -> Story {
 fn what_is_no_call_is_refused_and_what_is_too_long_ends_it() -> Story {
     let (_alice, browser, mut page) = at_home("alice")?;
     page.send("hello")?;
-    assert_eq!(page.next()?["error"]["code"], -32700);
+    assert_eq!(page.reads()?["error"]["code"], -32700);
     page.send(r#"{"jsonrpc":"2.0","id":"a","method":"nothing"}"#)?;
-    assert_eq!(page.next()?["error"]["code"], -32601);
+    assert_eq!(page.reads()?["error"]["code"], -32601);
     let ids: Vec<u64> = (0..500).map(|_| page.asks("status", &json!({}))).collect::<Result<_, _>>()?;
     for id in ids {
         assert!(page.answer_to(id)?["result"].is_object());
     }
     // The connection may be gone before all is sent.
     page.send(&"x".repeat(1024 * 1024 + 1)).ok();
-    assert!(page.next().is_err(), "too long to be read");
+    assert!(page.reads().is_err(), "too long to be read");
     assert!(browser.page()?.call("status", &json!({}))?.is_object(), "others are served on");
     Ok(())
 }

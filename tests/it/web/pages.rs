@@ -1,7 +1,10 @@
 //! What a page asks for: pages of the timeline, events with places, and messages that are sent again.
 
+use std::io;
+
+use bayou_tests::browser::Page;
 use bayou_tests::process::Peer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Story, at_home, items, keys, opens, page_of, texts};
 
@@ -26,19 +29,8 @@ fn a_long_conversation_is_read_in_pages_from_anywhere() -> Story {
         assert!(page.answer_to(id)?["result"]["id"].is_string());
     }
 
-    // Backwards from the end.
-    let (mut all, mut from) = (Vec::new(), json!("end"));
-    loop {
-        let answer = page_of(&mut page, &boats, from, 200)?;
-        assert!(keys(&answer).is_sorted());
-        let first = keys(&answer)[0].to_owned();
-        all.splice(0..0, items(&answer).to_vec());
-        from = json!({ "before": first });
-        if answer["older"] == false {
-            break;
-        }
-    }
-    let numbers = |all: &[serde_json::Value]| {
+    let all = from_the_end(&mut page, &boats)?;
+    let numbers = |all: &[Value]| {
         let texts = all.iter().filter_map(|item| item["row"]["text"].as_str());
         texts.filter_map(|text| text.strip_prefix("number ")?.parse::<usize>().ok()).collect::<Vec<_>>()
     };
@@ -46,16 +38,7 @@ fn a_long_conversation_is_read_in_pages_from_anywhere() -> Story {
     assert_eq!(all.iter().filter(|item| item.get("notice").is_some()).count(), 2, "it began, and bob came in");
     assert_eq!(all[0]["notice"]["kind"], "began");
 
-    // Forwards from the beginning, in pages of another size.
-    let (mut forth, mut after) = (vec![all[0].clone()], all[0]["key"].clone());
-    loop {
-        let answer = page_of(&mut page, &boats, json!({ "after": after }), 77)?;
-        forth.extend_from_slice(items(&answer));
-        after = forth.last().unwrap()["key"].clone();
-        if answer["newer"] == false {
-            break;
-        }
-    }
+    let forth = from_the_beginning(&mut page, &boats, &all[0])?;
     assert!(forth == all, "{} forth, {} back", forth.len(), all.len());
 
     // Around a message, and around a moment.
@@ -82,6 +65,34 @@ fn a_long_conversation_is_read_in_pages_from_anywhere() -> Story {
     alice.stop()
 }
 
+/// Reads a conversation page by page, backwards from its end.
+fn from_the_end(page: &mut Page, boats: &str) -> io::Result<Vec<Value>> {
+    let (mut all, mut from) = (Vec::new(), json!("end"));
+    loop {
+        let answer = page_of(page, boats, from, 200)?;
+        assert!(keys(&answer).is_sorted());
+        let first = keys(&answer)[0].to_owned();
+        all.splice(0..0, items(&answer).to_vec());
+        from = json!({ "before": first });
+        if answer["older"] == false {
+            return Ok(all);
+        }
+    }
+}
+
+/// Reads it forwards from its first item, in pages of another size.
+fn from_the_beginning(page: &mut Page, boats: &str, first: &Value) -> io::Result<Vec<Value>> {
+    let (mut forth, mut after) = (vec![first.clone()], first["key"].clone());
+    loop {
+        let answer = page_of(page, boats, json!({ "after": after }), 77)?;
+        forth.extend_from_slice(items(&answer));
+        after = forth.last().unwrap()["key"].clone();
+        if answer["newer"] == false {
+            return Ok(forth);
+        }
+    }
+}
+
 #[test]
 fn what_is_unread_is_known_on_all_pages() -> Story {
     let (mut alice, browser, mut page) = at_home("alice")?;
@@ -95,9 +106,7 @@ fn what_is_unread_is_known_on_all_pages() -> Story {
     other.call("watch", &json!({}))?;
     let said: Vec<String> =
         ["one", "two", "three"].iter().map(|text| bob.says(&boats, text)).collect::<Result<_, _>>()?;
-    let unread = |count: u64| {
-        move |event: &str, params: &serde_json::Value| event == "conversation" && params["unread"] == count
-    };
+    let unread = |count: u64| move |event: &str, params: &Value| event == "conversation" && params["unread"] == count;
     page.hears("three are unread", unread(3))?;
     let answer = page_of(&mut page, &boats, json!("unread"), 20)?;
     let first = items(&answer).iter().find(|item| item["row"]["id"] == said[0]).unwrap();
@@ -166,7 +175,7 @@ fn an_answer_shows_what_it_answers_as_that_is_now() -> Story {
     page.hears("it is deleted", |event, params| event == "row" && params["row"]["deleted"] == true)?;
     let now = page_of(&mut page, &boats, json!({ "around": id }), 1)?;
     let quote = &items(&now)[0]["row"]["reply_to"];
-    assert_eq!((&quote["state"], &quote["text"]), (&"deleted".into(), &serde_json::Value::Null));
+    assert_eq!((&quote["state"], &quote["text"]), (&"deleted".into(), &Value::Null));
     // What an own message said before.
     page.call("edit", &json!({ "message": id, "text": "No" }))?;
     let history = page.call("history", &json!({ "message": id }))?;

@@ -61,15 +61,9 @@ fn requests() -> Vec<Request> {
         Request::RetireDevice { device: "dd".into(), phrase: Some(Words::new("abandon ability".into())) },
         Request::Join { link: "bayou://j/#x".into() },
         Request::send(&conversation, "line\none \"quoted\" \u{1f600}"),
-        Request::Send {
-            conversation: conversation.clone(),
-            text: "two".into(),
-            reply_to: Some(message.clone()),
-            id: Some("c1".into()),
-        },
         Request::Edit { message: message.clone(), text: "two".into() },
         Request::Delete { message: message.clone() },
-        Request::React { message: message.clone(), emoji: "👍".into(), off: true },
+        Request::React { message, emoji: "👍".into(), off: true },
         Request::Log { conversation: conversation.clone(), limit: 20, before: Some("77".into()) },
         Request::Disputed { conversation: conversation.clone(), limit: 20, before: None },
         Request::Notices { conversation: conversation.clone(), after: 5, before: Some(9), limit: 100 },
@@ -96,9 +90,20 @@ fn requests() -> Vec<Request> {
         Request::AnswerRequest { user: "bob".into(), yes: true },
         Request::ConfirmContact { user: "bob".into() },
         Request::Block { user: "bob".into(), off: false },
+    ]
+}
+
+fn requests_of_a_page() -> Vec<Request> {
+    vec![
+        Request::Send {
+            conversation: "3f9a".into(),
+            text: "two".into(),
+            reply_to: Some("77d0".into()),
+            id: Some("c1".into()),
+        },
         Request::Page { conversation: "3f9a".into(), from: PageFrom::Before("77".into()), limit: 50 },
         Request::Read { conversation: "3f9a".into(), up_to: "77".into() },
-        Request::History { message },
+        Request::History { message: "77d0".into() },
         Request::Conversation { conversation: "3f9a".into() },
         Request::Watch,
         Request::Storage,
@@ -338,7 +343,7 @@ fn line(write: impl FnOnce(&mut BytesMut)) -> Bytes {
 
 #[test]
 fn every_request_reply_and_event_survives_its_way() {
-    for (id, request) in requests().into_iter().enumerate() {
+    for (id, request) in requests().into_iter().chain(requests_of_a_page()).enumerate() {
         let bytes = line(|out| write_call(id as u64, &request, out).unwrap());
         assert_eq!(read_call(&bytes), Ok((CallId::Number(id as u64), request)));
     }
@@ -371,7 +376,8 @@ fn every_request_reply_and_event_survives_its_way() {
 #[test]
 fn every_method_is_known() {
     let name = |request: &Request| serde_json::to_value(request).unwrap()["method"].as_str().unwrap().to_owned();
-    let asked: std::collections::BTreeSet<String> = requests().iter().map(name).collect();
+    let requests = [requests(), requests_of_a_page()].concat();
+    let asked: std::collections::BTreeSet<String> = requests.iter().map(name).collect();
     assert_eq!(asked, METHODS.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
 
