@@ -69,6 +69,8 @@ export class App {
     if (this.home.state !== 'open') return;
     await this.#load();
     this.arrived();
+    const left = this.prefs.local.open;
+    if (left && this.talks.find(left) && matchMedia('(min-width: 40rem)').matches) await this.open(left);
   }
 
   /** A home was made on this page: loads it, while the page still says what there is to say of it. */
@@ -113,6 +115,7 @@ export class App {
   async open(conversation: string | null, around?: string) {
     this.drafts.flush();
     this.view.go(conversation);
+    this.prefs.set('open', conversation);
     await this.shown(around);
   }
 

@@ -9,7 +9,17 @@ import { words } from '$lib/rpc/transport';
 import { day } from '$lib/text/time';
 import { lines, row } from './lines';
 import { added, failed, freshId, MOMENT, type Outgoing, removed, retried, slowed } from './outbox';
-import { gone, grownBehind, grownInFront, heard, NOTHING, PAGE, trimmedBehind, trimmedInFront } from './window';
+import {
+  gone,
+  grownBehind,
+  grownInFront,
+  heard,
+  NOTHING,
+  PAGE,
+  requoted,
+  trimmedBehind,
+  trimmedInFront,
+} from './window';
 
 export class Talk {
   window = $state.raw(NOTHING);
@@ -18,6 +28,8 @@ export class Talk {
   /** Something changed above what is seen: the list keeps its place from the end. */
   shift = $state(false);
   ready = $state(false);
+  /** An item that the list is to show. */
+  goal = $state<string | null>(null);
   members = $state.raw<Member[]>([]);
   guests = $state.raw<{ user: string; name: string }[]>([]);
   replyTo = $state.raw<Row | null>(null);
@@ -66,6 +78,12 @@ export class Talk {
     this.window = { items: page.items, older: page.older, newer: page.newer };
     if (!page.newer) this.below = 0;
     await tick();
+  }
+
+  /** Goes to the first message of a day, or after it; the list then shows it. */
+  async toDay(at: number) {
+    await this.jump({ at });
+    this.goal = this.window.items.find((item) => 'row' in item && item.row.at >= at)?.key ?? null;
   }
 
   /** Reads again what is held: events were missed. */
@@ -121,7 +139,7 @@ export class Talk {
     const [window, place] = heard(this.window, item);
     const message = row(item);
     this.shift = place === 'late' && item.key < this.top;
-    this.window = window;
+    this.window = message ? requoted(window, message) : window;
     if (place === 'late' && message && message.user !== this.you?.user) this.late = new Set([...this.late, item.key]);
     if (message) this.outbox = removed(this.outbox, message.id);
     return place;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { item } from './samples';
+import { item, sampleRow } from './samples';
 import {
   gone,
   grownBehind,
@@ -7,6 +7,7 @@ import {
   heard,
   MOST,
   NOTHING,
+  requoted,
   trimmedBehind,
   trimmedInFront,
   type Window,
@@ -48,6 +49,19 @@ describe('an item that is heard of', () => {
       const window = mixed.reduce((held, key) => heard(held, item(key))[0], NOTHING);
       expect(keys(window)).toBe(letters);
     }
+  });
+});
+
+describe('an answer', () => {
+  const answered = (state: 'here' | 'deleted') => ({ id: 'b', author: 'Ada', user: 'ada', text: 'hello', state });
+  it('shows what it answers as that is now', () => {
+    const window = { ...NOTHING, items: [item('b'), item('c', { reply_to: answered('here') })] };
+    expect(requoted(window, sampleRow({ id: 'b', text: '\nnew\nlines' })).items[1]).toMatchObject({
+      row: { reply_to: { text: 'new' } },
+    });
+    const deleted = requoted(window, sampleRow({ id: 'b', deleted: true, text: '' }));
+    expect(deleted.items[1]).toMatchObject({ row: { reply_to: { text: null, state: 'deleted' } } });
+    expect(requoted(window, sampleRow({ id: 'x' }))).toBe(window);
   });
 });
 
