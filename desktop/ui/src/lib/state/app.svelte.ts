@@ -1,6 +1,6 @@
 // The page as a whole: which door it stands at, and where what the peer tells goes.
 import { createContext } from 'svelte';
-import type { Host } from '$lib/host/host';
+import type { Host, HostEvent } from '$lib/host/host';
 import { t } from '$lib/i18n/fluent.svelte';
 import type { Conversation, Event, HomeReply, PageFrom, Peer, Status } from '$lib/rpc/bindings';
 
@@ -8,6 +8,7 @@ import type { LinkState, Transport } from '$lib/rpc/transport';
 import { words } from '$lib/rpc/transport';
 import { connection } from './connection';
 import { Drafts } from './drafts.svelte';
+import { freshId } from './outbox';
 import { People } from './people.svelte';
 import { Prefs } from './prefs.svelte';
 import { Talk } from './talk.svelte';
@@ -84,6 +85,7 @@ export class App {
   /** Shows the conversations. */
   arrived() {
     this.inside = true;
+    this.host.onEvent((event) => void this.guard(() => this.#outside(event)));
   }
 
   async #load() {
@@ -170,6 +172,13 @@ export class App {
     if (await this.guard(() => this.host.copy(text))) this.toasts.say(t('copied'));
   }
 
+  async #outside(event: HostEvent) {
+    if (event.kind === 'link') return this.view.show({ name: 'join', link: event.link });
+    if (event.kind === 'open') return this.open(event.conversation);
+    const { conversation, text } = event;
+    return this.transport.call('send', { conversation, text, id: freshId() });
+  }
+
   #heard(event: Event) {
     switch (event.method) {
       case 'conversation': return this.#changed(event.params);
@@ -197,7 +206,7 @@ export class App {
     this.host.badge(this.talks.unread);
     const seen = document.hasFocus() && this.view.open === one.conversation;
     if (!this.prefs.local.notify || seen || one.unread <= (before?.unread ?? 0)) return;
-    this.host.notify(one.title, one.last_text, () => void this.open(one.conversation));
+    this.host.notify(one.title, one.last_text, one.conversation);
   }
 }
 

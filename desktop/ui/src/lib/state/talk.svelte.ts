@@ -45,6 +45,8 @@ export class Talk {
   readonly alarmed = $derived(this.members.filter((one) => one.alarm !== null));
   /** The key of the first item in view: what changes before it must not move what is seen. */
   top = '';
+  /** Events that come while a page is on its way. */
+  #missed: Event[] | null = null;
   #busy = false;
   #readUpTo = '';
 
@@ -54,15 +56,24 @@ export class Talk {
   ) {}
 
   async open(from: PageFrom) {
-    const { conversation } = this;
-    await this.transport.call('follow', { conversation, limit: 0 });
-    const [page] = await Promise.all([
-      this.transport.call('page', { conversation, from, limit: PAGE }),
-      this.loadMembers(),
-    ]);
+    await this.transport.call('follow', { conversation: this.conversation, limit: 0 });
+    const [page] = await Promise.all([this.#take(from), this.loadMembers()]);
     this.unread = page.unread;
-    this.window = { items: page.items, older: page.older, newer: page.newer };
     this.ready = true;
+  }
+
+  /** Takes a page in place of what is held; what is told meanwhile comes into it afterwards. */
+  async #take(from: PageFrom) {
+    const missed = (this.#missed = [] as Event[]);
+    try {
+      const page = await this.transport.call('page', { conversation: this.conversation, from, limit: PAGE });
+      this.shift = false;
+      this.window = { items: page.items, older: page.older, newer: page.newer };
+      return page;
+    } finally {
+      if (this.#missed === missed) this.#missed = null;
+      for (const event of missed) this.heard(event);
+    }
   }
 
   async loadMembers() {
@@ -73,9 +84,7 @@ export class Talk {
 
   /** Takes another part of the timeline in place of what is held. */
   async jump(from: PageFrom) {
-    const page = await this.transport.call('page', { conversation: this.conversation, from, limit: PAGE });
-    this.shift = false;
-    this.window = { items: page.items, older: page.older, newer: page.newer };
+    const page = await this.#take(from);
     if (!page.newer) this.below = 0;
     await tick();
   }
@@ -124,6 +133,7 @@ export class Talk {
 
   /** Takes in an event; says what became of a new item. */
   heard(event: Event) {
+    this.#missed?.push(event);
     if (event.method === 'gone') {
       this.shift = event.params.key < this.top;
       this.window = gone(this.window, event.params.key);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { item, sampleRow } from './samples';
+import { item, notice, sampleRow } from './samples';
 import {
   gone,
   grownBehind,
@@ -34,6 +34,10 @@ describe('an item that is heard of', () => {
     const [window, place] = heard(of('bd'), item('b', { text: 'new' }));
     expect([keys(window), place]).toEqual(['bd', 'changed']);
     expect(window.items[0]).toMatchObject({ row: { text: 'new' } });
+  });
+  it('moves when it is a notice that was under another key', () => {
+    const window = heard({ ...NOTHING, items: [notice('b', { id: 'n' }), item('c')] }, notice('d', { id: 'n' }))[0];
+    expect(keys(window)).toBe('cd');
   });
   it('stays outside when it is beyond what is held', () => {
     expect(heard(of('bd', { newer: true }), item('e'))[1]).toBe('outside');

@@ -31,7 +31,11 @@ function seek(items: readonly Item[], key: string): number {
   return low;
 }
 
-export function heard(window: Window, item: Item): [Window, Place] {
+export function heard(held: Window, item: Item): [Window, Place] {
+  // A notice may move: it is the same one by its id.
+  const moved = (one: Item) =>
+    'notice' in one && 'notice' in item && one.notice.id === item.notice.id && one.key !== item.key;
+  const window = held.items.some(moved) ? { ...held, items: held.items.filter((one) => !moved(one)) } : held;
   const at = seek(window.items, item.key);
   if (window.items[at]?.key === item.key) return [{ ...window, items: window.items.with(at, item) }, 'changed'];
   const isLast = at === window.items.length;
