@@ -6,6 +6,7 @@
 
 mod faults;
 mod routers;
+mod web;
 
 use std::io;
 use std::time::{Duration, Instant};

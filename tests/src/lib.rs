@@ -6,6 +6,7 @@
 //! of it from the stores, and [`verdict`] judges it.
 
 pub mod board;
+pub mod certificate;
 pub mod craft;
 pub mod dice;
 pub mod disk;

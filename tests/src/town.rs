@@ -28,7 +28,18 @@ pub enum Router {
     Symmetric,
     /// It keeps them, and lets out nothing but TCP to port 443.
     Captive,
+    /// The same, and looks into it: what does not begin as TLS does is dropped.
+    Inspecting,
 }
+
+/// What goes out by a router that looks into it: connections whose first bytes are those of TLS, and packets that only
+/// open or acknowledge.
+const INSPECTION: [&str; 4] = [
+    "-p tcp --dport 443 -m u32 --u32 0>>22&0x3C@12>>26&0x3C@0>>16=0x1603 -j CONNMARK --set-mark 1",
+    "-m connmark --mark 1 -j ACCEPT",
+    "-p tcp --dport 443 -m length --length 0:60 -j ACCEPT",
+    "-j DROP",
+];
 
 /// The street with all that stands on it; taken down when dropped.
 pub struct Town {
@@ -106,7 +117,9 @@ impl Town {
         inside_of(&gate, "sysctl -qw net.ipv4.ip_forward=1")?;
         let translate = "iptables -t nat -A POSTROUTING -o eth0";
         match router {
-            Router::Preserving | Router::Captive => inside_of(&gate, &format!("{translate} -j MASQUERADE"))?,
+            Router::Preserving | Router::Captive | Router::Inspecting => {
+                inside_of(&gate, &format!("{translate} -j MASQUERADE"))?
+            }
             Router::Symmetric => inside_of(&gate, &format!("{translate} -j MASQUERADE --random-fully"))?,
             Router::Remapping => {
                 for protocol in ["udp", "tcp"] {
@@ -115,9 +128,13 @@ impl Town {
                 }
             }
         }
-        if router == Router::Captive {
-            inside_of(&gate, "iptables -A FORWARD -i lan -p tcp --dport 443 -j ACCEPT")?;
-            inside_of(&gate, "iptables -A FORWARD -i lan -j DROP")?;
+        let rules: &[&str] = match router {
+            Router::Captive => &["-p tcp --dport 443 -j ACCEPT", "-j DROP"],
+            Router::Inspecting => &INSPECTION,
+            _ => &[],
+        };
+        for rule in rules {
+            inside_of(&gate, &format!("iptables -A FORWARD -i lan {rule}"))?;
         }
         for way in ["FORWARD", "INPUT"] {
             let answers = format!("iptables -A {way} -i eth0 -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
