@@ -76,9 +76,9 @@ impl Mailbox {
     ///
     /// # Errors
     /// When the folder cannot be read or written, or something else lies there.
-    pub(crate) fn open(folder: &Path, bounds: Bounds, tally: Arc<Tally>) -> io::Result<Mailbox> {
+    pub(crate) fn open(folder: &Path, now: u64, bounds: Bounds, tally: Arc<Tally>) -> io::Result<Mailbox> {
         let mut index = Index::default();
-        let files = Files::open(folder, |found| {
+        let files = Files::open(folder, now, |found| {
             let place = Place::new(found.day, found.offset, found.length, found.id);
             index.insert(found.topic, found.seq, place);
         })?;
@@ -181,7 +181,7 @@ impl Mailbox {
     }
 
     fn hand_out(&self, topic: Topic, after: u64) -> Answer {
-        let mut batch = Batch { cursor: after, ..Batch::default() };
+        let mut batch = Batch { cursor: after, begun: self.files.begun(), ..Batch::default() };
         let mut bytes = 0;
         for (seq, place) in self.index.after(topic, after) {
             bytes += place.length as usize;

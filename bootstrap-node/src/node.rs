@@ -167,7 +167,7 @@ type Mail = (Option<mpsc::Sender<bayou_core::net::mailbox::Letter>>, Option<std:
 fn open_mailbox(config: &Config, tally: &Arc<Tally>) -> Result<Mail, Failure> {
     let folder = config.home.join("mail");
     let (sender, letters): (_, Letters) = mpsc::channel(MAX_LETTERS);
-    let opened = Mailbox::open(&folder, config.mailbox(), tally.clone());
+    let opened = Mailbox::open(&folder, clock::now(), config.mailbox(), tally.clone());
     let keeper = opened.and_then(|mailbox| mailbox.start(letters, clock::now));
     let keeper = keeper.map_err(|reason| Failure::Mailbox(folder, reason))?;
     Ok((Some(sender), Some(keeper)))

@@ -5,6 +5,7 @@
 //! `BAYOU_LAB`) that is a failure.
 
 mod faults;
+mod reach;
 mod routers;
 mod web;
 

@@ -11,6 +11,7 @@ pub mod craft;
 pub mod dice;
 pub mod disk;
 pub mod flooder;
+mod igd;
 pub mod lan;
 pub mod lines;
 pub mod mailboxes;
