@@ -7,10 +7,12 @@
 
 pub mod board;
 pub mod browser;
+pub mod certificate;
 pub mod craft;
 pub mod dice;
 pub mod disk;
 pub mod flooder;
+mod igd;
 pub mod lan;
 pub mod lines;
 pub mod mailboxes;

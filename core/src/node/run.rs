@@ -461,6 +461,7 @@ fn start_net(
         mdns: network.mdns,
         boot,
         nodes: nodes.all(),
+        roots: network.roots.clone(),
         circle: network.circle,
         upnp: network.upnp && !nodes.all().is_empty(),
     };
