@@ -10,12 +10,14 @@
 //!
 //! The loop is the only place that reads the clock; everything that waits or blocks stands beside it.
 
+mod baton;
 mod compactor;
 mod fairness;
 mod home;
 mod key;
 mod keys;
 mod linking;
+mod listen;
 mod mail;
 mod nodes;
 mod run;

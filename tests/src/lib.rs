@@ -12,6 +12,7 @@ pub mod disk;
 pub mod flooder;
 pub mod lan;
 pub mod lines;
+pub mod machine;
 pub mod mailboxes;
 pub mod mallory;
 pub mod network;

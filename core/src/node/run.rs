@@ -16,13 +16,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use super::baton::{self, Baton};
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
-use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
+use super::{Keyring, NodeConfig, NodeError, Vault, compactor, home, listen, mail};
 use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
-use crate::identity::Profile;
-use crate::net::{Circle, Net, NetConfig, NetEvent, NetEvents};
+use crate::net::{Circle, Net, NetEvent, NetEvents};
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, Lsn, Store};
@@ -76,6 +76,7 @@ struct Inputs {
 struct Shell {
     home: PathBuf,
     vault: Arc<Vault>,
+    baton: Baton,
     peer: PeerId,
     engine: Engine,
     store: Arc<DiskStore>,
@@ -102,10 +103,12 @@ impl Shell {
         let NodeConfig { home, key, network } = config;
         let vault = Arc::new(Vault::new(&key, home::random()?));
         let born = home::load(&home, &vault)?;
+        let found = baton::Found::look(&home, home::identified(&born.profile).device);
         let (store, opened) = DiskStore::open(&home, Arc::new(Keyring::new(&home, vault.clone())))?;
         for damage in &opened.damage {
             tracing::warn!("{damage}");
         }
+        let baton = found.take(opened.damage.is_empty())?;
         let store = Arc::new(store);
         let peer = home::identified(&born.profile).peer;
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
@@ -113,20 +116,21 @@ impl Shell {
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
         let (net, events) = match &network {
             Some(network) => {
-                let started = start_net(&home, &vault, &born.profile, network, &nodes);
+                let started = listen::start(&home, &vault, &born.profile, network, &nodes);
                 started.map(|(net, events)| (Some(net), Some(events)))?
             }
             None => (None, None),
         };
         let Newborn { profile, log, is_back } = born;
         let first = profile.prekeys.clone();
-        let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
+        let config = Config { profile, log, is_back, peer, instance: baton.instance(), seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
         home::leave_prekeys(&home, &vault, &first, engine.prekeys());
         let circle = network.as_ref().map(|network| network.circle).unwrap_or_default();
         let mut shell = Shell {
             home,
             vault,
+            baton,
             peer,
             engine,
             store,
@@ -304,7 +308,7 @@ impl Shell {
                 if !self.listening.contains(&address) {
                     self.listening.push(address.clone());
                 }
-                home::note_listening(&self.home, &self.vault, &self.listening);
+                listen::note(&self.home, &self.vault, &self.listening);
                 Input::Listening { dialable: crate::net::with_peer(&address, self.peer), address }
             }
             NetEvent::Silent(address) => {
@@ -421,7 +425,7 @@ impl Shell {
         self.told.reports.send(report).ok();
     }
 
-    /// Lets go of everything in order: links, what is on its way to disk, the index.
+    /// Lets go of everything in order: links, what is on its way to disk, the index, the home.
     async fn stop(mut self) {
         self.keep();
         if let Some(net) = self.net.take() {
@@ -434,6 +438,11 @@ impl Shell {
         if let Err(error) = self.store.settle() {
             tracing::warn!("the index was not settled and will be mended at the next start: {error}");
         }
+        let is_whole = self.store.is_whole();
+        drop((self.engine, self.store));
+        if is_whole && let Err(error) = self.baton.leave() {
+            tracing::debug!(%error, "the next start begins new chains");
+        }
     }
 }
 
@@ -441,37 +450,6 @@ impl Shell {
 fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
     let first = (last.0 + 1).saturating_sub(tickets.len() as u64);
     tickets.into_iter().zip((first..).map(Lsn)).collect()
-}
-
-/// Starts the network where we listened last, so that others find us; somewhere else if that is taken.
-fn start_net(
-    home: &std::path::Path,
-    vault: &Vault,
-    profile: &Profile,
-    network: &Network,
-    nodes: &Nodes,
-) -> Result<(Net, NetEvents), NodeError> {
-    let [a, b, c, d, e, f, g, h] = home::random()?;
-    let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let config = |listen| NetConfig {
-        secret: *profile.transport_seed().expose(),
-        listen,
-        mdns: network.mdns,
-        boot,
-        nodes: nodes.all(),
-        circle: network.circle,
-        upnp: network.upnp && !nodes.all().is_empty(),
-    };
-    if !network.listen.is_empty() {
-        return Ok(Net::start(config(network.listen.clone()))?);
-    }
-    match Net::start(config(home::listened(home, vault))) {
-        Ok(started) => Ok(started),
-        Err(error) => {
-            tracing::info!("listening elsewhere than last time: {error}");
-            Ok(Net::start(config(Vec::new()))?)
-        }
-    }
 }
 
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
