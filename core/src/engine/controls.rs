@@ -253,7 +253,7 @@ impl Conversation {
         if !grew && avatars.is_empty() {
             return Vec::new();
         }
-        self.authority.ruling();
+        self.authority.shed_strange();
         if self.authority.has_forgotten() {
             let held = self.authority.items_beyond(&BTreeSet::new()).iter().map(Item::name).collect();
             self.kept = self.kept.intersection(&held).copied().collect();
