@@ -6,8 +6,8 @@
 //! gather; so one message waits for nothing but its own fdatasync, and a thousand at once share a few. (A thread of its
 //! own for the disk cost two wake-ups a message, about a quarter of a millisecond on each side.)
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
@@ -92,8 +92,8 @@ struct Shell {
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
-    /// Whose frames were handled in this round: what is kept at its end is kept for them.
-    heard: BTreeSet<PeerId>,
+    /// Whose frames were handled in this round, and how long that took: what is kept at its end is kept for them.
+    heard: BTreeMap<PeerId, Duration>,
     /// Who sent what is judged at the end of the round.
     gathering: BTreeSet<PeerId>,
 }
@@ -103,14 +103,8 @@ impl Shell {
         let NodeConfig { home, key, network } = config;
         let vault = Arc::new(Vault::new(&key, home::random()?));
         let born = home::load(&home, &vault)?;
-        let found = baton::Found::look(&home, home::identified(&born.profile).device);
-        let (store, opened) = DiskStore::open(&home, Arc::new(Keyring::new(&home, vault.clone())))?;
-        for damage in &opened.damage {
-            tracing::warn!("{damage}");
-        }
-        let baton = found.take(opened.damage.is_empty())?;
-        let store = Arc::new(store);
-        let peer = home::identified(&born.profile).peer;
+        let (peer, device) = (home::identified(&born.profile).peer, born.profile.device_key().device());
+        let (store, baton) = open_store(&home, &vault, device)?;
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
@@ -145,7 +139,7 @@ impl Shell {
             next_call: 0,
             unwritten: Vec::new(),
             fairness: Fairness::default(),
-            heard: BTreeSet::new(),
+            heard: BTreeMap::new(),
             gathering: BTreeSet::new(),
         };
         shell.execute(effects);
@@ -219,6 +213,8 @@ impl Shell {
         if !gathering.is_empty() {
             let began = instant();
             self.handle(Input::Gathered);
+            let heard = |peer| (peer, self.heard.get(&peer).copied().unwrap_or_default());
+            let gathering = gathering.into_iter().map(heard).collect();
             self.shared_by(&gathering, began);
         }
     }
@@ -235,10 +231,11 @@ impl Shell {
         }
     }
 
-    /// Notes that some links together took the time since a moment.
-    fn shared_by(&mut self, peers: &BTreeSet<PeerId>, began: Instant) {
-        if let Some(each) = began.elapsed().checked_div(peers.len() as u32) {
-            peers.iter().for_each(|peer| self.took(*peer, each));
+    /// Notes that some links together took the time since a moment, each in proportion to what it took in this round.
+    fn shared_by(&mut self, peers: &BTreeMap<PeerId, Duration>, began: Instant) {
+        let (took, all) = (began.elapsed(), peers.values().sum::<Duration>());
+        for (peer, of_it) in peers.iter().filter(|_| !all.is_zero()) {
+            self.took(*peer, took.mul_f64(of_it.div_duration_f64(all)));
         }
     }
 
@@ -323,7 +320,7 @@ impl Shell {
             NetEvent::Frame(peer, bytes) => {
                 let (began, weight) = (instant(), bytes.len());
                 self.handle(Input::Frame(peer, bytes));
-                self.heard.insert(peer);
+                *self.heard.entry(peer).or_default() += began.elapsed();
                 let waiting = self.net.as_ref().map_or(0, |net| net.waiting(peer));
                 self.fairness.left_waiting(peer, waiting, instant());
                 return self.took(peer, began.elapsed() + fairness::carrying(weight));
@@ -450,6 +447,17 @@ impl Shell {
 fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
     let first = (last.0 + 1).saturating_sub(tickets.len() as u64);
     tickets.into_iter().zip((first..).map(Lsn)).collect()
+}
+
+/// Opens the store of a home and takes the home's baton.
+fn open_store(home: &Path, vault: &Arc<Vault>, device: DeviceId) -> Result<(Arc<DiskStore>, Baton), NodeError> {
+    let found = baton::Found::look(home, device);
+    let (store, opened) = DiskStore::open(home, Arc::new(Keyring::new(home, vault.clone())))?;
+    for damage in &opened.damage {
+        tracing::warn!("{damage}");
+    }
+    let baton = found.take(opened.damage.is_empty())?;
+    Ok((Arc::new(store), baton))
 }
 
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
