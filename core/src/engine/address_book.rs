@@ -76,7 +76,7 @@ impl AddressBook {
     pub(super) fn recall(&mut self, peer: PeerId, remembered: Known) {
         self.note(peer, remembered.addresses);
         if let Some((known, _)) = self.peers.get_mut(&peer) {
-            known.seen = remembered.seen;
+            (known.seen, known.device) = (remembered.seen, remembered.device);
         }
     }
 
