@@ -31,7 +31,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use crate::net::Circle;
-pub use home::{Identified, Made, identity, init, restore, words_to_ask};
+pub use home::{Identified, Made, identity, init, new_phrase, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
 pub use linking::{LetIn, Linking};

@@ -55,6 +55,7 @@ impl Engine {
             Request::RetireDevice { device, phrase } => {
                 self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
             }
+            Request::MoveRoot { phrase, to } => self.move_root(now, call, phrase.expose(), to.expose()),
             Request::Hide { message, off, erase } => self.hide(now, call, &message, (!off, erase), view),
             Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),

@@ -52,9 +52,17 @@ pub struct Made {
 /// When somebody lives there already, the name cannot be used, the keyring does not take the key, or the folder cannot be
 /// written.
 pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Made, NodeError> {
-    let phrase = Phrase::new(Secret::new(random()?));
+    let phrase = new_phrase()?;
     let who = of_phrase(home, name, (&phrase, false), by)?;
     Ok(Made { who, phrase })
+}
+
+/// Draws a recovery phrase.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn new_phrase() -> Result<Phrase, NodeError> {
+    Ok(Phrase::new(Secret::new(random()?)))
 }
 
 /// Draws the positions, from 1, of three words of a phrase that a person is asked for, to see that they wrote it down.

@@ -25,7 +25,7 @@ pub const MAX_LINE: usize = 1024 * 1024;
 const MAX_CALL_ID: usize = 64;
 
 /// The names of all requests. An unknown name has an error code of its own.
-const METHODS: [&str; 51] = [
+const METHODS: [&str; 52] = [
     "new",
     "invite",
     "invites",
@@ -46,6 +46,7 @@ const METHODS: [&str; 51] = [
     "link_device",
     "confirm_device",
     "retire_device",
+    "move_root",
     "join",
     "send",
     "edit",
