@@ -14,7 +14,7 @@ use super::io::{CallId, View};
 use super::outbound::invalid;
 use super::roles::not_allowed;
 use super::{Engine, machine};
-use crate::authority::{DeviceStatus, Item, MAX_DEVICES, Said, UserRecord, UserSaid};
+use crate::authority::{DeviceStatus, Devices, Item, MAX_DEVICES, Said, UserRecord, UserSaid};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, DeviceId, PeerId};
 use crate::identity::linking::{LinkingError, OldDevice};
@@ -270,8 +270,8 @@ impl Engine {
         }
     }
 
-    /// Has our user go on under another recovery phrase. This device is retired by it, as all others are: what goes on is
-    /// what the new words restore, and others know by this record whose place that takes.
+    /// Has our user go on under another recovery phrase. What goes on is what the new words restore, and others know by this
+    /// record whose place that takes. This home does not: it is of a user who is another now.
     pub(super) fn move_root(&mut self, now: Timestamp, call: CallId, from: &str, to: &str) -> Result<(), RpcError> {
         let (root, next) =
             (self.own_root(from)?, Phrase::parse(to).map_err(|error| invalid(error.to_string()))?.root());
@@ -283,8 +283,17 @@ impl Engine {
         }
         let consent = UserRecord::consent(root.user(), next.signing_key());
         let said = UserSaid::RootMove { to: next.user(), consent };
-        let heads = self.own.user_heads(&root.user());
-        self.own_learned(now, vec![UserRecord::by_root(said, heads, now, root.signing_key())]);
+        let moves = UserRecord::by_root(said, self.own.user_heads(&root.user()), now, root.signing_key());
+        // What they wrote until now goes on to count.
+        let devices = self.own.last_ruling().devices(&root.user()).into_iter().flat_map(Devices::valid);
+        let certs = devices.map(|(device, _)| UserSaid::DeviceCert { device, may_enrol: false, prekey: None });
+        let certs = certs.map(|cert| UserRecord::by_root(cert, vec![], now, next.signing_key()));
+        let items: Vec<Item> = certs.chain([moves.clone()]).map(Item::User).collect();
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        for id in ids {
+            self.take_items(id, items.clone(), vec![], None, Then::Nothing);
+        }
+        self.own_learned(now, vec![moves]);
         self.persist(vec![], vec![Pending::Reply(call, Box::new(Reply::Done { done: true }))]);
         Ok(())
     }
