@@ -10,12 +10,14 @@
 //!
 //! The loop is the only place that reads the clock; everything that waits or blocks stands beside it.
 
+mod baton;
 mod compactor;
 mod fairness;
 mod home;
 mod key;
 mod keys;
 mod linking;
+mod listen;
 mod mail;
 mod nodes;
 mod porch;
@@ -31,7 +33,7 @@ pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use crate::net::Circle;
 pub use crate::net::tls::{BadCertificate, Roots};
-pub use home::{Identified, Made, identity, init, random, restore, words_to_ask};
+pub use home::{Identified, Made, identity, init, new_phrase, random, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
 pub use linking::{LetIn, Linking};

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod authority;
+mod backups;
 mod bundles;
 mod cli;
 mod convergence;

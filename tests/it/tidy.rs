@@ -93,6 +93,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("argon2", &["core/src/crypto"]),
     ("bip39", &["core/src/identity"]),
     ("sha2", &["core/src/crypto"]),
+    ("unicode_security", &["core/src/engine/alarms"]),
     // A link's binding and a snapshot's checksum are hashes, and neither room knows one that could make them.
     ("blake3", &["core/src/crypto", "core/src/net", "core/src/store/disk"]),
 ];

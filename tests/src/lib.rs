@@ -15,6 +15,7 @@ pub mod flooder;
 mod igd;
 pub mod lan;
 pub mod lines;
+pub mod machine;
 pub mod mailboxes;
 pub mod mallory;
 pub mod network;

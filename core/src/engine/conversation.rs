@@ -150,7 +150,10 @@ impl Conversation {
 
     /// Returns what someone calls themselves, if it is known.
     pub(super) fn shown_name(&self, user: &UserId) -> Option<&str> {
-        self.authority.last_ruling().devices(user).and_then(|devices| devices.name())
+        let ruling = self.authority.last_ruling();
+        let devices = ruling.devices(user)?;
+        // Who moved to another root shows themselves there.
+        devices.name().or_else(|| ruling.devices(&devices.moved()?)?.name())
     }
 
     /// Returns what the conversation is called; empty until its genesis arrived.

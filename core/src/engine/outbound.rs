@@ -9,8 +9,8 @@ use super::roles::{done, not_allowed, retired};
 use super::{Engine, View, people, stream};
 use crate::authority::{Item, MessageName, Role, Said};
 use crate::conversation::{
-    ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, SegmentId, Sent, Tail,
-    Target, Vector, Verified, draft,
+    ChainHeader, EntryId, MAX_BODY, MAX_EMOJI, Outcome, Payload, Place, Record, SEGMENT_CHANGES, Segment, SegmentId,
+    Sent, Tail, Target, Vector, Verified, draft,
 };
 use crate::crypto::{self, Signature};
 use crate::id::{ActorId, ConversationId, RecordHash};
@@ -55,6 +55,7 @@ impl Engine {
             Request::RetireDevice { device, phrase } => {
                 self.retire_device(now, call, &device, phrase.as_ref().map(|words| words.expose()), view)
             }
+            Request::MoveRoot { phrase, to } => self.move_root(now, call, phrase.expose(), to.expose()),
             Request::Hide { message, off, erase } => self.hide(now, call, &message, (!off, erase), view),
             Request::Send { conversation, text, reply_to, id } => {
                 self.say(now, call, &conversation, text, (reply_to.as_deref(), id.as_deref()), view)
@@ -207,6 +208,10 @@ impl Engine {
     ) -> Result<EntryId, RpcError> {
         let grant = self.writes_under(id)?;
         let (id, opens) = self.writing_segment(id);
+        if self.shelf.has_lost() {
+            // What we wrote may be among it: from now on another writes.
+            self.nonce = self.rng.bytes();
+        }
         let header = ChainHeader::new(self.key.device(), grant, self.nonce, opens);
         let segment = self.shelf.get(id, view)?;
         let (actor, header) = own_chain(segment, header);
@@ -289,7 +294,7 @@ impl Engine {
 }
 
 /// Returns our chain in a segment: its name, and the header with which it begins.
-fn own_chain(segment: &crate::conversation::Segment, mut header: ChainHeader) -> (ActorId, ChainHeader) {
+fn own_chain(segment: &Segment, mut header: ChainHeader) -> (ActorId, ChainHeader) {
     let genesis = segment.genesis().hash();
     // Whoever has our key forked this chain; we go on in another.
     while segment.forks().any(|fork| fork.actor() == header.actor(genesis)) {

@@ -34,7 +34,8 @@ pub struct Config {
     pub is_back: bool,
     /// Our name on the network.
     pub peer: PeerId,
-    /// Names this instance of the home: changes when the files are copied, restored or moved to another running machine.
+    /// Names this instance of the home: the same as at the last start if what is kept is just what that start left and
+    /// nobody else goes on from there; else drawn anew.
     pub instance: [u8; 32],
     /// The seed of all randomness.
     pub seed: [u8; 32],

@@ -6,8 +6,8 @@
 //! gather; so one message waits for nothing but its own fdatasync, and a thousand at once share a few. (A thread of its
 //! own for the disk cost two wake-ups a message, about a quarter of a millisecond on each side.)
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
@@ -16,13 +16,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use super::baton::{self, Baton};
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
-use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
+use super::{Keyring, NodeConfig, NodeError, Vault, compactor, home, listen, mail};
 use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
-use crate::identity::Profile;
-use crate::net::{Circle, Net, NetConfig, NetEvent, NetEvents};
+use crate::net::{Circle, Net, NetEvent, NetEvents};
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, Lsn, Store};
@@ -76,6 +76,7 @@ struct Inputs {
 struct Shell {
     home: PathBuf,
     vault: Arc<Vault>,
+    baton: Baton,
     peer: PeerId,
     engine: Engine,
     store: Arc<DiskStore>,
@@ -91,8 +92,8 @@ struct Shell {
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
-    /// Whose frames were handled in this round: what is kept at its end is kept for them.
-    heard: BTreeSet<PeerId>,
+    /// Whose frames were handled in this round, and how long that took: what is kept at its end is kept for them.
+    heard: BTreeMap<PeerId, Duration>,
     /// Who sent what is judged at the end of the round.
     gathering: BTreeSet<PeerId>,
 }
@@ -102,31 +103,28 @@ impl Shell {
         let NodeConfig { home, key, network } = config;
         let vault = Arc::new(Vault::new(&key, home::random()?));
         let born = home::load(&home, &vault)?;
-        let (store, opened) = DiskStore::open(&home, Arc::new(Keyring::new(&home, vault.clone())))?;
-        for damage in &opened.damage {
-            tracing::warn!("{damage}");
-        }
-        let store = Arc::new(store);
-        let peer = home::identified(&born.profile).peer;
+        let (peer, device) = (home::identified(&born.profile).peer, born.profile.device_key().device());
+        let (store, baton) = open_store(&home, &vault, device)?;
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
         let (net, events) = match &network {
             Some(network) => {
-                let started = start_net(&home, &vault, &born.profile, network, &nodes);
+                let started = listen::start(&home, &vault, &born.profile, network, &nodes);
                 started.map(|(net, events)| (Some(net), Some(events)))?
             }
             None => (None, None),
         };
         let Newborn { profile, log, is_back } = born;
         let first = profile.prekeys.clone();
-        let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
+        let config = Config { profile, log, is_back, peer, instance: baton.instance(), seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
         home::leave_prekeys(&home, &vault, &first, engine.prekeys());
         let circle = network.as_ref().map(|network| network.circle).unwrap_or_default();
         let mut shell = Shell {
             home,
             vault,
+            baton,
             peer,
             engine,
             store,
@@ -141,7 +139,7 @@ impl Shell {
             next_call: 0,
             unwritten: Vec::new(),
             fairness: Fairness::default(),
-            heard: BTreeSet::new(),
+            heard: BTreeMap::new(),
             gathering: BTreeSet::new(),
         };
         shell.execute(effects);
@@ -213,6 +211,8 @@ impl Shell {
         if !gathering.is_empty() {
             let began = instant();
             self.handle(Input::Gathered);
+            let heard = |peer| (peer, self.heard.get(&peer).copied().unwrap_or_default());
+            let gathering = gathering.into_iter().map(heard).collect();
             self.shared_by(&gathering, began);
         }
     }
@@ -229,10 +229,11 @@ impl Shell {
         }
     }
 
-    /// Notes that some links together took the time since a moment.
-    fn shared_by(&mut self, peers: &BTreeSet<PeerId>, began: Instant) {
-        if let Some(each) = began.elapsed().checked_div(peers.len() as u32) {
-            peers.iter().for_each(|peer| self.took(*peer, each));
+    /// Notes that some links together took the time since a moment, each in proportion to what it took in this round.
+    fn shared_by(&mut self, peers: &BTreeMap<PeerId, Duration>, began: Instant) {
+        let (took, all) = (began.elapsed(), peers.values().sum::<Duration>());
+        for (peer, of_it) in peers.iter().filter(|_| !all.is_zero()) {
+            self.took(*peer, took.mul_f64(of_it.div_duration_f64(all)));
         }
     }
 
@@ -300,7 +301,7 @@ impl Shell {
                 if !self.listening.contains(&address) {
                     self.listening.push(address.clone());
                 }
-                home::note_listening(&self.home, &self.vault, &self.listening);
+                listen::note(&self.home, &self.vault, &self.listening);
                 Input::Listening { dialable: crate::net::with_peer(&address, self.peer), address }
             }
             NetEvent::Silent(address) => {
@@ -315,7 +316,7 @@ impl Shell {
             NetEvent::Frame(peer, bytes) => {
                 let (began, weight) = (instant(), bytes.len());
                 self.handle(Input::Frame(peer, bytes));
-                self.heard.insert(peer);
+                *self.heard.entry(peer).or_default() += began.elapsed();
                 let waiting = self.net.as_ref().map_or(0, |net| net.waiting(peer));
                 self.fairness.left_waiting(peer, waiting, instant());
                 return self.took(peer, began.elapsed() + fairness::carrying(weight));
@@ -423,7 +424,7 @@ impl Shell {
         self.told.reports.send(report).ok();
     }
 
-    /// Lets go of everything in order: links, what is on its way to disk, the index.
+    /// Lets go of everything in order: links, what is on its way to disk, the index, the home.
     async fn stop(mut self) {
         self.keep();
         if let Some(net) = self.net.take() {
@@ -436,6 +437,11 @@ impl Shell {
         if let Err(error) = self.store.settle() {
             tracing::warn!("the index was not settled and will be mended at the next start: {error}");
         }
+        let is_whole = self.store.is_whole();
+        drop((self.engine, self.store));
+        if is_whole && let Err(error) = self.baton.leave() {
+            tracing::debug!(%error, "the next start begins new chains");
+        }
     }
 }
 
@@ -445,36 +451,15 @@ fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
     tickets.into_iter().zip((first..).map(Lsn)).collect()
 }
 
-/// Starts the network where we listened last, so that others find us; somewhere else if that is taken.
-fn start_net(
-    home: &std::path::Path,
-    vault: &Vault,
-    profile: &Profile,
-    network: &Network,
-    nodes: &Nodes,
-) -> Result<(Net, NetEvents), NodeError> {
-    let [a, b, c, d, e, f, g, h] = home::random()?;
-    let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let config = |listen| NetConfig {
-        secret: *profile.transport_seed().expose(),
-        listen,
-        mdns: network.mdns,
-        boot,
-        nodes: nodes.all(),
-        roots: network.roots.clone(),
-        circle: network.circle,
-        upnp: network.upnp && !nodes.all().is_empty(),
-    };
-    if !network.listen.is_empty() {
-        return Ok(Net::start(config(network.listen.clone()))?);
+/// Opens the store of a home and takes the home's baton.
+fn open_store(home: &Path, vault: &Arc<Vault>, device: DeviceId) -> Result<(Arc<DiskStore>, Baton), NodeError> {
+    let found = baton::Found::look(home, device);
+    let (store, opened) = DiskStore::open(home, Arc::new(Keyring::new(home, vault.clone())))?;
+    for damage in &opened.damage {
+        tracing::warn!("{damage}");
     }
-    match Net::start(config(home::listened(home, vault))) {
-        Ok(started) => Ok(started),
-        Err(error) => {
-            tracing::info!("listening elsewhere than last time: {error}");
-            Ok(Net::start(config(Vec::new()))?)
-        }
-    }
+    let baton = found.take(opened.damage.is_empty())?;
+    Ok((Arc::new(store), baton))
 }
 
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {

@@ -1,7 +1,7 @@
 //! All methods, by name, with what answers them: one table for who reads calls, and for who writes types.
 
 /// The name of each method, and which variants of [`Reply`](super::Reply) answer it.
-pub const METHODS: [(&str, &[&str]); 65] = [
+pub const METHODS: [(&str, &[&str]); 66] = [
     ("new", &["New"]),
     ("invite", &["Invite"]),
     ("invites", &["Invites"]),
@@ -21,6 +21,7 @@ pub const METHODS: [(&str, &[&str]); 65] = [
     ("link_device", &["Digits"]),
     ("confirm_device", &["Done"]),
     ("retire_device", &["Done"]),
+    ("move_root", &["Done"]),
     ("hide", &["Done"]),
     ("join", &["Joined"]),
     ("send", &["Sent"]),

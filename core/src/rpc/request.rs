@@ -128,6 +128,13 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         phrase: Option<Words>,
     },
+    /// Has our user go on under another recovery phrase; none of their devices is theirs any more. → [`Reply::Done`]
+    MoveRoot {
+        /// The 24 words of now.
+        phrase: Words,
+        /// The 24 words from then on.
+        to: Words,
+    },
     /// Hides another's message from all, or shows it again, or has it erased. → [`Reply::Done`]
     Hide {
         /// The message, as in [`Request::Edit`].

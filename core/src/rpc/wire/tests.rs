@@ -58,6 +58,7 @@ fn requests() -> Vec<Request> {
         Request::Devices,
         Request::LinkDevice { offer: "bayou://link/x".into() },
         Request::ConfirmDevice { yes: true },
+        Request::MoveRoot { phrase: Words::new("abandon".into()), to: Words::new("ability".into()) },
         Request::RetireDevice { device: "dd".into(), phrase: Some(Words::new("abandon ability".into())) },
         Request::Join { link: "bayou://j/#x".into() },
         Request::send(&conversation, "line\none \"quoted\" \u{1f600}"),
