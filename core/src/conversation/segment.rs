@@ -98,7 +98,7 @@ impl Segment {
                         segment.admit(&run);
                         runs.push(run);
                     }
-                    Outcome::Known => {}
+                    Outcome::Known(_) => {}
                     Outcome::Early(_) => return Err(damaged("a record before this one is missing")),
                 },
                 Tail::Payloads(payloads) => drop(payloads.into_iter().map(|p| segment.add_payload(p)).count()),

@@ -8,6 +8,7 @@ use super::io::{Effect, View};
 use super::keys::{self, Part};
 use super::{Engine, people, rows};
 use crate::conversation::EntryId;
+use crate::gossip;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
 use crate::store::StoreError;
@@ -325,6 +326,8 @@ impl Engine {
             (0, _) if self.is_mailed(conversation, message, row) => "with a mailbox".to_owned(),
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),
+            // Of a large conversation only those tell who are linked with us.
+            (k, n) if conversation.devices.len() > gossip::SMALL + 1 => format!("with at least {k} of {n}"),
             (k, n) => format!("with {k} of {n}"),
         }
     }

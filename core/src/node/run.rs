@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{self, MissedTickBehavior};
 
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
@@ -88,6 +88,8 @@ struct Shell {
     circle: Circle,
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
+    /// When the engine wants to be woken.
+    alarm: Option<time::Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
@@ -139,6 +141,7 @@ impl Shell {
             circle,
             calls: HashMap::new(),
             next_call: 0,
+            alarm: None,
             unwritten: Vec::new(),
             fairness: Fairness::default(),
             heard: BTreeSet::new(),
@@ -167,6 +170,10 @@ impl Shell {
                 biased;
                 Some(answer) = inputs.disk.recv() => self.handle(answer),
                 _ = ticks.tick() => self.handle(Input::Tick),
+                () = due(self.alarm) => {
+                    self.alarm = None;
+                    self.handle(Input::Alarm);
+                }
                 Some(event) = next(&mut inputs.net) => self.net_event(event),
                 call = asked.recv() => match call {
                     Some(Asked::Call(request, reply)) => self.call(request, reply),
@@ -357,6 +364,10 @@ impl Shell {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
                 Effect::Gather(peer) => drop(self.gathering.insert(peer)),
+                Effect::Alarm(at) => {
+                    let at = time::Instant::now() + Duration::from_millis(at.since(now()));
+                    self.alarm = Some(self.alarm.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {
@@ -477,6 +488,13 @@ fn start_net(
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
     match net {
         Some(net) => net.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(alarm: Option<time::Instant>) {
+    match alarm {
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
