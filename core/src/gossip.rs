@@ -25,12 +25,14 @@
 //! | file | what happens there |
 //! |---|---|
 //! | `crowd` | one conversation: whom to push to, whom to announce to, what is missing |
+//! | `routes` | over which links each chain comes and goes |
 //! | `lag` | how long what was announced may take |
 //! | `neighbours` | which links are wanted, and which are not |
 
 mod crowd;
 mod lag;
 mod neighbours;
+mod routes;
 #[cfg(test)]
 mod tests;
 
@@ -155,15 +157,17 @@ impl Gossip {
         match input {
             Input::Crowd(conversation, others) => self.crowd(conversation).others = others,
             Input::Up(conversation, peer) => self.up(now, conversation, peer, &mut effects),
-            Input::Down(conversation, peer) => self.crowd(conversation).down(&peer),
-            Input::Gone(peer) => self.crowds.values_mut().for_each(|crowd| crowd.down(&peer)),
+            Input::Down(conversation, peer) => self.crowd(conversation).down(now, conversation, &peer, &mut effects),
+            Input::Gone(peer) => {
+                self.crowds.iter_mut().for_each(|(id, crowd)| crowd.down(now, *id, &peer, &mut effects));
+            }
             Input::Left(conversation) => drop(self.crowds.remove(&conversation)),
             Input::Known(conversation, peers) => self.known(conversation, peers),
             Input::New { conversation, news, from, told, hops } => {
                 let me = self.me;
                 let crowd = self.crowd(conversation);
                 crowd.came(now, &news, from, hops);
-                let announced = crowd.nearest(&news);
+                let announced = crowd.announcers(&news);
                 let (to, told) = crowd.spread(now, me, &news, from, &told);
                 for (from, news) in announced {
                     crowd.shorten(now, conversation, from, &[news], &mut effects);
@@ -174,16 +178,16 @@ impl Gossip {
             }
             Input::Fetched(conversation, from, news) => self.crowd(conversation).fetched(now, from, &news),
             Input::Stale(conversation, from, chains, hops) => {
-                for (peer, chains) in self.crowd(conversation).stale(now, from, &chains, hops) {
-                    effects.push(Effect::Prune(conversation, peer, chains));
-                }
+                self.crowd(conversation).stale(now, conversation, from, (&chains, hops), &mut effects);
             }
             Input::Announced { conversation, from, lacking, held } => {
                 let crowd = self.crowd(conversation);
                 crowd.announced(now, from, &lacking, &held);
                 crowd.shorten(now, conversation, from, &held, &mut effects);
             }
-            Input::Grafted(conversation, peer, chains) => self.crowd(conversation).set_eager(now, peer, &chains, true),
+            Input::Grafted(conversation, peer, chains) => {
+                self.crowd(conversation).grafted(now, conversation, peer, &chains, &mut effects);
+            }
             Input::Pruned(conversation, peer, chains) => self.crowd(conversation).set_eager(now, peer, &chains, false),
             Input::Enough(peer) => self.asked_to_part(now, peer, &mut effects),
             Input::Ready(peers) => self.look_after_links(now, &peers, &mut effects),
@@ -200,7 +204,7 @@ impl Gossip {
 
     /// Returns over how many links the newest of a chain came, as far as it is known.
     pub fn hops(&self, conversation: &ConversationId, segment: u32, actor: ActorId) -> u8 {
-        self.crowds.get(conversation).map_or(0, |crowd| crowd.hops((segment, actor)))
+        self.crowds.get(conversation).map_or(u8::MAX, |crowd| crowd.routes.hops(&(segment, actor)))
     }
 
     /// Tells whether it is a peer's turn, of all that share a large conversation, to be told heads in a round.

@@ -16,6 +16,7 @@ mod home;
 mod key;
 mod keys;
 mod linking;
+mod listening;
 mod mail;
 mod nodes;
 mod run;

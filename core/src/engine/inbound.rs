@@ -255,7 +255,7 @@ impl Engine {
             return;
         }
         for early in self.waiting.take(conversation, from) {
-            let source = Source { from: early.from, told: Some(Vec::new()), hops: 0 };
+            let source = Source { from: early.from, told: Some(Vec::new()), hops: u8::MAX };
             self.runs(now, early.segment, vec![early.run], &source, view);
         }
     }

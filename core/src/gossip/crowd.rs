@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lag::Lag;
+use super::routes::{Chain, FAR, Routes, Turn};
 use super::{BATCH_MS, Effect, SMALL, is_due, named};
 use crate::envelope::{News, Told};
-use crate::id::{ActorId, ConversationId, PeerId};
+use crate::id::{ConversationId, PeerId};
 use crate::time::Timestamp;
 
 /// The most peers that a frame names as told; beyond it, copies may be sent twice.
@@ -20,19 +21,6 @@ const MAX_MISSING: usize = 1024;
 /// Those who announced one change and may be asked for it.
 const MAX_SOURCES: usize = 8;
 
-/// Chains of which is remembered whom to push them to. The one that was used least lately goes first; what is then pushed in
-/// vain, or not pushed, is found out anew.
-const MAX_ROUTES: usize = 1024;
-
-/// To how many a chain is pushed of which nothing is remembered.
-const CORE: usize = 5;
-
-/// By how many hops a way must be shorter to be taken instead.
-const SHORTER: u8 = 2;
-
-/// A chain, in its segment.
-pub(super) type Chain = (u32, ActorId);
-
 /// One conversation.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
@@ -44,7 +32,7 @@ pub(super) struct Crowd {
     pub(super) known: BTreeSet<PeerId>,
     /// When others were last told of others.
     pub(super) introduced: Timestamp,
-    routes: BTreeMap<Chain, Route>,
+    pub(super) routes: Routes,
     unsaid: BTreeMap<Chain, Unsaid>,
     unsaid_since: Option<Timestamp>,
     missing: BTreeMap<Chain, Missing>,
@@ -60,16 +48,6 @@ pub(super) struct Near {
     pub(super) spared: Option<Timestamp>,
     /// How often it was told of others.
     pub(super) introduced: usize,
-}
-
-/// Whom a chain is to be pushed to, or not, as they asked, and how it comes to us.
-#[derive(Debug, Default)]
-struct Route {
-    eager: BTreeMap<PeerId, bool>,
-    /// Over whose link the newest came, if it was pushed, and over how many in all.
-    from: Option<PeerId>,
-    hops: u8,
-    used: Timestamp,
 }
 
 /// How far a chain goes, and who is to be told.
@@ -97,132 +75,110 @@ impl Crowd {
         self.others > SMALL
     }
 
+    /// Tells whether chains may come over a peer's link, and how is remembered.
+    fn has_route(&self, peer: &PeerId) -> bool {
+        self.is_large() && self.near.contains_key(peer)
+    }
+
     pub(super) fn up(&mut self, now: Timestamp, peer: PeerId) {
         self.near.insert(peer, Near { since: now, spared: None, introduced: 0 });
     }
 
-    pub(super) fn down(&mut self, peer: &PeerId) {
+    /// A peer shares the conversation no more, or its link is gone: what came over it is asked of others.
+    pub(super) fn down(&mut self, now: Timestamp, id: ConversationId, peer: &PeerId, effects: &mut Vec<Effect>) {
         self.near.remove(peer);
-        for route in self.routes.values_mut() {
-            route.eager.remove(peer);
-            route.from = route.from.filter(|from| from != peer);
-        }
         self.unsaid.retain(|_, unsaid| {
             unsaid.to.remove(peer);
             !unsaid.to.is_empty()
         });
+        let asked = self.routes.lost(now, peer);
+        effects.extend(asked.into_iter().map(|(peer, chains)| Effect::Graft(id, peer, chains)));
+    }
+
+    /// A peer wants chains pushed to it. Those that come from that peer shall come from others.
+    pub(super) fn grafted(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        peer: PeerId,
+        chains: &[Chain],
+        effects: &mut Vec<Effect>,
+    ) {
+        self.set_eager(now, peer, chains, true);
+        let asked = self.routes.circular(now, peer, chains);
+        effects.extend(asked.into_iter().map(|(peer, chains)| Effect::Graft(id, peer, chains)));
     }
 
     /// Notes whether chains are to be pushed to a peer.
     pub(super) fn set_eager(&mut self, now: Timestamp, peer: PeerId, chains: &[Chain], eager: bool) {
-        for chain in chains {
-            if self.near.contains_key(&peer) {
-                self.route(now, *chain).eager.insert(peer, eager);
-            }
+        if self.near.contains_key(&peer) {
+            chains.iter().for_each(|chain| self.routes.set_eager(now, peer, *chain, eager));
         }
     }
 
-    /// Returns what is remembered of a chain.
-    fn route(&mut self, now: Timestamp, chain: Chain) -> &mut Route {
-        if !self.routes.contains_key(&chain) && self.routes.len() >= MAX_ROUTES {
-            let oldest = self.routes.iter().min_by_key(|(_, route)| route.used).map(|(chain, _)| *chain);
-            self.routes.retain(|chain, _| Some(*chain) != oldest);
-        }
-        let route = self.routes.entry(chain).or_default();
-        route.used = now;
-        route
-    }
-
-    /// Notes over whose link something of a large conversation came, and over how many in all.
+    /// Notes over whose link something of a large conversation came, and by how many hops.
     pub(super) fn came(&mut self, now: Timestamp, news: &[News], from: Option<PeerId>, hops: u8) {
-        if self.is_large() {
-            for news in news {
-                let route = self.route(now, (news.segment, news.actor));
-                (route.from, route.hops) = (from, hops);
-            }
+        let from = from.filter(|from| self.near.contains_key(from));
+        let news = if self.is_large() { news } else { &[] };
+        for news in news {
+            self.routes.came(now, (news.segment, news.actor), from, hops);
         }
     }
 
-    pub(super) fn hops(&self, chain: Chain) -> u8 {
-        self.routes.get(&chain).map_or(0, |route| route.hops)
-    }
-
-    /// A peer pushed what we had: one link too many brings these chains. Returns over which they shall not come any more:
-    /// this one, or the one over which they came before, if that is the longer way.
+    /// A peer pushed what we had: one link too many brings these chains. They shall not come over it any more; or over the
+    /// one over which they came before, if that is the longer way.
     pub(super) fn stale(
         &mut self,
         now: Timestamp,
+        id: ConversationId,
         from: PeerId,
-        chains: &[Chain],
-        hops: u8,
-    ) -> BTreeMap<PeerId, Vec<Chain>> {
+        (chains, hops): (&[Chain], u8),
+        effects: &mut Vec<Effect>,
+    ) {
         let mut pruned: BTreeMap<PeerId, Vec<Chain>> = BTreeMap::new();
-        for chain in chains.iter().filter(|_| self.is_large()).copied().collect::<Vec<_>>() {
-            let longer = self.replace(now, chain, from, hops);
-            pruned.entry(longer.unwrap_or(from)).or_default().push(chain);
+        let chains = if self.has_route(&from) { chains } else { &[] };
+        for chain in chains {
+            let longer = match self.routes.offered(now, *chain, from, hops) {
+                Some(turn) => turn.from,
+                None => {
+                    self.routes.set_eager(now, from, *chain, false);
+                    Some(from)
+                }
+            };
+            longer.into_iter().for_each(|longer| pruned.entry(longer).or_default().push(*chain));
         }
-        for (peer, chains) in &pruned {
-            self.set_eager(now, *peer, chains, false);
-        }
-        pruned
+        effects.extend(pruned.into_iter().map(|(peer, chains)| Effect::Prune(id, peer, chains)));
     }
 
     /// A peer announced what we have: if it is on a shorter way, chains shall come over it from now on.
     pub(super) fn shorten(
         &mut self,
         now: Timestamp,
-        conversation: ConversationId,
+        id: ConversationId,
         from: PeerId,
         held: &[News],
         effects: &mut Vec<Effect>,
     ) {
-        for news in held.iter().filter(|_| self.is_large()).copied().collect::<Vec<_>>() {
+        let held = if self.has_route(&from) { held } else { &[] };
+        for news in held {
             let chain = (news.segment, news.actor);
-            let known = self.routes.contains_key(&chain);
-            let longer = known.then(|| self.replace(now, chain, from, news.hops.saturating_add(1))).flatten();
-            if let Some(longer) = longer {
-                self.set_eager(now, longer, &[chain], false);
-                self.set_eager(now, from, &[chain], true);
-                effects.push(Effect::Graft(conversation, from, vec![chain]));
-                effects.push(Effect::Prune(conversation, longer, vec![chain]));
+            if let Some(Turn { from, to }) = self.routes.offered(now, chain, from, news.hops.saturating_add(1)) {
+                effects.push(Effect::Graft(id, to, vec![chain]));
+                effects.extend(from.map(|longer| Effect::Prune(id, longer, vec![chain])));
             }
         }
     }
 
-    /// Returns who announced something before it came: of each chain the one to whom it came over the fewest links.
-    pub(super) fn nearest(&self, news: &[News]) -> Vec<(PeerId, News)> {
-        let of = |news: &News| {
-            let sources = &self.missing.get(&(news.segment, news.actor))?.sources;
-            let nearest = sources.iter().filter(|(_, seq, _)| *seq >= news.seq).min_by_key(|(_, _, hops)| *hops);
-            nearest.map(|(peer, _, hops)| (*peer, News { hops: *hops, ..*news }))
-        };
-        news.iter().filter_map(of).collect()
-    }
-
-    /// Notes that a chain can come over a link by so many hops; returns over whose link it came, if that took more.
-    fn replace(&mut self, now: Timestamp, chain: Chain, by: PeerId, hops: u8) -> Option<PeerId> {
-        let route = self.route(now, chain);
-        let longer = route.from.filter(|from| *from != by && hops.saturating_add(SHORTER) <= route.hops);
-        if longer.is_some() {
-            (route.from, route.hops) = (Some(by), hops);
+    /// Returns who announced something before it came, the nearest first.
+    pub(super) fn announcers(&self, news: &[News]) -> Vec<(PeerId, News)> {
+        let mut announcers = Vec::new();
+        for news in news {
+            let missing = self.missing.get(&(news.segment, news.actor));
+            let sources = missing.iter().flat_map(|missing| &missing.sources).filter(|(_, seq, _)| *seq >= news.seq);
+            announcers.extend(sources.map(|(peer, _, hops)| (*peer, News { hops: *hops, ..*news })));
         }
-        longer
-    }
-
-    /// Returns the linked peers to whom a chain is pushed.
-    fn eager(&mut self, now: Timestamp, me: PeerId, chain: &Chain) -> BTreeSet<PeerId> {
-        if !self.is_large() {
-            return self.near.keys().copied().collect();
-        }
-        let mut near: Vec<PeerId> = self.near.keys().copied().collect();
-        near.sort_by_key(|peer| lot(me, *peer));
-        let mut eager: BTreeSet<PeerId> = near.into_iter().take(CORE).collect();
-        if let Some(route) = self.routes.get_mut(chain) {
-            route.used = now;
-            eager.retain(|peer| route.eager.get(peer) != Some(&false));
-            eager.extend(route.eager.iter().filter(|(_, eager)| **eager).map(|(peer, _)| *peer));
-        }
-        eager
+        announcers.sort_by_key(|(_, news)| news.hops);
+        announcers
     }
 
     /// Returns whom to push to, and whom the frames shall name as told; the others will be announced to. Of a large
@@ -239,7 +195,12 @@ impl Crowd {
         from.iter().for_each(|from| self.has(from, news));
         let (large, mut names) = (self.is_large(), named(told, from, me));
         let chain = news.first().map(|news| (news.segment, news.actor));
-        let eager = chain.map(|chain| self.eager(now, me, &chain)).unwrap_or_default();
+        let near = self.near.keys().copied();
+        let eager = match chain {
+            Some(chain) if large => self.routes.eager(now, me, &chain, near),
+            Some(_) => near.collect(),
+            None => BTreeSet::new(),
+        };
         let to: Vec<PeerId> = eager.into_iter().filter(|peer| !names.contains(&Told::from(*peer))).collect();
         if large {
             let lazy: BTreeSet<PeerId> = self.near.keys().filter(|peer| !to.contains(peer)).copied().collect();
@@ -255,7 +216,7 @@ impl Crowd {
     pub(super) fn fetched(&mut self, now: Timestamp, from: PeerId, news: &[News]) {
         self.arrived(now, news);
         self.has(&from, news);
-        self.came(now, news, None, 0);
+        self.came(now, news, None, FAR);
         if self.is_large() {
             let others = self.near.keys().copied().collect();
             self.tell_later(now, news, Some(from), &others);
@@ -357,7 +318,7 @@ impl Crowd {
             if !self.unsaid.contains_key(&chain) && self.unsaid.len() >= MAX_UNSAID {
                 continue;
             }
-            let hops = self.hops(chain);
+            let hops = self.routes.hops(&chain);
             let unsaid = self.unsaid.entry(chain).or_insert(Unsaid { seq: news.seq, hops, to: BTreeSet::new() });
             (unsaid.seq, unsaid.hops) = (unsaid.seq.max(news.seq), hops);
             unsaid.to.extend(&to);
@@ -371,14 +332,4 @@ impl Crowd {
     pub(super) fn sizes(&self) -> (usize, usize, usize) {
         (self.routes.len(), self.missing.len(), self.known.len())
     }
-}
-
-/// Returns the lot of a pair of peers: the same on both sides, and like chance.
-fn lot(a: PeerId, b: PeerId) -> u64 {
-    let first = |peer: PeerId| peer.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    // SplitMix64 (Steele, Lea, Flood, 2014).
-    let mut lot = (first(a) ^ first(b)).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    lot = (lot ^ (lot >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    lot = (lot ^ (lot >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    lot ^ (lot >> 31)
 }

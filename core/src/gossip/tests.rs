@@ -114,7 +114,7 @@ fn a_shorter_way_takes_the_place_of_a_longer_one() {
         let held = vec![News { segment: CHAIN.0, actor: CHAIN.1, seq: 2, hops }];
         Input::Announced { conversation: HERE, from: peer(3), lacking: vec![], held }
     };
-    assert_eq!(gossip.handle(Timestamp(2), announced(7)), [], "hardly shorter");
+    assert_eq!(gossip.handle(Timestamp(2), announced(8)), [], "as long, with the hop to us");
     let shorter = gossip.handle(Timestamp(2), announced(4));
     let wanted = [Effect::Graft(HERE, peer(3), vec![CHAIN]), Effect::Prune(HERE, peer(1), vec![CHAIN])];
     assert_eq!(shorter, wanted);
@@ -222,4 +222,39 @@ fn whoever_claims_too_much_fills_no_memory() {
     }
     let (routes, missing, known) = gossip.crowds[&HERE].sizes();
     assert!(routes <= 1024 && missing <= 1024 && known <= 4096, "{routes} {missing} {known}");
+}
+
+#[test]
+fn what_came_over_a_lost_link_is_asked_of_the_nearest_of_the_others() {
+    let mut gossip = machine(100, 4);
+    let came = |gossip: &mut Gossip| {
+        let (told, from) = (vec![], Some(peer(1)));
+        gossip.handle(Timestamp(0), Input::New { conversation: HERE, news: news(1), from, told, hops: 2 });
+    };
+    let announced = |gossip: &mut Gossip, n, hops| {
+        let held = vec![News { segment: CHAIN.0, actor: CHAIN.1, seq: 1, hops }];
+        gossip.handle(Timestamp(1), Input::Announced { conversation: HERE, from: peer(n), lacking: vec![], held });
+    };
+    came(&mut gossip);
+    announced(&mut gossip, 2, 6);
+    announced(&mut gossip, 3, 3);
+    announced(&mut gossip, 4, 5);
+    let graft = |n| Effect::Graft(HERE, peer(n), vec![CHAIN]);
+    assert_eq!(gossip.handle(Timestamp(2), Input::Gone(peer(1))), [graft(3)]);
+    // Who asks us while it is to come from them goes in a circle with us.
+    let circle = gossip.handle(Timestamp(3), Input::Grafted(HERE, peer(3), vec![CHAIN]));
+    assert_eq!(circle, [graft(4)]);
+    assert_eq!(gossip.handle(Timestamp(4), Input::Down(HERE, peer(4))), [graft(2)]);
+    assert_eq!(gossip.handle(Timestamp(5), Input::Gone(peer(2))), [], "nobody is left to ask");
+}
+
+#[test]
+fn what_was_fetched_is_on_no_way_until_somebody_announces_it() {
+    let mut gossip = machine(100, 4);
+    gossip.handle(Timestamp(0), Input::Fetched(HERE, peer(1), news(1)));
+    assert_eq!(gossip.hops(&HERE, CHAIN.0, CHAIN.1), u8::MAX);
+    let held = vec![News { segment: CHAIN.0, actor: CHAIN.1, seq: 1, hops: 3 }];
+    let announced = Input::Announced { conversation: HERE, from: peer(2), lacking: vec![], held };
+    assert!(gossip.handle(Timestamp(1), announced).contains(&Effect::Graft(HERE, peer(2), vec![CHAIN])));
+    assert_eq!(gossip.hops(&HERE, CHAIN.0, CHAIN.1), 4);
 }

@@ -18,11 +18,10 @@ use tokio::time::{self, MissedTickBehavior};
 
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
-use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
+use super::{Keyring, NodeConfig, NodeError, Vault, compactor, home, listening, mail};
 use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
-use crate::identity::Profile;
-use crate::net::{Circle, Net, NetConfig, NetEvent, NetEvents};
+use crate::net::{Circle, Net, NetEvent, NetEvents};
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, Lsn, Store};
@@ -113,13 +112,8 @@ impl Shell {
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
-        let (net, events) = match &network {
-            Some(network) => {
-                let started = start_net(&home, &vault, &born.profile, network, &nodes);
-                started.map(|(net, events)| (Some(net), Some(events)))?
-            }
-            None => (None, None),
-        };
+        let start = |network| listening::start(&home, &vault, &born.profile, network, &nodes);
+        let (net, events) = network.as_ref().map(start).transpose()?.unzip();
         let Newborn { profile, log, is_back } = born;
         let first = profile.prekeys.clone();
         let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
@@ -452,37 +446,6 @@ impl Shell {
 fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
     let first = (last.0 + 1).saturating_sub(tickets.len() as u64);
     tickets.into_iter().zip((first..).map(Lsn)).collect()
-}
-
-/// Starts the network where we listened last, so that others find us; somewhere else if that is taken.
-fn start_net(
-    home: &std::path::Path,
-    vault: &Vault,
-    profile: &Profile,
-    network: &Network,
-    nodes: &Nodes,
-) -> Result<(Net, NetEvents), NodeError> {
-    let [a, b, c, d, e, f, g, h] = home::random()?;
-    let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let config = |listen| NetConfig {
-        secret: *profile.transport_seed().expose(),
-        listen,
-        mdns: network.mdns,
-        boot,
-        nodes: nodes.all(),
-        circle: network.circle,
-        upnp: network.upnp && !nodes.all().is_empty(),
-    };
-    if !network.listen.is_empty() {
-        return Ok(Net::start(config(network.listen.clone()))?);
-    }
-    match Net::start(config(home::listened(home, vault))) {
-        Ok(started) => Ok(started),
-        Err(error) => {
-            tracing::info!("listening elsewhere than last time: {error}");
-            Ok(Net::start(config(Vec::new()))?)
-        }
-    }
 }
 
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
