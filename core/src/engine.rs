@@ -182,6 +182,7 @@ impl Engine {
             Input::Listening { address, dialable } => self.listening(address, dialable),
             Input::Silent(address) => self.silent(&address),
             Input::Relayed(relayed) => self.relayed(relayed),
+            Input::Mailboxes(nodes) => self.mail.ours = nodes,
             Input::LinkUp { peer, binding, address, listens, relayed } => {
                 self.link_up(now, peer, binding, (address, relayed), listens);
             }

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
 pub use address::{peer_of, split_peer, through, with_peer};
 use link::ends::Ends;
@@ -75,6 +76,26 @@ pub enum Circle {
     Lan,
 }
 
+/// A node that a person chose.
+#[derive(Clone)]
+pub struct ChosenNode {
+    /// Where it is, with its `/p2p/…`.
+    pub address: Address,
+    /// What is shown there, if the node lets in only who shows a token.
+    pub token: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// What is heard of a node that a person chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeNews {
+    /// Whether it keeps mail.
+    KeepsMail(bool),
+    /// Whether it serves us: it knows the token that we show, or asks for none.
+    Admitted(bool),
+    /// It was not reached; why, in plain words.
+    Unreached(String),
+}
+
 /// What the network needs to know to start.
 #[derive(Clone, Default)]
 pub struct NetConfig {
@@ -86,8 +107,8 @@ pub struct NetConfig {
     pub mdns: bool,
     /// Random for each start; tells a restarted peer from one that only connected again.
     pub boot: u64,
-    /// Nodes that make us reachable and know who else is there; each address names its node by `/p2p/…`.
-    pub nodes: Vec<Address>,
+    /// Nodes that make us reachable and know who else is there.
+    pub nodes: Vec<ChosenNode>,
     /// How far we go.
     pub circle: Circle,
     /// Whether to ask the local router for a way in.
@@ -140,6 +161,8 @@ pub enum NetEvent {
     Discovered(PeerId, Vec<Address>),
     /// A node told where a peer is that looks for the same as we.
     Found(PeerId, Vec<Address>),
+    /// Something was heard of one of our nodes.
+    Node(PeerId, NodeNews),
     /// What a mailbox answered to an errand, or in plain words why it did not.
     Mailed(u64, Result<mailbox::Answer, String>),
     /// A dial came to nothing. The peer is known if the dial named it.
@@ -168,7 +191,7 @@ pub enum NetError {
 /// What the handle asks of the swarm's task.
 enum Command {
     Dial(Option<PeerId>, Vec<Address>),
-    Nodes(Vec<Address>),
+    Nodes(Vec<ChosenNode>),
     Register(Vec<Namespace>),
     Seek(Vec<Namespace>),
     Mail(u64, Address, mailbox::Request),
@@ -240,8 +263,8 @@ impl Net {
         self.order(Command::Dial(peer, addresses));
     }
 
-    /// Uses these nodes from now on, and no others. Each address names its node by `/p2p/…`.
-    pub fn use_nodes(&self, nodes: Vec<Address>) {
+    /// Uses these nodes from now on, and no others.
+    pub fn use_nodes(&self, nodes: Vec<ChosenNode>) {
         self.order(Command::Nodes(nodes));
     }
 

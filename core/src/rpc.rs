@@ -267,6 +267,9 @@ pub enum Request {
     AddNode {
         /// A multiaddr that ends in `/p2p/…`, as the node prints it.
         address: String,
+        /// What to show there, where the operator lets in only who shows a token; 16 to 256 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<Words>,
     },
     /// Uses a node no longer. → [`Reply::Done`]
     RemoveNode {

@@ -2,7 +2,8 @@
 
 mod process;
 
-use bayou_core::rpc::{Reply, Request, Setting};
+use bayou_core::rpc::{MailboxStanding, Reply, Request, Setting};
+use bayou_core::time::Timestamp;
 use bayou_tests::mailboxes::Mood;
 use bayou_tests::truth;
 use bayou_tests::verdict::judge;
@@ -285,6 +286,121 @@ fn messages_that_disappeared_on_the_way_are_not_shown() {
     world.run(A_WHILE);
     assert!(!world.sees(bob).contains("for an hour"));
     assert_eq!(truth::places(&world.peers[bob].store, "for an hour"), [""; 0]);
+}
+
+/// Nobody who was away when the mailbox was named knows of it. Bob looks into the one of his own node, too.
+#[test]
+fn who_was_away_when_a_mailbox_was_named_finds_it_among_their_own_nodes() {
+    let (mut world, [alice, bob], nodes) = meet(["alice", "bob"], 1);
+    let conversation = world.conversation(0);
+    world.link(alice, bob);
+    world
+        .does(alice, Request::Set { conversation: conversation.clone(), setting: Setting::Mailboxes(vec![]) })
+        .expect("the owner may");
+    world.run(A_WHILE);
+    world.part_all();
+    goes(&mut world, bob);
+    world
+        .does(alice, Request::Set { conversation, setting: Setting::Mailboxes(nodes.clone()) })
+        .expect("the owner may");
+    world.says(alice, "here");
+    world.run(A_MOMENT);
+    goes(&mut world, alice);
+    comes_back(&mut world, bob, 1);
+    world.run(A_WHILE);
+    assert!(!world.sees(bob).contains("here"), "he does not know where to look");
+    world.uses_mailboxes(bob, &nodes);
+    world.run(A_MOMENT);
+    sees(&world, bob, "alice: here");
+    // Now he knows, and what he answers waits there.
+    world.says(bob, "there");
+    world.run(A_MOMENT);
+    assert_eq!(state(&mut world, bob, "there"), "with a mailbox");
+}
+
+/// Into a mailbox that is only likely to have something, people look now and then, and put nothing.
+#[test]
+fn a_mailbox_that_is_not_named_is_asked_rarely_and_given_nothing() {
+    let (mut world, [alice, bob], _) = meet(["alice", "bob"], 0);
+    let likely = world.mailboxes.open(1);
+    world.uses_mailboxes(alice, std::slice::from_ref(&likely));
+    goes(&mut world, bob);
+    world.says(alice, "to myself");
+    world.run(A_WHILE);
+    let (asked, put) = (world.mailboxes.node(&likely).asked, world.mailboxes.node(&likely).put);
+    assert!(asked > 0 && put == 0, "{asked} {put}");
+    world.run(5 * HOUR_MS);
+    assert_eq!(world.mailboxes.node(&likely).asked, asked);
+    world.run(2 * HOUR_MS);
+    let again = world.mailboxes.node(&likely).asked - asked;
+    assert!((1..32).contains(&again), "{again}: only the days that are not over");
+    assert_eq!(state(&mut world, alice, "to myself"), "kept");
+    // One that is down is left alone for longer and longer.
+    world.mailboxes.node(&likely).mood = Mood::Down;
+    world.crash(alice, 100);
+    world.run(A_MOMENT);
+    world.uses_mailboxes(alice, std::slice::from_ref(&likely));
+    world.run(A_MOMENT);
+    let standing = standing(&mut world, alice);
+    assert_eq!((standing.len(), standing[0].named, standing[0].reached), (1, false, false));
+}
+
+#[test]
+fn a_new_conversation_has_the_mailboxes_of_who_begins_it() {
+    let mut world = World::new(1);
+    let alice = world.person("alice");
+    let nodes: Vec<String> = (0..4).map(|_| world.mailboxes.open(1)).collect();
+    world.uses_mailboxes(alice, &nodes);
+    world.begin("river", &[alice]);
+    let named: Vec<String> = standing(&mut world, alice).into_iter().filter(|m| m.named).map(|m| m.address).collect();
+    assert_eq!(named, nodes[..3], "as many as a conversation may have");
+    judge(&world);
+}
+
+/// What a mailbox refuses, and what of it is good for nothing, is told in words.
+#[test]
+fn what_goes_wrong_with_a_mailbox_is_told() {
+    let (mut world, [alice, bob], nodes) = meet(["alice", "bob"], 1);
+    assert_eq!(standing(&mut world, alice)[0].problem, None);
+    goes(&mut world, bob);
+    world.mailboxes.node(&nodes[0]).mood = Mood::Down;
+    world.says(alice, "hello");
+    world.run(A_MOMENT);
+    assert_eq!(standing(&mut world, alice)[0].problem.as_deref(), Some("it is down"));
+    world.mailboxes.node(&nodes[0]).mood = Mood::Full;
+    world.run(A_WHILE);
+    let refused = standing(&mut world, alice)[0].problem.clone();
+    assert_eq!(refused.as_deref(), Some("it did not take an envelope: it is full"));
+    world.mailboxes.node(&nodes[0]).mood = Mood::Honest;
+    world.run(5 * 60_000);
+    assert_eq!(
+        (standing(&mut world, alice)[0].problem.clone(), state(&mut world, alice, "hello")),
+        (None, "with a mailbox".into())
+    );
+    let lie = bytes::Bytes::from(vec![1; 256]);
+    world
+        .mailboxes
+        .node(&nodes[0])
+        .kept
+        .values_mut()
+        .for_each(|kept| kept.push((Timestamp(u64::MAX / 2), lie.clone())));
+    goes(&mut world, alice);
+    comes_back(&mut world, bob, 0);
+    world.run(A_MOMENT);
+    sees(&world, bob, "alice: hello");
+    let told = standing(&mut world, bob);
+    assert!(told[0].useless > 0, "{told:?}");
+    assert_eq!(
+        told[0].useless_because.as_deref(),
+        Some("it was changed, or sealed under a key that this device does not hold")
+    );
+}
+
+/// Returns how it stands with the mailboxes.
+fn standing(world: &mut World, who: Who) -> Vec<MailboxStanding> {
+    let request = Request::ConversationStatus { conversation: world.conversation(0) };
+    let Ok(Reply::Standing { standing }) = world.does(who, request) else { panic!("no standing") };
+    standing.mailboxes
 }
 
 #[test]

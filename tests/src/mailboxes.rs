@@ -24,6 +24,8 @@ pub enum Mood {
     Honest,
     /// It is not reached.
     Down,
+    /// It hands out what it has, and takes nothing more.
+    Full,
     /// It says yes, and does whatever it likes.
     Hostile,
 }
@@ -70,7 +72,7 @@ impl Mailboxes {
     pub(crate) fn answer(&mut self, now: Timestamp, errand: &Errand) -> MailAnswer {
         match self.0.get_mut(&errand.node) {
             Some(node) if node.mood != Mood::Down => node.answer(now, errand),
-            _ => MailAnswer::Unreachable,
+            _ => MailAnswer::Unreachable("it is down".to_owned()),
         }
     }
 }
@@ -92,8 +94,11 @@ impl Node {
         assert!(fits, "an envelope for another topic than that of the key");
         self.put += 1;
         let is_hostile = self.mood == Mood::Hostile;
+        if self.mood == Mood::Full {
+            return MailAnswer::Refused("it is full".to_owned());
+        }
         match self.dice.below(8) {
-            0 if is_hostile => return MailAnswer::Refused,
+            0 if is_hostile => return MailAnswer::Refused("it is busy".to_owned()),
             1 | 2 if is_hostile => return MailAnswer::Kept,
             3 if is_hostile => self.kept.entry(topic).or_default().push((now, envelope.clone())),
             _ => {}
@@ -135,8 +140,8 @@ impl Node {
             }
         }
         match self.dice.below(8) {
-            0 => MailAnswer::Refused,
-            1 => MailAnswer::Unreachable,
+            0 => MailAnswer::Refused("it is busy".to_owned()),
+            1 => MailAnswer::Unreachable("it is down".to_owned()),
             2 => MailAnswer::Kept,
             3 => MailAnswer::Envelopes { envelopes, next: self.dice.below(next + 2), more: true },
             4 => MailAnswer::Envelopes { envelopes, next: 0, more: true },

@@ -271,6 +271,12 @@ impl World {
         self.hand_out();
     }
 
+    /// Lets somebody's own nodes be these mailboxes, until they go.
+    pub fn uses_mailboxes(&mut self, who: Who, nodes: &[String]) {
+        self.give(who, Input::Mailboxes(nodes.iter().cloned().map(Address).collect()));
+        self.hand_out();
+    }
+
     /// Takes a peer's power away, for so many milliseconds.
     pub fn crash(&mut self, who: Who, ms: u64) {
         self.peers[who].crash();
@@ -502,7 +508,7 @@ impl World {
         let at = self.now + 1 + self.network.weather.delay;
         let answer = match self.peers[who].online {
             true => self.mailboxes.answer(self.peers[who].time(self.now), errand),
-            false => MailAnswer::Unreachable,
+            false => MailAnswer::Unreachable("it is down".to_owned()),
         };
         self.answers.entry(at).or_default().push((who, Input::Mailed(ticket, answer)));
     }

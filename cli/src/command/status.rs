@@ -33,10 +33,7 @@ fn standing_lines(standing: &rpc::Standing) -> String {
         lines.push(format!("{}{you}: {}", clean_line(&member.name), clean_line(&member.says)));
         lines.extend(member.devices.iter().map(device_line));
     }
-    lines.extend(standing.mailboxes.iter().map(|mailbox| {
-        let reached = if mailbox.reached { "answers" } else { "not reached" };
-        format!("mailbox {reached}, {} errands on their way, {}", mailbox.errands, clean_line(&mailbox.address))
-    }));
+    lines.extend(standing.mailboxes.iter().flat_map(mailbox_lines));
     let counted = [
         (standing.writing, "on their way to this disk"),
         (standing.awaited, "texts are announced and have not arrived"),
@@ -46,6 +43,18 @@ fn standing_lines(standing: &rpc::Standing) -> String {
     lines.extend(counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
     lines.extend(standing.problem.iter().map(|problem| format!("problem: {}", clean_line(problem))));
     lines.join("\n")
+}
+
+fn mailbox_lines(mailbox: &rpc::MailboxStanding) -> Vec<String> {
+    let what = if mailbox.named { "mailbox" } else { "also looked into" };
+    let reached = if mailbox.reached { "answers" } else { "not reached" };
+    let address = clean_line(&mailbox.address);
+    let mut lines = vec![format!("{what}: {reached}, {} errands on their way, {address}", mailbox.errands)];
+    lines.extend(mailbox.problem.iter().map(|problem| format!("  {}", clean_line(problem))));
+    lines.extend(mailbox.useless_because.iter().map(|why| {
+        format!("  {} envelopes of it were good for nothing; of the last: {}", mailbox.useless, clean_line(why))
+    }));
+    lines
 }
 
 fn device_line(device: &rpc::DeviceStanding) -> String {
@@ -112,8 +121,12 @@ mod tests {
             members: vec![rpc::MemberStanding { user, name, you: false, says, devices: vec![device] }],
             mailboxes: vec![rpc::MailboxStanding {
                 address: "/ip4/192.0.2.9/tcp/4001".into(),
+                named: true,
                 reached: false,
                 errands: 2,
+                problem: Some("the node did not answer in time".into()),
+                useless: 3,
+                useless_because: Some("it is no envelope".into()),
             }],
             awaited: 0,
             writing: 0,
@@ -125,7 +138,9 @@ mod tests {
 3f9a3f9a  Boats
 bob: linked over a relay, 12 behind
   device d00dd00d, 31 ms there and back, /ip4/192.0.2.7/tcp/4001, 1 more, lacks 12, ahead in 1 segments
-mailbox not reached, 2 errands on their way, /ip4/192.0.2.9/tcp/4001
+mailbox: not reached, 2 errands on their way, /ip4/192.0.2.9/tcp/4001
+  the node did not answer in time
+  3 envelopes of it were good for nothing; of the last: it is no envelope
 2 times a linked peer that did not get on was asked again";
         assert_eq!(standing_lines(&standing), expected);
     }

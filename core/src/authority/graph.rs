@@ -245,7 +245,7 @@ impl Graph {
         if self.is_direct() {
             return match said {
                 Said::Epoch { .. } | Said::DeviceCut { .. } | Said::Unknown => Ok(None),
-                Said::Set(Setting::Topic(_) | Setting::Disappear(_)) => Ok(None),
+                Said::Set(Setting::Topic(_) | Setting::Disappear(_) | Setting::Mailboxes(_)) => Ok(None),
                 _ => Err(Void::OfTwo),
             };
         }

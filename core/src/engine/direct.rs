@@ -54,7 +54,8 @@ impl Engine {
         let records = Record::direct(self.profile.user, with);
         let [genesis, _] = &records;
         let id = genesis.conversation();
-        if !self.conversations.contains_key(&id) {
+        let is_new = !self.conversations.contains_key(&id);
+        if is_new {
             let number = self.next_number()?;
             self.conversations.insert(id, Conversation::new(id, number, secret));
             self.note(Fact::Joined { conversation: id, secret, peers: vec![] });
@@ -63,6 +64,9 @@ impl Engine {
         let items = records.chain(self.own_items()).chain(log.into_iter().map(Item::User)).collect();
         self.take_items(id, items, vec![], None, then);
         self.take_part(now, id, secret);
+        if let Some(named) = is_new.then(|| self.our_mailboxes(now, id)).flatten() {
+            self.take_items(id, vec![Item::Record(named)], vec![], None, Then::Nothing);
+        }
         self.share_everywhere(now);
         Ok(id)
     }

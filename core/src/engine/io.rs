@@ -65,10 +65,10 @@ pub enum MailAnswer {
         /// Whether there are more behind that.
         more: bool,
     },
-    /// It does not want to, now.
-    Refused,
-    /// It was not reached.
-    Unreachable,
+    /// It does not want to, now; why, in plain words.
+    Refused(String),
+    /// It was not reached; why, in plain words.
+    Unreachable(String),
 }
 
 /// What can happen.
@@ -93,6 +93,8 @@ pub enum Input {
     Silent(Address),
     /// From now on these are the ways to us over the nodes that we use.
     Relayed(Vec<Address>),
+    /// From now on these nodes of ours keep mail, each with its `/p2p/…`.
+    Mailboxes(Vec<Address>),
     /// A link is up.
     LinkUp {
         /// The peer.

@@ -6,6 +6,10 @@
 //! (gate, signature, authority, disk). A mailbox that drops, doubles, reorders, replays or invents harms nothing: what
 //! does not fit is dropped and counted, what is lost comes by another way, and nobody is to blame.
 //!
+//! Who was away when a mailbox was named does not know of it. So everyone looks, at the start and a few times a day, into
+//! mailboxes that are likely to be it: of their own nodes, and of those over which the others could be reached last. Nothing
+//! is put there.
+//!
 //! ```text
 //! outbox    what of ours is in each mailbox       sending   parcels packed, sealed and put
 //! lookout   which topics were read, and how far   taking    envelopes opened and taken in
@@ -41,15 +45,23 @@ const GRACE_MS: u64 = 500;
 /// Errands to one node that may be on their way at a time.
 const MAX_ERRANDS: usize = 8;
 
-/// How long a node that was not reached is left alone; each time twice as long.
+/// How long a node that was not reached is left alone; each time twice as long. One that the conversation does not name may
+/// keep no mail at all.
 const FIRST_WAIT_MS: u64 = 1_000;
 const LONGEST_WAIT_MS: u64 = 60_000;
+const LONGEST_WAIT_UNNAMED_MS: u64 = 60 * 60_000;
+
+/// Nodes into which we look though the conversation does not name them.
+const MAX_UNNAMED: usize = 4;
 
 /// How long an errand may take; then it is taken for one that came to nothing.
 const PATIENCE_MS: u64 = 2 * 60_000;
 
 /// Envelopes that are remembered, to be opened once only.
 const MAX_SEEN: usize = 8192;
+
+/// By device, the nodes over which it could be reached last.
+type Ways = BTreeMap<DeviceId, Vec<Address>>;
 
 /// What is known of mailboxes.
 #[derive(Debug, Default)]
@@ -61,15 +73,21 @@ pub(super) struct Mail {
     seen: Seen,
     /// When something of ours was said last that may have to be mailed.
     said_at: BTreeMap<ConversationId, Timestamp>,
-    /// Envelopes that were good for nothing.
-    pub(super) refused: u64,
+    /// Our own nodes that keep mail.
+    pub(super) ours: Vec<Address>,
 }
 
 /// One conversation in one mailbox.
 #[derive(Debug)]
 struct Post {
+    /// Whether the conversation names it; into others we only look.
+    named: bool,
     outbox: Outbox,
     lookout: Lookout,
+    /// What it refused last, and why, until it does it.
+    refusals: BTreeMap<Kind, String>,
+    /// Envelopes there that were good for nothing, and why the last of them was.
+    useless: (u32, &'static str),
 }
 
 /// A node, as far as it could be reached.
@@ -78,6 +96,15 @@ struct Node {
     errands: usize,
     again_at: Timestamp,
     wait: u64,
+    /// Why it was not reached when it was asked last.
+    failure: Option<String>,
+}
+
+/// What is asked of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Put,
+    Read,
 }
 
 /// An errand that is on its way.
@@ -85,7 +112,7 @@ struct Node {
 struct Sent {
     id: ConversationId,
     node: Address,
-    is_put: bool,
+    kind: Kind,
     at: Timestamp,
 }
 
@@ -112,22 +139,37 @@ impl Seen {
 impl Mail {
     /// Tells whether a full look into a mailbox of the conversation came to its end since the start.
     pub(super) fn has_looked(&self, id: ConversationId) -> bool {
-        self.posts.iter().any(|((of, _), post)| *of == id && post.lookout.has_looked())
+        self.posts.iter().any(|((of, _), post)| *of == id && post.named && post.lookout.has_looked())
     }
 
-    /// Returns whether a node could be reached, and what is on its way.
-    pub(super) fn standing(&self, address: &Address) -> MailboxStanding {
+    /// Tells of each mailbox of a conversation, those first that it names.
+    pub(super) fn standing(&self, id: ConversationId, named: &[Address]) -> Vec<MailboxStanding> {
+        let posts = self.posts.iter().filter(|((of, node), _)| *of == id && !named.contains(node));
+        let named = named.iter().map(|node| self.standing_of(node, self.posts.get(&(id, node.clone())), true));
+        named.chain(posts.map(|((_, node), post)| self.standing_of(node, Some(post), false))).collect()
+    }
+
+    fn standing_of(&self, address: &Address, post: Option<&Post>, named: bool) -> MailboxStanding {
         let node = self.nodes.get(address);
+        let refusal = post.and_then(|post| post.refusals.first_key_value()).map(|(kind, why)| match kind {
+            Kind::Put => format!("it did not take an envelope: {why}"),
+            Kind::Read => format!("it did not say what it has: {why}"),
+        });
+        let (useless, why) = post.map_or((0, ""), |post| post.useless);
         MailboxStanding {
             address: address.to_string(),
+            named,
             reached: node.is_none_or(|node| node.wait == 0),
             errands: node.map_or(0, |node| u32::try_from(node.errands).unwrap_or(u32::MAX)),
+            problem: node.and_then(|node| node.failure.clone()).or(refusal),
+            useless,
+            useless_because: Some(why.to_owned()).filter(|_| useless > 0),
         }
     }
 
     /// Returns how far one of our chains is in any of the mailboxes.
     pub(super) fn holds(&self, id: ConversationId, chain: &(u32, crate::id::ActorId)) -> u32 {
-        let posts = self.posts.iter().filter(|((of, _), _)| *of == id);
+        let posts = self.posts.iter().filter(|((of, _), post)| *of == id && post.named);
         posts.map(|(_, post)| post.outbox.holds(chain)).max().unwrap_or(0)
     }
 
@@ -143,7 +185,7 @@ impl Mail {
     fn may_ask(&self, node: &Address, now: Timestamp) -> bool {
         self.nodes.get(node).is_none_or(|node| {
             // Further ahead than any wait: the clock was set back.
-            let waits = now < node.again_at && node.again_at.since(now) <= LONGEST_WAIT_MS;
+            let waits = now < node.again_at && node.again_at.since(now) <= node.wait;
             !waits && node.errands < MAX_ERRANDS
         })
     }
@@ -158,11 +200,12 @@ impl Engine {
         let is_late = |sent: &Sent| now < sent.at || now.since(sent.at) >= PATIENCE_MS;
         let late = self.mail.errands.iter().filter(|(_, sent)| is_late(sent)).map(|(ticket, _)| *ticket);
         for ticket in Vec::from_iter(late) {
-            self.mailed(now, ticket, MailAnswer::Unreachable, view);
+            self.mailed(now, ticket, MailAnswer::Unreachable("the node did not answer in time".to_owned()), view);
         }
+        let over = self.nodes_of_others();
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
-            if let Err(error) = self.open_posts(id, view) {
+            if let Err(error) = self.open_posts(id, &over, view) {
                 self.problem(error.to_string());
             }
             self.send_mail(now, id, view);
@@ -180,18 +223,34 @@ impl Engine {
     }
 
     /// Recalls what is known of the conversation's mailboxes, and forgets those that are none any more.
-    fn open_posts(&mut self, id: ConversationId, view: &dyn View) -> Result<(), StoreError> {
+    fn open_posts(&mut self, id: ConversationId, over: &Ways, view: &dyn View) -> Result<(), StoreError> {
         let user = self.profile.user;
         let Some(conversation) = self.conversations.get(&id) else { return Ok(()) };
         let is_in = conversation.member(&user).is_some() && !conversation.left;
-        let nodes = if is_in { conversation.mailboxes() } else { &[] };
-        self.mail.posts.retain(|(of, node), _| *of != id || nodes.contains(node));
-        for node in nodes {
+        let named = if is_in { conversation.mailboxes() } else { &[] };
+        let unnamed = if is_in { conversation.likely_mailboxes(&self.mail.ours, over) } else { Vec::new() };
+        let wanted = |node: &Address, post: &Post| match post.named {
+            true => named.contains(node),
+            false => unnamed.contains(&node),
+        };
+        self.mail.posts.retain(|(of, node), post| *of != id || wanted(node, post));
+        let named = named.iter().map(|node| (node, true));
+        for (node, named) in named.chain(unnamed.iter().map(|node| (*node, false))) {
             if let Entry::Vacant(place) = self.mail.posts.entry((id, node.clone())) {
-                place.insert(conversation.post(node, view)?);
+                place.insert(conversation.post(node, named, view)?);
             }
         }
         Ok(())
+    }
+
+    /// Returns over which nodes the devices of others could be reached last.
+    fn nodes_of_others(&self) -> Ways {
+        let mut over = Ways::new();
+        for (device, known) in self.book.iter().filter_map(|(_, known)| Some((known.device?, known))) {
+            let nodes = known.addresses.iter().filter_map(|address| address.0.strip_suffix("/p2p-circuit"));
+            over.entry(device).or_default().extend(nodes.map(|node| Address(node.to_owned())));
+        }
+        over
     }
 
     /// Tells whether a member's device is not linked: it may send what we do not hear, and does not hear us.
@@ -208,36 +267,36 @@ impl Engine {
         let ticket = MailTicket(self.mail.next);
         self.mail.next += 1;
         self.mail.nodes.entry(errand.node.clone()).or_default().errands += 1;
-        let is_put = matches!(errand.wanted, Wanted::Put(_));
-        self.mail.errands.insert(ticket, Sent { id, node: errand.node.clone(), is_put, at });
+        let kind = if matches!(errand.wanted, Wanted::Put(_)) { Kind::Put } else { Kind::Read };
+        self.mail.errands.insert(ticket, Sent { id, node: errand.node.clone(), kind, at });
         self.effects.push(Effect::Mail(ticket, errand));
     }
 
     /// A mailbox answered, or was not reached.
     pub(super) fn mailed(&mut self, now: Timestamp, ticket: MailTicket, answer: MailAnswer, view: &dyn View) {
-        let Some(Sent { id, node, is_put, .. }) = self.mail.errands.remove(&ticket) else { return };
+        let Some(Sent { id, node, kind, .. }) = self.mail.errands.remove(&ticket) else { return };
+        let post = self.mail.posts.get_mut(&(id, node.clone()));
         let known = self.mail.nodes.entry(node.clone()).or_default();
         known.errands = known.errands.saturating_sub(1);
-        if answer == MailAnswer::Unreachable {
-            known.wait = (known.wait * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+        if let MailAnswer::Unreachable(why) = &answer {
+            let named = post.as_ref().is_none_or(|post| post.named);
+            let longest = if named { LONGEST_WAIT_MS } else { LONGEST_WAIT_UNNAMED_MS };
+            known.wait = (known.wait * 2).clamp(FIRST_WAIT_MS, longest);
             known.again_at = now.plus(known.wait);
+            known.failure = Some(why.clone());
         } else {
-            known.wait = 0;
+            (known.wait, known.failure) = (0, None);
         }
-        match answer {
-            MailAnswer::Kept if is_put => self.mail_kept(id, &node, now, view),
-            MailAnswer::Envelopes { envelopes, next, more } if !is_put => {
+        match (answer, kind) {
+            (MailAnswer::Kept, Kind::Put) => self.mail_kept(id, &node, now, view),
+            (MailAnswer::Envelopes { envelopes, next, more }, Kind::Read) => {
                 self.take_mail(now, (id, &node), envelopes, (next, more), view);
             }
-            _ => self.mail_failed(now, (id, node), is_put),
-        }
-    }
-
-    fn mail_failed(&mut self, now: Timestamp, place: (ConversationId, Address), is_put: bool) {
-        let Some(post) = self.mail.posts.get_mut(&place) else { return };
-        match is_put {
-            true => post.outbox.refused(now),
-            false => post.lookout.unanswered(),
+            (answer, _) => {
+                if let Some(post) = post {
+                    post.failed(now, kind, answer);
+                }
+            }
         }
     }
 
@@ -264,14 +323,46 @@ impl Engine {
     }
 }
 
+impl Post {
+    /// An errand came to nothing.
+    fn failed(&mut self, now: Timestamp, kind: Kind, answer: MailAnswer) {
+        match answer {
+            MailAnswer::Refused(why) => drop(self.refusals.insert(kind, why)),
+            MailAnswer::Unreachable(_) => {}
+            _ => drop(self.refusals.insert(kind, "its answer was to something else".to_owned())),
+        }
+        match kind {
+            Kind::Put => self.outbox.refused(now),
+            Kind::Read => self.lookout.unanswered(),
+        }
+    }
+
+    /// It did what it was asked.
+    fn did(&mut self, kind: Kind) {
+        self.refusals.remove(&kind);
+    }
+}
+
 impl Conversation {
     /// Returns the nodes where its mail waits.
     pub(super) fn mailboxes(&self) -> &[Address] {
         &self.authority.last_ruling().settings().mailboxes
     }
 
+    /// Returns nodes where its mail may wait without our knowing of it: ours, and those over which members were reached.
+    fn likely_mailboxes<'a>(&self, ours: &'a [Address], over: &'a Ways) -> Vec<&'a Address> {
+        let of_members =
+            over.iter().filter(|(device, _)| self.devices.contains_key(device)).flat_map(|(_, nodes)| nodes);
+        let mut known: BTreeSet<&str> = self.mailboxes().iter().filter_map(peer_in).collect();
+        ours.iter()
+            .chain(of_members)
+            .filter(|node| peer_in(node).is_some_and(|peer| known.insert(peer)))
+            .take(MAX_UNNAMED)
+            .collect()
+    }
+
     /// Recalls what the index has of one of the mailboxes.
-    fn post(&self, node: &Address, view: &dyn View) -> Result<Post, StoreError> {
+    fn post(&self, node: &Address, named: bool, view: &dyn View) -> Result<Post, StoreError> {
         let node = name_of(node);
         let all = |part| {
             let (from, to) = keys::of_node(part, self.number, &node);
@@ -286,8 +377,14 @@ impl Conversation {
         let topics =
             topics.iter().filter_map(|(key, v)| Some((keys::looked_topic(key)?, postcard::from_bytes(v).ok()?)));
         let outbox = Outbox::remembering(chains.collect(), items.collect());
-        Ok(Post { outbox, lookout: Lookout::remembering(topics) })
+        let lookout = Lookout::remembering(topics, named);
+        Ok(Post { named, outbox, lookout, refusals: BTreeMap::new(), useless: (0, "") })
     }
+}
+
+/// Returns the peer that an address names.
+fn peer_in(node: &Address) -> Option<&str> {
+    node.0.rsplit_once("/p2p/").map(|(_, peer)| peer)
 }
 
 /// Returns the name of a mailbox in the index.

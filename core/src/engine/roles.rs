@@ -12,7 +12,9 @@ use super::durable::Pending;
 use super::facts::{self, Fact};
 use super::io::{CallId, View};
 use super::outbound::invalid;
-use crate::authority::{History, Item, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint, Void};
+use crate::authority::{
+    History, Item, MAX_MAILBOXES, MAX_TITLE, MAX_TOPIC, Record, Role, Said, Setting, Standpoint, Void,
+};
 use crate::id::{ConversationId, RecordHash, StreamId, UserId};
 use crate::identity::RegisterKey;
 use crate::rpc::{ErrorCode, Reply, RpcError};
@@ -41,13 +43,28 @@ impl Engine {
         let mut conversation = Conversation::new(id, number, secret);
         let items = conversation.add([Item::Record(genesis)].into_iter().chain(self.own_items()).collect());
         conversation.was_in = true;
+        self.conversations.insert(id, conversation);
+        let named = self.our_mailboxes(now, id);
+        let named = self.conversations.get_mut(&id).zip(named).map(|(c, named)| c.add(vec![Item::Record(named)]));
+        let items: Vec<Item> = items.into_iter().chain(named.into_iter().flatten()).collect();
         let mut batch = vec![store::Record { stream: StreamId::Local, bytes: facts::encode(&fact) }];
         batch.extend(items.iter().map(|item| store::Record { stream: StreamId::Control(id), bytes: item.to_bytes() }));
         self.facts.push(fact);
         self.unsaid.insert(RegisterKey::Conversation(id));
-        self.conversations.insert(id, conversation);
         self.persist(batch, vec![Pending::Joined { call, id }]);
         Ok(())
+    }
+
+    /// Signs that the mail of a conversation waits at our own nodes, if it waits nowhere and they keep mail.
+    pub(super) fn our_mailboxes(&mut self, now: Timestamp, id: ConversationId) -> Option<Record> {
+        let nodes: Vec<_> = self.mail.ours.iter().take(MAX_MAILBOXES).cloned().collect();
+        let names_none = self.conversations.get(&id).is_some_and(|known| known.mailboxes().is_empty());
+        // Who may not say so leaves it to the others.
+        if names_none && !nodes.is_empty() {
+            self.control(now, id, Said::Set(Setting::Mailboxes(nodes))).ok()
+        } else {
+            None
+        }
     }
 
     /// Returns the number of the next conversation in the index.

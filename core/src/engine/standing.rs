@@ -26,7 +26,7 @@ impl Engine {
             conversation: id.to_string(),
             title: self.title_of(known),
             members,
-            mailboxes: known.mailboxes().iter().map(|node| self.mail.standing(node)).collect(),
+            mailboxes: self.mail.standing(id, known.mailboxes()),
             awaited: count(known.wants.len()),
             writing: count(self.pending.values().flatten().filter(own).count()),
             asked_again: cures.asked,

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::request_response::ProtocolSupport;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{autonat, dcutr, identify, mdns, ping, relay, rendezvous, upnp};
 
 use super::address::keypair;
 use super::punch::Seen;
-use super::{Circle, NetConfig, link, mailbox};
+use super::{Circle, NetConfig, link, mailbox, token};
 
 /// The name under which identify introduces us; strangers of other networks are told apart by it.
 const PROTOCOL: &str = "/bayou/1";
@@ -48,6 +49,7 @@ pub(super) struct Behaviour {
     pub(super) rendezvous: rendezvous::client::Behaviour,
     upnp: Toggle<upnp::tokio::Behaviour>,
     pub(super) mailbox: mailbox::client::Behaviour,
+    pub(super) token: token::Behaviour,
 }
 
 impl Behaviour {
@@ -67,6 +69,7 @@ impl Behaviour {
             rendezvous: rendezvous::client::Behaviour::new(keypair),
             upnp: asks_router.then(upnp::tokio::Behaviour::default).into(),
             mailbox: mailbox::client::behaviour(),
+            token: token::behaviour(ProtocolSupport::Outbound),
         }
     }
 }

@@ -167,6 +167,15 @@ impl Reservations {
         }
     }
 
+    /// A node does not serve us: it wants another token than it was shown, or one at all.
+    pub(super) fn turned_away(&mut self, peer: &PeerId, now: Instant) {
+        let me = self.me;
+        if let Some(node) = self.nodes.get_mut(peer) {
+            node.place = Place::None;
+            node.fail(me, peer, now);
+        }
+    }
+
     /// The network changed: what failed may work now.
     pub(super) fn hurry(&mut self) {
         for node in self.nodes.values_mut() {

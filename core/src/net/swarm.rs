@@ -10,7 +10,7 @@ mod dials;
 mod errands;
 mod nodes;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -22,6 +22,7 @@ use libp2p::request_response::OutboundRequestId;
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use zeroize::Zeroizing;
 
 use super::address::{bare, is_loopback, is_relayed, ours, peer_of};
 use super::behaviour::{Behaviour, BehaviourEvent, DEAD_AFTER};
@@ -64,6 +65,8 @@ pub(super) struct Hub {
     circle: Circle,
     /// The nodes that a person chose.
     nodes: BTreeSet<PeerId>,
+    /// What is shown to them.
+    tokens: BTreeMap<PeerId, Zeroizing<Vec<u8>>>,
     reservations: Reservations,
     /// The listeners that stand for our places at nodes.
     places: HashMap<ListenerId, PeerId>,
@@ -108,6 +111,7 @@ impl Hub {
             discovery: Discovery::new(me),
             circle: config.circle,
             nodes: BTreeSet::new(),
+            tokens: BTreeMap::new(),
             reservations: Reservations::new(me),
             places: HashMap::new(),
             rendezvous: Rendezvous::default(),
@@ -185,6 +189,7 @@ impl Hub {
                 Err(_) => self.close(event.connection),
             },
             SwarmEvent::Behaviour(BehaviourEvent::Mailbox(event)) => self.on_mailbox(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Token(event)) => self.on_token(event),
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => self.on_discovered(found),
             SwarmEvent::Behaviour(event) => self.on_reachability(event),
             SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, &address),
@@ -240,7 +245,7 @@ impl Hub {
         if needless {
             self.close(connection);
         } else {
-            self.on_node_reached(peer, now);
+            self.on_node_connected(peer, now);
         }
     }
 

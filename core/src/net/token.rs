@@ -5,6 +5,8 @@
 //!         ◀── 1: come in, 0: no ──────
 //! ```
 //!
+//! Who has none asks with an empty one whether one is needed.
+//!
 //! A token is a password for a node, not for anything that people say: it travels inside the encrypted connection and is
 //! known to the operator. The node remembers only hashes, and who showed one only while they are connected.
 

@@ -32,11 +32,11 @@ pub(super) fn answer(outcome: Result<Answer, String>) -> MailAnswer {
         },
         Ok(Answer::Refused(why)) => {
             tracing::info!("no mail: {why}");
-            MailAnswer::Refused
+            MailAnswer::Refused(why.to_string())
         }
         Err(why) => {
             tracing::debug!("no mail: {why}");
-            MailAnswer::Unreachable
+            MailAnswer::Unreachable(why)
         }
     }
 }

@@ -145,9 +145,7 @@ impl Shell {
         while let Some(effects) = shell.engine.rebuild(now(), &*shell.store) {
             shell.execute(effects);
         }
-        if circle != Circle::Lan {
-            shell.handle(Input::Relayed(shell.nodes.ways()));
-        }
+        shell.tell_nodes();
         for address in network.into_iter().flat_map(|network| network.peers) {
             let (address, peer) = crate::net::split_peer(&address)?;
             shell.handle(Input::Known(peer, address));
@@ -256,9 +254,11 @@ impl Shell {
     fn call(&mut self, request: Request, reply: oneshot::Sender<Result<Reply, RpcError>>) {
         let done = match &request {
             Request::Dial { address } => self.dial(address),
-            Request::AddNode { address } => self.nodes.add(&self.vault, address, self.peer).map(|()| self.use_nodes()),
+            Request::AddNode { address, token } => {
+                self.nodes.add(&self.vault, address, token.clone(), self.peer).map(|()| self.use_nodes())
+            }
             Request::RemoveNode { node } => self.nodes.remove(&self.vault, node).map(|()| self.use_nodes()),
-            Request::Nodes => Ok(self.list_nodes()),
+            Request::Nodes => Ok(Reply::Nodes { nodes: self.nodes.list(&self.listening) }),
             _ => return self.ask_engine(request, reply),
         };
         // Who asked may be gone.
@@ -274,21 +274,16 @@ impl Shell {
 
     fn use_nodes(&mut self) -> Reply {
         self.with_net(|net| net.use_nodes(self.nodes.all()));
-        if self.circle != Circle::Lan {
-            self.handle(Input::Relayed(self.nodes.ways()));
-        }
+        self.tell_nodes();
         Reply::Done { done: true }
     }
 
-    fn list_nodes(&self) -> Reply {
-        let reachable = |node: &Address| {
-            // All addresses of a node end in its name, and so does what leads over it.
-            let name = node.0.rsplit_once("/p2p/").map(|(_, name)| format!("/p2p/{name}/p2p-circuit"));
-            name.is_some_and(|name| self.listening.iter().any(|address| address.0.ends_with(&name)))
-        };
-        let nodes = self.nodes.all().into_iter();
-        let nodes = nodes.map(|node| crate::rpc::Node { reachable: reachable(&node), address: node.0 });
-        Reply::Nodes { nodes: nodes.collect() }
+    /// Tells the engine what nodes there are.
+    fn tell_nodes(&mut self) {
+        if self.circle != Circle::Lan {
+            self.handle(Input::Relayed(self.nodes.ways()));
+            self.handle(Input::Mailboxes(self.nodes.mailboxes()));
+        }
     }
 
     fn ask_engine(&mut self, request: Request, reply: oneshot::Sender<Result<Reply, RpcError>>) {
@@ -330,6 +325,12 @@ impl Shell {
             NetEvent::Discovered(peer, addresses) => Input::Discovered(peer, addresses),
             NetEvent::Found(peer, addresses) => Input::Found(peer, addresses),
             NetEvent::Mailed(errand, outcome) => Input::Mailed(MailTicket(errand), mail::answer(outcome)),
+            NetEvent::Node(node, news) => {
+                if !self.nodes.heard(&self.vault, node, news) || self.circle == Circle::Lan {
+                    return;
+                }
+                Input::Mailboxes(self.nodes.mailboxes())
+            }
             NetEvent::RoundTrip(peer, ms) => Input::RoundTrip(peer, ms),
             NetEvent::DialFailed(peer, _, why) => {
                 tracing::debug!("a dial came to nothing: {why}");
@@ -394,7 +395,7 @@ impl Shell {
         let node = crate::net::split_peer(&errand.node).ok().and_then(|(_, node)| node);
         match (&self.net, node) {
             (Some(net), Some(node)) => net.mail(ticket.0, errand.node.clone(), mail::request(errand, node, now())),
-            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable)),
+            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable("no network runs".to_owned()))),
         }
     }
 

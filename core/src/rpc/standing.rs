@@ -11,7 +11,8 @@ pub struct Standing {
     pub title: String,
     /// Who is in, our own user too, by name.
     pub members: Vec<MemberStanding>,
-    /// Where mail for who is away waits.
+    /// Where mail for who is away waits: the mailboxes that the conversation names, and those into which this peer looks
+    /// besides.
     pub mailboxes: Vec<MailboxStanding>,
     /// Texts that were announced and have not arrived.
     pub awaited: u32,
@@ -30,10 +31,18 @@ pub struct Standing {
 pub struct MailboxStanding {
     /// The node's address.
     pub address: String,
+    /// Whether the conversation names it. If not, this peer only looks whether something lies there.
+    pub named: bool,
     /// Whether it answered when it was asked last, or was not asked since the start.
     pub reached: bool,
     /// What is on its way to it, or asked of it.
     pub errands: u32,
+    /// Why it was not reached, or what it refused and why; absent when it did what it was asked last.
+    pub problem: Option<String>,
+    /// Envelopes from it, since the start, that were good for nothing.
+    pub useless: u32,
+    /// Why the last of them was; absent if there was none.
+    pub useless_because: Option<String>,
 }
 
 /// How it stands with a member.

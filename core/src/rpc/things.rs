@@ -417,6 +417,12 @@ pub struct Node {
     pub address: String,
     /// Whether others can reach us over it now.
     pub reachable: bool,
+    /// Whether it keeps mail, as it said last.
+    pub mail: bool,
+    /// Whether a token is kept that is shown there.
+    pub token: bool,
+    /// Why it is of no use now, in words; absent when nothing is known against it.
+    pub problem: Option<String>,
 }
 
 /// How this peer is.

@@ -1,7 +1,7 @@
 //! Links over a node: how they come up, how they become direct, and how far a peer is willing to go.
 
 use bayou_core::id::{Address, Namespace, PeerId};
-use bayou_core::net::{Circle, Net, NetConfig, NetEvent, through, with_peer};
+use bayou_core::net::{ChosenNode, Circle, Net, NetConfig, NetEvent, through, with_peer};
 use bytes::Bytes;
 
 use super::bootstrap::Node;
@@ -11,7 +11,11 @@ use super::end::{End, QUIC, config};
 const FRAMES: u32 = 900;
 
 fn start(secret: u8, node: &Address, circle: Circle) -> End {
-    let config = NetConfig { nodes: vec![node.clone()], circle, ..config(secret, u64::from(secret), QUIC) };
+    let config = NetConfig {
+        nodes: vec![ChosenNode { address: node.clone(), token: None }],
+        circle,
+        ..config(secret, u64::from(secret), QUIC)
+    };
     let (net, events) = Net::start(config).unwrap();
     End { net, events, address: Address(String::new()) }
 }

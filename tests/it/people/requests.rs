@@ -61,6 +61,11 @@ fn two_are_two_and_equal() {
         world.run(2_000);
         assert_eq!([alice, bob].map(|who| of_two(&mut world, who)[0].disappear), [seconds; 2]);
     }
+    let node = world.mailboxes.open(2);
+    let setting = Setting::Mailboxes(vec![node.clone()]);
+    world.does(bob, Request::Set { conversation: conversation.clone(), setting }).expect("both may");
+    world.run(2_000);
+    assert_eq!([alice, bob].map(|who| of_two(&mut world, who)[0].mailboxes.clone()), [vec![node.clone()], vec![node]]);
     let id = || conversation.clone();
     for request in [
         Request::Invite { conversation: id(), options: Default::default() },
@@ -73,6 +78,27 @@ fn two_are_two_and_equal() {
         let error = world.does(alice, request.clone()).expect_err("not of two");
         assert!(error.code == ErrorCode::NotAllowed && error.message.contains("between two"), "{request:?}: {error}");
     }
+}
+
+/// Whoever of the two uses nodes that keep mail has theirs wait there from the start.
+#[test]
+fn two_have_the_mailboxes_of_one_of_them() {
+    let (mut world, [alice, bob]) = strangers(3);
+    let node = world.mailboxes.open(3);
+    world.uses_mailboxes(bob, std::slice::from_ref(&node));
+    let alices = link(&mut world, alice, false);
+    asks(&mut world, bob, &alices, "");
+    world.link(alice, bob);
+    world.run(2_000);
+    let conversation = accepts(&mut world, alice, "bob");
+    world.run(40_000);
+    assert_eq!([alice, bob].map(|who| of_two(&mut world, who)[0].mailboxes.clone()), [vec![node.clone()], vec![node]]);
+    world.part_all();
+    writes(&mut world, alice, &conversation, "later");
+    world.run(4_000);
+    world.crash(alice, u64::MAX / 4);
+    world.run(70_000);
+    assert_eq!(reads(&mut world, bob, "alice"), ["alice: later"]);
 }
 
 /// Both ask, and both say yes before they hear of the other's yes, on all their devices: it is one conversation.

@@ -3,7 +3,8 @@
 //! A topic is of one epoch and one day. A **look** goes through the topics that may still bring something: from the first
 //! day that is not closed to tomorrow (clocks differ), at most 30 days back, oldest first, because a chain's changes can
 //! be let in only in their order. A quick look takes the epoch in use and today alone. A day is closed when its topic was
-//! read to the end after the day had been over for another day.
+//! read to the end after the day had been over for another day. Into a mailbox that the conversation does not name only
+//! full looks are taken, and rarely.
 //!
 //! What was read stands in the index, so that nothing is fetched twice. But some of what is read comes too early: its
 //! chain has a gap, its record or box names what is not known yet. Then the place in the topic is not noted, and the
@@ -21,6 +22,9 @@ pub(super) const MAX_DAYS: u64 = 30;
 /// How long until the next quick look, and the next full one.
 const QUICK_MS: u64 = 60_000;
 const FULL_MS: u64 = 60 * 60_000;
+
+/// How long until the next look into a mailbox that the conversation does not name.
+const UNNAMED_MS: u64 = 6 * FULL_MS;
 
 /// How near to midnight a quick look takes the neighbouring day as well.
 const MIDNIGHT_MS: u64 = 10 * 60_000;
@@ -63,12 +67,14 @@ pub(super) struct Lookout {
     next_at: Timestamp,
     full_at: Timestamp,
     has_looked: bool,
+    /// The conversation does not name the mailbox.
+    unnamed: bool,
 }
 
 impl Lookout {
     /// Goes on from what the index remembers.
-    pub(super) fn remembering(noted: impl IntoIterator<Item = (Place, u64)>) -> Self {
-        let mut lookout = Lookout::default();
+    pub(super) fn remembering(noted: impl IntoIterator<Item = (Place, u64)>, named: bool) -> Self {
+        let mut lookout = Lookout { unnamed: !named, ..Lookout::default() };
         for ((day, epoch), read) in noted {
             if day == u64::MAX {
                 lookout.open.insert(epoch, read);
@@ -102,14 +108,19 @@ impl Lookout {
         if self.asked.is_some() || !self.queue.is_empty() {
             return;
         }
-        self.is_full = !waits(self.full_at, FULL_MS);
+        self.is_full = !waits(self.full_at, self.every());
         if self.is_full {
             self.fill(now, held);
-        } else if quick && !waits(self.next_at, QUICK_MS) {
+        } else if quick && !self.unnamed && !waits(self.next_at, QUICK_MS) {
             let days = day(Timestamp(now.0.saturating_sub(MIDNIGHT_MS)))..=day(now.plus(MIDNIGHT_MS));
             self.queue.extend(current.into_iter().flat_map(|epoch| days.clone().map(move |day| (day, epoch))));
         }
         self.queue.iter().for_each(|place| self.topics.entry(*place).or_default().answers = 0);
+    }
+
+    /// Returns how long it is from one full look to the next.
+    fn every(&self) -> u64 {
+        if self.unnamed { UNNAMED_MS } else { FULL_MS }
     }
 
     fn fill(&mut self, now: Timestamp, held: impl Iterator<Item = RecordHash>) {
@@ -187,7 +198,7 @@ impl Lookout {
             return Vec::new();
         }
         let is_unsure = self.topics.values().any(|read| read.early);
-        (self.full_at, self.has_looked) = (now.plus(if is_unsure { QUICK_MS } else { FULL_MS }), true);
+        (self.full_at, self.has_looked) = (now.plus(if is_unsure { QUICK_MS } else { self.every() }), true);
         self.close(now)
     }
 
@@ -275,7 +286,7 @@ mod tests {
         assert_eq!((noted[&(98, EPOCH)], noted.get(&(99, EPOCH))), (Some(5), None));
         assert_eq!(noted[&(u64::MAX, EPOCH)], Some(98));
         let kept = noted.into_iter().filter_map(|(place, read)| Some((place, read?)));
-        let mut again = Lookout::remembering(kept);
+        let mut again = Lookout::remembering(kept, true);
         let full = look(&mut again, now, &[EPOCH]);
         assert_eq!(full[0], ((98, EPOCH), 5));
         assert_eq!(full[1], ((99, EPOCH), 0));
@@ -310,6 +321,14 @@ mod tests {
         assert_eq!(asked, 32 * MAX_ANSWERS);
         let next = look(&mut lookout, now, &[EPOCH, LATER]);
         assert!(next.contains(&((70, LATER), 0)));
+    }
+
+    #[test]
+    fn a_mailbox_that_is_not_named_is_looked_into_now_and_then() {
+        let mut lookout = Lookout::remembering([], false);
+        assert_eq!(look(&mut lookout, noon(100), &[EPOCH]).len(), 32);
+        assert_eq!(look(&mut lookout, noon(100).plus(UNNAMED_MS - 1), &[EPOCH]), []);
+        assert_eq!(look(&mut lookout, noon(100).plus(UNNAMED_MS), &[EPOCH]).len(), 3);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::super::conversation::Conversation;
 use super::super::io::{Errand, View, Wanted};
 use super::super::{Engine, keys};
 use super::lookout::MAX_DAYS;
-use super::name_of;
 use super::outbox::{Load, Mark};
+use super::{Kind, Post, name_of};
 use crate::authority::{Item, ItemName, Said, abbreviate};
 use crate::conversation::{EntryId, Payload, SegmentId, Sent};
 use crate::crypto;
@@ -42,7 +42,7 @@ impl Engine {
         let said_at = self.mail.said_at.get(&id).copied().unwrap_or_default();
         let waits = said_at <= now && now.since(said_at) < super::GRACE_MS;
         let Some(current) = self.groups.get(&id).and_then(|group| group.current()) else { return };
-        let posts = self.mail.posts.iter().filter(|((of, _), post)| *of == id && post.outbox.is_due(now, current));
+        let posts = self.mail.posts.iter().filter(|((of, _), post)| *of == id && post.is_due(now, current));
         let due: Vec<Address> = posts.map(|((_, node), _)| node.clone()).collect();
         if due.is_empty() || (waits && !self.is_anyone_away(id)) {
             return;
@@ -185,6 +185,7 @@ impl Engine {
         let before: Vec<((u32, ActorId), u32)> =
             conversation.acks.keys().map(|chain| (*chain, self.mail.holds(id, chain))).collect();
         let Some(post) = self.mail.posts.get_mut(&(id, node.clone())) else { return };
+        post.did(Kind::Put);
         let load = post.outbox.kept();
         let mut ops: Vec<IndexOp> = Vec::new();
         for ((segment, actor), mark) in &load.chains {
@@ -203,6 +204,13 @@ impl Engine {
         self.note_mail(ops);
         self.tell_mailed(now, id, &news, view);
         self.send_mail(now, id, view);
+    }
+}
+
+impl Post {
+    /// Tells whether it is time to look for what the mailbox lacks.
+    fn is_due(&self, now: Timestamp, current: RecordHash) -> bool {
+        self.named && self.outbox.is_due(now, current)
     }
 }
 

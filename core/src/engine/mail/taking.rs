@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::inbound::{Reception, Source};
 use super::super::io::{Errand, View, Wanted};
 use super::super::{Engine, keys};
-use super::name_of;
+use super::{Kind, name_of};
 use crate::conversation::SegmentId;
 use crate::envelope::{Parcel, Part, Sealed};
 use crate::id::{Address, ConversationId};
@@ -28,7 +28,7 @@ impl Engine {
         let Some(group) = self.groups.get(&id) else { return };
         let posts = self.mail.posts.iter_mut().filter(|((of, _), _)| *of == id);
         let mut nodes = Vec::new();
-        for ((_, node), post) in posts {
+        for ((_, node), post) in posts.filter(|(_, post)| post.named || is_anyone_away) {
             post.lookout.begin(now, group.epochs().held_ids(), group.current(), is_anyone_away);
             nodes.push(node.clone());
         }
@@ -62,9 +62,11 @@ impl Engine {
         (next, more): (u64, bool),
         view: &dyn View,
     ) {
-        let (kept_before, mut early) = (self.next.number, false);
+        let (kept_before, mut early, mut useless) = (self.next.number, false, Vec::new());
         for envelope in envelopes {
-            early |= self.open_mail(now, id, &envelope, view);
+            let (is_early, why) = self.open_mail(now, id, &envelope, view).unwrap_or_else(|why| (false, Some(why)));
+            early |= is_early;
+            useless.extend(why);
         }
         let is_new = self.next.number != kept_before;
         let (Some(conversation), Some(post)) =
@@ -73,6 +75,10 @@ impl Engine {
             return;
         };
         let (number, name) = (conversation.number, name_of(node));
+        post.did(Kind::Read);
+        for why in useless {
+            post.useless = (post.useless.0.saturating_add(1), why);
+        }
         let noted = post.lookout.answered(now, (next, more), early, is_new);
         let ops = noted.into_iter().map(|((day, epoch), read)| {
             let key = keys::looked(number, &name, day, &epoch);
@@ -86,27 +92,28 @@ impl Engine {
         self.read_on(now, id, node);
     }
 
-    /// Opens an envelope and takes in what is in it; tells whether something came too early.
-    fn open_mail(&mut self, now: Timestamp, id: ConversationId, bytes: &Bytes, view: &dyn View) -> bool {
-        let opened = Sealed::parse(bytes.to_vec()).ok().and_then(|sealed| {
-            let name = sealed.id();
-            if self.mail.seen.ids.contains(&name) {
-                return Some((name, None));
-            }
-            let (_, opened) = self.groups.get(&id)?.epochs().open(&sealed).ok()?;
-            Some((name, Some(Parcel::decode(opened.content()).ok()?)))
-        });
-        let Some((name, parcel)) = opened else {
-            self.mail.refused += 1;
-            return false;
-        };
-        let Some(parcel) = parcel else { return false };
+    /// Opens an envelope and takes in what is in it; tells whether something came too early, and in words why part of it, or
+    /// (as an error) all of it, is good for nothing.
+    fn open_mail(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        bytes: &Bytes,
+        view: &dyn View,
+    ) -> Result<(bool, Option<&'static str>), &'static str> {
+        let sealed = Sealed::parse(bytes.to_vec()).map_err(|_| "it is no envelope")?;
+        let name = sealed.id();
+        if self.mail.seen.ids.contains(&name) {
+            return Ok((false, None));
+        }
+        let opened = self.groups.get(&id).and_then(|group| group.epochs().open(&sealed).ok());
+        let (_, opened) = opened.ok_or("it was changed, or sealed under a key that this device does not hold")?;
+        let parcel = Parcel::decode(opened.content()).map_err(|_| "what is in it is not understood")?;
         let taken = self.take_parcel(now, id, parcel, view);
-        self.mail.refused += u64::from(taken.bad);
         if !taken.early {
             self.mail.seen.note(name);
         }
-        taken.early
+        Ok((taken.early, taken.bad.then_some("part of what is in it does not count here")))
     }
 
     /// Takes in what is in a parcel, part by part. What is wrong in it is nobody's fault that could be named: it is left

@@ -168,7 +168,8 @@ impl Hall {
     fn on_token(&mut self, peer: PeerId, token: &[u8], channel: ResponseChannel<bool>) {
         let behaviour = self.swarm.behaviour_mut();
         let welcome = behaviour.guard.show(peer, token);
-        if !welcome {
+        // Who shows nothing only asks whether one is needed.
+        if !welcome && !token.is_empty() {
             self.counts.tokens_refused_total.up();
         }
         // Who asked may have hung up.

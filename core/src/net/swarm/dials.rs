@@ -19,6 +19,7 @@ impl Hub {
         self.probes.remove(&connection);
         if let Some(peer) = peer.filter(|peer| !self.swarm.is_connected(peer)) {
             self.on_node_lost(peer);
+            self.on_node_missed(peer, error);
         }
         if self.dialling.remove(&connection) {
             self.explain(peer.and_then(ours), error);

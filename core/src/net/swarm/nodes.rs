@@ -1,14 +1,17 @@
 //! Nodes: holding a place at them, asking them who else is there, and learning from them how we are seen.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::rendezvous::client::Event as RendezvousEvent;
+use libp2p::swarm::DialError;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{Multiaddr, identify, relay, rendezvous, upnp};
+use libp2p::{Multiaddr, identify, relay, rendezvous, request_response, upnp};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::Hub;
 use crate::id::{Address, Namespace, PeerId};
@@ -17,7 +20,7 @@ use crate::net::behaviour::BehaviourEvent;
 use crate::net::circle::admits;
 use crate::net::rendezvous::Question;
 use crate::net::reservation::Wanted;
-use crate::net::{Circle, MAX_FOUND, NetEvent};
+use crate::net::{ChosenNode, Circle, MAX_FOUND, NetEvent, NodeNews, failure, mailbox};
 
 /// How long after the first of our listeners the others are waited for.
 const OTHERS: Duration = Duration::from_millis(100);
@@ -27,11 +30,16 @@ const MAX_ANSWER: u64 = 64;
 
 impl Hub {
     /// Uses these nodes and no others.
-    pub(super) fn use_nodes(&mut self, nodes: &[Address]) {
-        let split = nodes.iter().filter_map(|node| split_peer(node).ok());
-        let named = split.filter_map(|(address, peer)| Some((peer?, address)));
-        let chosen: Vec<_> = named.filter(|_| self.circle != Circle::Lan).collect();
+    pub(super) fn use_nodes(&mut self, nodes: &[ChosenNode]) {
+        let nodes = if self.circle == Circle::Lan { &[] } else { nodes };
+        let split = nodes.iter().filter_map(|node| Some((split_peer(&node.address).ok()?, &node.token)));
+        let named: Vec<_> = split.filter_map(|((address, peer), token)| Some((peer?, address, token))).collect();
+        let tokens: BTreeMap<_, _> =
+            named.iter().filter_map(|(peer, _, token)| Some((*peer, (*token).clone()?))).collect();
+        let before = std::mem::replace(&mut self.tokens, tokens);
+        let chosen: Vec<_> = named.into_iter().map(|(peer, address, _)| (peer, address)).collect();
         self.nodes = chosen.iter().map(|(peer, _)| *peer).collect();
+        self.show_new_tokens(&before);
         for gone in self.reservations.set(chosen) {
             // An error only says that it is gone already.
             self.swarm.disconnect_peer_id(theirs(gone)).ok();
@@ -91,6 +99,58 @@ impl Hub {
             Question::Discover(node, namespace) => {
                 rendezvous.discover(Some(foreign(namespace)), None, Some(MAX_ANSWER), theirs(node));
             }
+        }
+    }
+
+    /// A connection is up, perhaps to a node. It is shown the token that is kept for it, and used when it has answered; one
+    /// for which none is kept is used at once, and asked whether it wants one.
+    pub(super) fn on_node_connected(&mut self, peer: PeerId, now: Instant) {
+        if !self.reservations.contains(&peer) {
+            return;
+        }
+        let token = self.tokens.get(&peer).map_or(Vec::new(), |token| token.to_vec());
+        if token.is_empty() {
+            self.on_node_reached(peer, now);
+        }
+        self.swarm.behaviour_mut().token.send_request(&theirs(peer), token);
+    }
+
+    /// Shows nodes that are connected a token which was none, or another, before.
+    fn show_new_tokens(&mut self, before: &BTreeMap<PeerId, Zeroizing<Vec<u8>>>) {
+        let news = self.tokens.iter().filter(|(peer, token)| before.get(*peer) != Some(*token));
+        let news: Vec<_> = news.map(|(peer, token)| (theirs(*peer), token.to_vec())).collect();
+        for (peer, token) in news {
+            if self.swarm.is_connected(&peer) {
+                self.swarm.behaviour_mut().token.send_request(&peer, token);
+            }
+            self.reservations.hurry();
+        }
+    }
+
+    /// A node answered what it was shown.
+    pub(super) fn on_token(&mut self, event: request_response::Event<Vec<u8>, bool>) {
+        use request_response::{Event, Message, OutboundFailure};
+        let (peer, admitted) = match event {
+            Event::Message { peer, message: Message::Response { response, .. }, .. } => (peer, response),
+            // A relay that knows no tokens asks for none.
+            Event::OutboundFailure { peer, error: OutboundFailure::UnsupportedProtocols, .. } => (peer, true),
+            _ => return,
+        };
+        let Some(node) = ours(&peer).filter(|peer| self.reservations.contains(peer)) else { return };
+        self.say(NetEvent::Node(node, NodeNews::Admitted(admitted)));
+        let now = Instant::now();
+        match admitted {
+            true => self.on_node_reached(node, now),
+            false => self.reservations.turned_away(&node, now),
+        }
+    }
+
+    /// A dial came to nothing, perhaps of a node.
+    pub(super) fn on_node_missed(&mut self, peer: &libp2p::PeerId, error: &DialError) {
+        if let Some(node) = ours(peer).filter(|peer| self.reservations.contains(peer))
+            && let Some((_, why)) = failure::explain(error).into_iter().next()
+        {
+            self.say(NetEvent::Node(node, NodeNews::Unreached(why)));
         }
     }
 
@@ -171,6 +231,10 @@ impl Hub {
         match event {
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 let relays = info.protocols.contains(&relay::HOP_PROTOCOL_NAME);
+                if let Some(node) = ours(&peer_id).filter(|peer| self.reservations.contains(peer)) {
+                    let keeps_mail = info.protocols.contains(&mailbox::PROTOCOL);
+                    self.say(NetEvent::Node(node, NodeNews::KeepsMail(keeps_mail)));
+                }
                 let is_node = relays || ours(&peer_id).is_some_and(|peer| self.reservations.contains(&peer));
                 if is_node && !is_relayed(&info.observed_addr) && self.swarm.behaviour_mut().seen.at(info.observed_addr)
                 {
