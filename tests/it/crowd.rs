@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use bayou_core::rpc::{InviteOptions, Reply, Request};
+use bayou_core::rpc::{InviteOptions, Reply, Request, Setting};
 use bayou_tests::process::Peer;
 use bayou_tests::sim::scenario::Scenario;
 use bayou_tests::socket::Client;
@@ -90,6 +90,43 @@ fn whole_peers_keep_few_links_and_miss_nothing() {
     assert_eq!(world.disagreement(), None);
     let seen = world.sees(who[12]);
     assert_eq!(seen.matches("while some are away").count(), 4, "{seen}");
+}
+
+#[test]
+fn of_a_large_conversation_only_what_few_have_is_mailed() {
+    let (mut world, who) = crowd(16);
+    let (author, reader) = (who[1], who[2]);
+    let node = world.mailboxes.open(1);
+    let setting = Setting::Mailboxes(vec![node.clone()]);
+    let conversation = world.conversation(0);
+    world.does(who[0], Request::Set { conversation, setting }).expect("the owner may");
+    world.run(60_000);
+
+    let before = world.mailboxes.node(&node).put;
+    world.says(author, "many are here");
+    world.run(60_000);
+    assert_eq!(world.mailboxes.node(&node).put, before, "enough others have it");
+    let said = state(&mut world, author, "many are here");
+    let having: Option<u32> = said.strip_prefix("with at least ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    assert!(having.is_some_and(|having| having >= 6), "{said}");
+
+    let others: Vec<Who> = who.iter().copied().filter(|other| *other != author).collect();
+    others.iter().for_each(|other| world.crash(*other, u64::MAX / 4));
+    world.says(author, "nobody is here");
+    world.run(10_000);
+    assert_eq!(state(&mut world, author, "nobody is here"), "with a mailbox");
+    world.crash(author, u64::MAX / 4);
+    world.start(reader);
+    world.run(10_000);
+    let seen = world.sees(reader);
+    assert!(seen.contains("nobody is here"), "{seen}");
+}
+
+/// Returns what is told of the state of somebody's message.
+fn state(world: &mut World, who: Who, text: &str) -> String {
+    let request = Request::Log { conversation: world.conversation(0), limit: 1000, before: None };
+    let Ok(Reply::Log { rows, .. }) = world.does(who, request) else { panic!("no log") };
+    rows.into_iter().find(|row| row.text == text).expect("it is there").state
 }
 
 /// Who takes part in the story with real processes.
