@@ -35,6 +35,8 @@ pub enum Event {
     Write(Who),
     /// A peer comes (back).
     Start(Who),
+    /// A peer notices that another is gone who was at the other end of a link.
+    Notice(Who, Who, u64),
     /// Something befalls peers or links, once a second.
     Harm,
 }

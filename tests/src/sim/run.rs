@@ -107,6 +107,11 @@ impl<'a> Run<'a> {
                     self.arrive(to, from, what);
                 }
             }
+            Event::Notice(who, gone, link) => {
+                if self.peers[who].links.get(&gone).is_some_and(|(number, _)| *number == link) {
+                    self.drop_link(who, gone);
+                }
+            }
             Event::Harm => self.harm(),
         }
     }
@@ -316,9 +321,13 @@ impl<'a> Run<'a> {
 
     fn link(&mut self, a: Who, b: Who) {
         let both = self.peers[a].up.is_some() && self.peers[b].up.is_some();
-        if a == b || !both || self.are_apart(a, b) || self.peers[a].links.contains_key(&b) {
+        let linked = |a: Who, b: Who| self.peers[a].links.get(&b).map(|(link, _)| *link);
+        let stale = linked(a, b) != linked(b, a);
+        if a == b || !both || self.are_apart(a, b) || (linked(a, b).is_some() && !stale) {
             return;
         }
+        // One of both has started again, and the other has not noticed that the link of before is none.
+        self.cut(a, b);
         self.links += 1;
         for (me, other) in [(a, b), (b, a)] {
             self.peers[me].links.insert(other, (self.links, self.now));
@@ -332,11 +341,14 @@ impl<'a> Run<'a> {
 
     /// Breaks a link: what is on its way over it is lost.
     fn cut(&mut self, a: Who, b: Who) {
-        for (me, other) in [(a, b), (b, a)] {
-            if self.peers[me].links.remove(&other).is_some() && self.peers[me].up.is_some() {
-                self.peers[me].hurry(other, self.now);
-                self.tell(me, Input::Gone(peer_id(other)));
-            }
+        self.drop_link(a, b);
+        self.drop_link(b, a);
+    }
+
+    fn drop_link(&mut self, me: Who, other: Who) {
+        if self.peers[me].links.remove(&other).is_some() && self.peers[me].up.is_some() {
+            self.peers[me].hurry(other, self.now);
+            self.tell(me, Input::Gone(peer_id(other)));
         }
     }
 
@@ -352,15 +364,7 @@ impl<'a> Run<'a> {
         }
         self.parted = apart;
         for _ in 0..scenario.crashes.filter(|_| rough).unwrap_or(0) {
-            // The authors stay, so that what they say can be asked for.
-            let who = 1 + self.dice.below(scenario.peers as u64 - 1) as usize;
-            if self.peers[who].up.is_some() {
-                let others: Vec<Who> = self.peers[who].links.keys().copied().collect();
-                self.peers[who].up = None;
-                others.into_iter().for_each(|other| self.cut(who, other));
-                let away = 5_000 + self.dice.below(30_000);
-                self.after(away, Event::Start(who));
-            }
+            self.crash_one();
         }
         for _ in 0..scenario.breaks.filter(|_| rough).unwrap_or(0) {
             let who = self.dice.below(scenario.peers as u64) as usize;
@@ -370,6 +374,18 @@ impl<'a> Run<'a> {
             }
         }
         self.after(1000, Event::Harm);
+    }
+
+    /// Somebody falls, and comes back. Who was linked notices when the scenario says so.
+    fn crash_one(&mut self) {
+        let who = 1 + self.dice.below(self.scenario.peers as u64 - 1) as usize;
+        if self.peers[who].up.take().is_some() {
+            for (other, (link, _)) in std::mem::take(&mut self.peers[who].links) {
+                self.after(self.scenario.unnoticed_ms, Event::Notice(other, who, link));
+            }
+            let away = 5_000 + self.dice.below(30_000);
+            self.after(away, Event::Start(who));
+        }
     }
 
     fn cut_all(&mut self, which: impl Fn(Who, Who) -> bool) {

@@ -22,6 +22,8 @@ pub struct Scenario {
     pub warm_ms: u64,
     /// Peers that crash each second, for 5 to 35 s.
     pub crashes: Option<u32>,
+    /// How long until those who are linked with one that crashed notice it.
+    pub unnoticed_ms: u64,
     /// Links that break each second, with what they carry.
     pub breaks: Option<u32>,
     /// From when until when one half is parted from the other.
@@ -44,6 +46,7 @@ impl Scenario {
             join_ms: 60_000,
             warm_ms: 180_000,
             crashes: None,
+            unnoticed_ms: 0,
             breaks: None,
             parted_ms: None,
         }
@@ -57,6 +60,7 @@ impl Scenario {
             Scenario::calm("fifty", 50, 400),
             thousand("a thousand"),
             Scenario { crashes: Some(1), ..thousand("… who crash") },
+            Scenario { crashes: Some(1), unnoticed_ms: 15_000, ..thousand("… who vanish") },
             Scenario { breaks: Some(5), ..thousand("… whose links break") },
             Scenario { parted_ms: Some((200_000, 250_000)), ..thousand("… parted in halves") },
         ]
