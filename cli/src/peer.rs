@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bayou_core::id::Address;
-use bayou_core::node::{Circle, HomeKey, Network, Node, NodeConfig};
+use bayou_core::node::{Circle, HomeKey, Network, Node, NodeConfig, Roots};
 use bayou_core::rpc::client::Client;
 use bayou_core::rpc::socket::Server;
 use bayou_core::rpc::{Event, Reply, Request, RpcError};
@@ -46,6 +46,10 @@ pub(crate) struct NetworkArguments {
     #[arg(long, value_name = "MULTIADDR")]
     node: Vec<String>,
 
+    /// When a node is reached by wss, also believe who is vouched for by a certificate in this PEM file
+    #[arg(long, value_name = "FILE", value_parser = read_roots)]
+    tls_roots: Option<Roots>,
+
     /// Go nowhere beyond the local network, and use no node
     #[arg(long, conflicts_with = "own_nodes_only")]
     lan_only: bool,
@@ -67,6 +71,7 @@ impl NetworkArguments {
             mdns: !self.no_mdns,
             peers: addresses(&self.peer),
             nodes: addresses(&self.node),
+            roots: self.tls_roots.clone().unwrap_or_default(),
             circle: match (self.lan_only, self.own_nodes_only) {
                 (true, _) => Circle::Lan,
                 (_, true) => Circle::OwnNodes,
@@ -75,6 +80,11 @@ impl NetworkArguments {
             upnp: !self.no_upnp,
         }
     }
+}
+
+fn read_roots(path: &str) -> Result<Roots, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
+    Roots::from_pem(&bytes).map_err(|error| error.to_string())
 }
 
 /// The peer of a home, as a command sees it.

@@ -30,6 +30,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use crate::net::Circle;
+pub use crate::net::tls::{BadCertificate, Roots};
 pub use home::{Identified, Made, identity, init, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
@@ -69,6 +70,8 @@ pub struct Network {
     pub peers: Vec<Address>,
     /// Nodes to use besides those that the home keeps.
     pub nodes: Vec<Address>,
+    /// Who vouches for nodes that are reached in TLS, besides the public roots.
+    pub roots: Roots,
     /// How far to go.
     pub circle: Circle,
     /// Whether to ask the local router for a way in, when there are nodes to tell of it.

@@ -396,6 +396,35 @@ fn what_goes_wrong_with_a_mailbox_is_told() {
     );
 }
 
+/// A disk of the node's died, and what lay there with it. Whoever wrote it hears so with the next look, and puts it again.
+#[test]
+fn what_a_mailbox_lost_is_put_again() {
+    let (mut world, [alice, bob], nodes) = meet(["alice", "bob"], 1);
+    goes(&mut world, bob);
+    world.says(alice, "once more");
+    world.run(A_WHILE);
+    assert_eq!(state(&mut world, alice, "once more"), "with a mailbox");
+    let put = world.mailboxes.node(&nodes[0]).put;
+    world.run(3 * 60_000);
+    assert_eq!(world.mailboxes.node(&nodes[0]).put, put, "nothing is put twice");
+    let node = world.mailboxes.node(&nodes[0]);
+    node.kept.clear();
+    node.begun += 1;
+    world.run(3 * 60_000);
+    // One that says so all the time is believed once an hour.
+    let again = world.mailboxes.node(&nodes[0]).put;
+    assert!(again > put);
+    for _ in 0..10 {
+        world.mailboxes.node(&nodes[0]).begun += 1;
+        world.run(2 * 60_000);
+    }
+    assert_eq!(world.mailboxes.node(&nodes[0]).put, again);
+    goes(&mut world, alice);
+    comes_back(&mut world, bob, 1);
+    world.run(A_WHILE);
+    sees(&world, bob, "alice: once more");
+}
+
 /// Returns how it stands with the mailboxes.
 fn standing(world: &mut World, who: Who) -> Vec<MailboxStanding> {
     let request = Request::ConversationStatus { conversation: world.conversation(0) };

@@ -68,6 +68,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("crc32fast", &["core/src/store", "bootstrap-node/src/mailbox"]),
     ("toml", &["bootstrap-node/src/config"]),
     ("libp2p", &["core/src/net"]),
+    ("futures_rustls", &["core/src/net"]),
     // Each program has one place that draws: the node, and the bootstrap node's own key.
     ("getrandom", &["core/src/node", "bootstrap-node/src/identity"]),
     ("keyring", &["core/src/node/system_keys"]),

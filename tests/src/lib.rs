@@ -6,10 +6,12 @@
 //! of it from the stores, and [`verdict`] judges it.
 
 pub mod board;
+pub mod certificate;
 pub mod craft;
 pub mod dice;
 pub mod disk;
 pub mod flooder;
+mod igd;
 pub mod lan;
 pub mod lines;
 pub mod mailboxes;

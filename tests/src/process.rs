@@ -236,6 +236,19 @@ impl Peer {
         self.hears_path(other, &format!("has a {path} link"), |event| event["path"] == path).map(drop)
     }
 
+    /// Waits until the newest that was told of the link to another is that it goes over this path.
+    ///
+    /// # Errors
+    /// When it is not before the deadline.
+    pub fn is_back_on(&self, other: &Peer, path: &str) -> io::Result<()> {
+        let peer = text(&other.answer(&["status"])?, "peer")?;
+        let serving = self.serving.as_ref().ok_or_else(|| io::Error::other(format!("{} does not serve", self.name)))?;
+        serving.lines.wait(format!("{} is back on a {path} link to {}", self.name, other.name), |lines| {
+            let newest = lines.iter().rev().find(|line| line["peer"] == *peer && line["event"] != "ready")?;
+            (newest["path"] == path).then_some(())
+        })
+    }
+
     fn hears_path(&self, other: &Peer, what: &str, holds: impl Fn(&Value) -> bool) -> io::Result<Value> {
         let peer = text(&other.answer(&["status"])?, "peer")?;
         let speaks =

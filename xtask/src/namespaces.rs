@@ -1,11 +1,13 @@
-//! What the stories in network namespaces are set up with: `ip` makes hosts and cables, `iptables` makes routers of them.
+//! What the stories in network namespaces are set up with: `ip` makes hosts and cables, `iptables` makes routers
+//! of them, `miniupnpd` lets one of these open ports.
 
 use std::process::{Command, Stdio};
 
 use crate::step::step;
 
 /// Programs, and the packages of Debian that bring them.
-const PROGRAMS: [(&str, &str); 2] = [("ip", "iproute2"), ("iptables", "iptables")];
+const PROGRAMS: [(&str, &str); 4] =
+    [("ip", "iproute2"), ("iptables", "iptables"), ("nft", "nftables"), ("miniupnpd", "miniupnpd-nftables")];
 
 /// Installs what is missing.
 ///

@@ -64,6 +64,8 @@ pub enum MailAnswer {
         next: u64,
         /// Whether there are more behind that.
         more: bool,
+        /// When the mailbox was begun, by its own clock: another time says that what lay there before is gone.
+        begun: u64,
     },
     /// It does not want to, now; why, in plain words.
     Refused(String),

@@ -14,6 +14,8 @@
 //! mailboxes that are likely to be it: of their own nodes, and of those over which the others could be reached last. Nothing
 //! is put there.
 //!
+//! A mailbox that lost what it kept says so by another time at which it was begun. What was put there is put again.
+//!
 //! ```text
 //! outbox    what of ours is in each mailbox       sending   parcels packed, sealed and put
 //! lookout   which topics were read, and how far   taking    envelopes opened and taken in
@@ -61,6 +63,9 @@ const FIRST_WAIT_MS: u64 = 1_000;
 const LONGEST_WAIT_MS: u64 = 60_000;
 const LONGEST_WAIT_UNNAMED_MS: u64 = 60 * 60_000;
 
+/// How often a mailbox may say that it was begun anew: each time all is put again.
+const BEGUN_EVERY_MS: u64 = 60 * 60_000;
+
 /// Nodes into which we look though the conversation does not name them.
 const MAX_UNNAMED: usize = 4;
 
@@ -94,6 +99,9 @@ struct Post {
     named: bool,
     outbox: Outbox,
     lookout: Lookout,
+    /// When it was begun, as it said last; and when it last said that this was anew.
+    begun: Option<u64>,
+    anew_at: Option<Timestamp>,
     /// What it refused last, and why, until it does it.
     refusals: BTreeMap<Kind, String>,
     /// Envelopes there that were good for nothing, and why the last of them was.
@@ -303,7 +311,8 @@ impl Engine {
         }
         match (answer, kind) {
             (MailAnswer::Kept, Kind::Put) => self.mail_kept(id, &node, now, view),
-            (MailAnswer::Envelopes { envelopes, next, more }, Kind::Read) => {
+            (MailAnswer::Envelopes { envelopes, next, more, begun }, Kind::Read) => {
+                self.mailbox_begun(now, (id, &node), begun, view);
                 self.take_mail(now, (id, &node), envelopes, (next, more), view);
             }
             (answer, _) => {
@@ -312,6 +321,30 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Notes when a mailbox was begun. If that is another time than before, it lost what it had.
+    fn mailbox_begun(&mut self, now: Timestamp, (id, node): (ConversationId, &Address), begun: u64, view: &dyn View) {
+        let Some(number) = self.conversations.get(&id).map(|known| known.number) else { return };
+        let Some(post) = self.mail.posts.get_mut(&(id, node.clone())).filter(|post| post.begun != Some(begun)) else {
+            return;
+        };
+        let name = name_of(node);
+        let mut ops = vec![IndexOp::Put(keys::begun(number, &name), begun.to_be_bytes().to_vec())];
+        if post.begun.is_some() {
+            if post.anew_at.is_some_and(|at| now >= at && now.since(at) < BEGUN_EVERY_MS) {
+                return;
+            }
+            post.anew_at = Some(now);
+            post.outbox.forget();
+            for part in [keys::Part::Mailed, keys::Part::MailedItems] {
+                let (from, to) = keys::of_node(part, number, &name);
+                let gone = view.scan(&from, &to, usize::MAX, false).unwrap_or_default();
+                ops.extend(gone.into_iter().map(|(key, _)| IndexOp::Remove(key)));
+            }
+        }
+        post.begun = Some(begun);
+        self.note_mail(ops);
     }
 
     /// Tells whoever follows of our newest messages that are in a mailbox now.
@@ -392,7 +425,9 @@ impl Conversation {
             topics.iter().filter_map(|(key, v)| Some((keys::looked_topic(key)?, postcard::from_bytes(v).ok()?)));
         let outbox = Outbox::remembering(chains.collect(), items.collect());
         let lookout = Lookout::remembering(topics, named);
-        Ok(Post { named, outbox, lookout, refusals: BTreeMap::new(), useless: (0, "") })
+        let begun = view.get(&keys::begun(self.number, &node))?.and_then(|bytes| bytes.try_into().ok());
+        let begun = begun.map(u64::from_be_bytes);
+        Ok(Post { named, outbox, lookout, begun, anew_at: None, refusals: BTreeMap::new(), useless: (0, "") })
     }
 }
 

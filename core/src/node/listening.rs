@@ -23,6 +23,7 @@ pub(super) fn start(
         mdns: network.mdns,
         boot,
         nodes: nodes.all(),
+        roots: network.roots.clone(),
         circle: network.circle,
         upnp: network.upnp && !nodes.all().is_empty(),
     };

@@ -29,6 +29,7 @@ pub(super) fn answer(outcome: Result<Answer, String>) -> MailAnswer {
             envelopes: batch.envelopes.into_iter().map(Into::into).collect(),
             next: batch.cursor,
             more: batch.more,
+            begun: batch.begun,
         },
         Ok(Answer::Refused(why)) => {
             tracing::info!("no mail: {why}");

@@ -5,6 +5,7 @@ use std::net::{TcpStream, UdpSocket};
 
 use bayou_core::net::mailbox::{Answer, Refusal};
 use bayou_core::net::{peer_of, with_peer};
+use bayou_tests::certificate::Certificate;
 use bayou_tests::dice::Dice;
 use bayou_tests::public_node::PublicNode;
 use nix::sys::signal::Signal;
@@ -118,8 +119,11 @@ async fn one_subnet_has_so_many_connections_and_so_many_a_minute() {
 /// Every port, with bytes that mean nothing, half of something, and nothing at all.
 #[tokio::test]
 async fn hostile_bytes_on_every_port_are_refused_and_the_node_stays_up() {
-    let ways = "listen=[\"/ip4/127.0.0.1/tcp/0\",\"/ip4/127.0.0.1/tcp/0/ws\",\"/ip4/127.0.0.1/udp/0/quic-v1\"]";
-    let node = PublicNode::start(&[ways, "limits.new_connections_per_subnet=10000"]).unwrap();
+    let ways = ["tcp/0", "tcp/0/ws", "tcp/0/tls/ws", "udp/0/quic-v1"].map(|way| format!("\"/ip4/127.0.0.1/{way}\""));
+    let ways = format!("listen=[{}]", ways.join(","));
+    let certificate = Certificate::of(&["127.0.0.1"]).unwrap();
+    let [chain, key] = certificate.settings();
+    let node = PublicNode::start(&[&ways, &chain, &key, "limits.new_connections_per_subnet=10000"]).unwrap();
     let mut dice = Dice::new(1, 1);
     let ports = open_ports(&node);
     let seeds: [&[u8]; 6] = [
@@ -181,6 +185,6 @@ fn open_ports(node: &PublicNode) -> (Vec<u16>, Vec<u16>) {
             .collect()
     };
     let found = (ports("tcp", "0A"), ports("udp", "07"));
-    assert_eq!((found.0.len(), found.1.len()), (2, 1), "{found:?}");
+    assert_eq!((found.0.len(), found.1.len()), (3, 1), "{found:?}");
     found
 }
