@@ -34,6 +34,7 @@
 //! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
 //! | `rendezvous` | under which namespaces members find each other at nodes |
+//! | `crowds` | carries out what gossip decides; where other members' peers may be reached |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
@@ -50,6 +51,7 @@ mod bundles;
 mod contacts;
 mod controls;
 mod conversation;
+mod crowds;
 mod cuts;
 mod devices;
 mod direct;
@@ -98,6 +100,7 @@ use crate::authority::Authority;
 use crate::conversation::SegmentId;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
+use crate::gossip::{self, Gossip};
 use crate::id::{Address, ConversationId, DeviceId, PeerId, StreamId, UserId};
 use crate::identity::{Profile, RegisterKey, Registers};
 use crate::rpc::{ErrorCode, Reply, RpcError};
@@ -153,6 +156,7 @@ pub struct Engine {
     exports: Exports,
     links: BTreeMap<PeerId, Link>,
     watchdog: Watchdog,
+    gossip: Gossip,
     book: AddressBook,
     rendezvous: Rendezvous,
     /// Where we listen: for invites, and for people.
@@ -201,6 +205,7 @@ impl Engine {
             Input::Continue => self.go_on(now, view),
             Input::Gathered => self.judge_gathered(),
             Input::Tick => self.tick(now, view),
+            Input::Alarm => self.gossip(now, gossip::Input::Alarm),
         }
         self.written.clear();
         std::mem::take(&mut self.effects)

@@ -123,7 +123,7 @@ fn judge(scene: &Scene, author: &Author, run: Vec<Sent>, tally: &mut Tally) {
     tally.slowest = tally.slowest.max(begin.elapsed());
     let outcome = match outcome {
         Err(refusal) => refusal.to_string(),
-        Ok(Outcome::Known) => "known".to_owned(),
+        Ok(Outcome::Known(_)) => "known".to_owned(),
         Ok(Outcome::Early(_)) => "early".to_owned(),
         Ok(Outcome::Next(gated)) => {
             let signed = gated.to_sent().iter().map(|sent| author.resign(sent, sent.change.clone())).collect();
@@ -338,7 +338,7 @@ fn a_known_run_is_known_wherever_it_is_cut() {
     let mut scene = Scene::new();
     for (_, run) in scene.room.settle().unwrap().missing(&Default::default(), usize::MAX, usize::MAX).0 {
         for end in 1..=run.len() {
-            assert!(matches!(scene.room.gate(run[..end].to_vec()), Ok(Outcome::Known)));
+            assert!(matches!(scene.room.gate(run[..end].to_vec()), Ok(Outcome::Known(_))));
         }
     }
 }

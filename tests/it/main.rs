@@ -7,6 +7,7 @@ mod bundles;
 mod cli;
 mod convergence;
 mod crash;
+mod crowd;
 mod devices;
 mod disappearing;
 mod epochs;

@@ -22,8 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conversation", &["crypto", "id", "time"]),
     ("envelope", &["conversation", "crypto", "id", "time"]),
     ("sync", &["conversation", "crypto", "id", "time"]),
-    // Who was told already travels with a push, as the envelope's type.
-    ("gossip", &["envelope", "id"]),
+    // Who was told already travels with a push, as the envelope's type. Links are chosen by lot.
+    ("gossip", &["envelope", "crypto", "id", "time"]),
     ("timeline", &["conversation", "id", "time"]),
     ("rpc", &["id", "time"]),
     (

@@ -23,6 +23,7 @@ pub mod node;
 pub mod peer;
 pub mod process;
 pub mod public_node;
+pub mod sim;
 pub mod socket;
 pub mod town;
 pub mod truth;

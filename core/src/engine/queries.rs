@@ -268,11 +268,15 @@ impl Engine {
         Reply::Status(Box::new(status))
     }
 
-    /// Lists the members who were not heard to have all that we wrote.
+    /// Lists the members who were not heard to have all that we wrote; of a large conversation those who would tell.
     fn behind<'a>(&'a self, id: &'a ConversationId, c: &'a Conversation) -> impl Iterator<Item = rpc::Behind> + 'a {
+        let linked = self.linked_devices(*id);
         let others = c.users().filter(|user| **user != self.profile.user);
         others.filter_map(move |user| {
             let devices: Vec<DeviceId> = c.devices.iter().filter(|(_, of)| *of == user).map(|(d, _)| *d).collect();
+            if c.is_large() && !devices.iter().any(|device| linked.contains_key(device)) {
+                return None;
+            }
             let lacks: u64 = c
                 .acks
                 .iter()
@@ -372,6 +376,8 @@ impl Engine {
             (0, _) if self.is_mailed(conversation, message, row) => "with a mailbox".to_owned(),
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),
+            // Of a large conversation only those tell who are linked with us.
+            (k, n) if conversation.is_large() => format!("with at least {k} of {n}"),
             (k, n) => format!("with {k} of {n}"),
         }
     }

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{self, MissedTickBehavior};
 
 use super::baton::{self, Baton};
 use super::fairness::{self, Fairness};
@@ -89,6 +89,8 @@ struct Shell {
     circle: Circle,
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
+    /// When the engine wants to be woken.
+    alarm: Option<time::Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
@@ -108,13 +110,8 @@ impl Shell {
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
-        let (net, events) = match &network {
-            Some(network) => {
-                let started = listen::start(&home, &vault, &born.profile, network, &nodes);
-                started.map(|(net, events)| (Some(net), Some(events)))?
-            }
-            None => (None, None),
-        };
+        let start = |network| listen::start(&home, &vault, &born.profile, network, &nodes);
+        let (net, events) = network.as_ref().map(start).transpose()?.unzip();
         let Newborn { profile, log, is_back } = born;
         let first = profile.prekeys.clone();
         let config = Config { profile, log, is_back, peer, instance: baton.instance(), seed: home::random()? };
@@ -137,6 +134,7 @@ impl Shell {
             circle,
             calls: HashMap::new(),
             next_call: 0,
+            alarm: None,
             unwritten: Vec::new(),
             fairness: Fairness::default(),
             heard: BTreeMap::new(),
@@ -163,6 +161,10 @@ impl Shell {
                 biased;
                 Some(answer) = inputs.disk.recv() => self.handle(answer),
                 _ = ticks.tick() => self.handle(Input::Tick),
+                () = due(self.alarm) => {
+                    self.alarm = None;
+                    self.handle(Input::Alarm);
+                }
                 Some(event) = next(&mut inputs.net) => self.net_event(event),
                 call = asked.recv() => match call {
                     Some(Asked::Call(request, reply)) => self.call(request, reply),
@@ -360,6 +362,10 @@ impl Shell {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
                 Effect::Gather(peer) => drop(self.gathering.insert(peer)),
+                Effect::Alarm(at) => {
+                    let at = time::Instant::now() + Duration::from_millis(at.since(now()));
+                    self.alarm = Some(self.alarm.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {
@@ -465,6 +471,13 @@ fn open_store(home: &Path, vault: &Arc<Vault>, device: DeviceId) -> Result<(Arc<
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
     match net {
         Some(net) => net.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(alarm: Option<time::Instant>) {
+    match alarm {
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

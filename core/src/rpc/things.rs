@@ -41,9 +41,9 @@ pub struct Row {
     pub look_alike: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
-    /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with all"`. Others':
-    /// `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to
-    /// `disputed`: `"disputed"`.
+    /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with at least 8 of 40"`, `"with
+    /// all"`. Others': `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In
+    /// an answer to `disputed`: `"disputed"`.
     pub state: String,
 }
 

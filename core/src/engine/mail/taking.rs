@@ -142,7 +142,7 @@ impl Engine {
                 },
                 Part::Changes { segment, runs } => {
                     let place = SegmentId { conversation: id, number: segment };
-                    match self.runs(now, place, runs, &Source { from: None, told: None }, view) {
+                    match self.runs(now, place, runs, &Source { from: None, told: None, hops: 0 }, view) {
                         Reception::Early => taken.early = true,
                         Reception::Futile => taken.bad = true,
                         Reception::Taken => {}
