@@ -243,9 +243,9 @@ fn a_snapshot_has_rotted() -> Story {
     let mut friends = Friends::meet(Peer::new_in(&disk.path(), "alice")?)?;
     let many: Vec<String> = (0..300).map(|number| format!("so many that they are compacted: {number}")).collect();
     friends.alice.serve(&[&friends.bob])?;
+    friends.alice_says("after")?;
     friends.alice.client()?.send_all(&friends.conversation, &many)?;
     friends.said.extend(many);
-    friends.alice_says("after")?;
     let largest = compacted(&friends.alice.home().join("snapshots"))?;
     // The journal has some that go on from what is in the snapshot.
     friends.alice_says("long after")?;
