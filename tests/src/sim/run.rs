@@ -378,6 +378,7 @@ impl<'a> Run<'a> {
 
     /// Somebody falls, and comes back. Who was linked notices when the scenario says so.
     fn crash_one(&mut self) {
+        // The first stays: newcomers know nobody else.
         let who = 1 + self.dice.below(self.scenario.peers as u64 - 1) as usize;
         if self.peers[who].up.take().is_some() {
             for (other, (link, _)) in std::mem::take(&mut self.peers[who].links) {
