@@ -33,6 +33,8 @@ pub struct MailTicket(pub u64);
 pub struct Errand {
     /// The node, with its `/p2p/…`.
     pub node: Address,
+    /// Whether the conversation names it; else something may lie there or not.
+    pub named: bool,
     /// The key of the topic. Each request is signed with it.
     pub key: WriteKey,
     /// What is wanted.

@@ -20,7 +20,7 @@ use super::baton::{self, Baton};
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
 use super::{Keyring, NodeConfig, NodeError, Vault, compactor, home, listen, mail};
-use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
+use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::net::{Circle, Net, NetEvent, NetEvents};
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
@@ -379,7 +379,12 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
-                Effect::Mail(ticket, errand) => self.run_errand(ticket, errand),
+                Effect::Mail(ticket, errand) => {
+                    let sent = mail::send(self.net.as_ref(), (&self.nodes, self.circle), (ticket, errand), now());
+                    if let Err(why) = sent {
+                        self.handle(Input::Mailed(ticket, MailAnswer::Unreachable(why.to_owned())));
+                    }
+                }
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
                 Effect::Register(namespaces) => self.with_net(|net| net.register(namespaces)),
                 Effect::Seek(namespaces) => self.with_net(|net| net.seek(namespaces)),
@@ -391,14 +396,6 @@ impl Shell {
                 Effect::Emit(event) => drop(self.told.events.send(event)),
                 Effect::Report(report) => self.report(report),
             }
-        }
-    }
-
-    fn run_errand(&mut self, ticket: MailTicket, errand: Errand) {
-        let node = crate::net::split_peer(&errand.node).ok().and_then(|(_, node)| node);
-        match (&self.net, node) {
-            (Some(net), Some(node)) => net.mail(ticket.0, errand.node.clone(), mail::request(errand, node, now())),
-            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable("no network runs".to_owned()))),
         }
     }
 

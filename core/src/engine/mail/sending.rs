@@ -77,7 +77,7 @@ impl Engine {
         // What is read there later was written here.
         self.mail.seen.note(sealed.id());
         let wanted = Wanted::Put(sealed.bytes().to_vec().into());
-        self.run_errand(now, id, Errand { node, key, wanted });
+        self.run_errand(now, id, Errand { node, named: true, key, wanted });
     }
 
     /// Packs the boxes of an epoch that was opened here and that the mailbox lacks, with the record that opened it; also
