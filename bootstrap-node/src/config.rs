@@ -36,12 +36,21 @@ pub(crate) struct Config {
     pub(crate) external: Vec<String>,
     pub(crate) nodes: Vec<String>,
     pub(crate) status: String,
+    pub(crate) tls: Tls,
     pub(crate) roles: Roles,
     pub(crate) admission: Admission,
     limits: Limits,
     mailbox: Mailbox,
     pub(crate) full: Full,
     pub(crate) log: Log,
+}
+
+/// Where the certificate stands for addresses that ask for TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -156,14 +165,18 @@ impl Config {
                 return Err(format!("`{name}` is 0: it must be at least 1"));
             }
         }
-        if self.listen.iter().any(|address| address.contains("/tls") || address.ends_with("/wss")) {
-            return Err(
-                "`listen` asks for TLS, which the node leaves to others: listen at /ip4/127.0.0.1/tcp/8443/ws, \
-                        and let a web server with your certificate pass 443 on to it"
-                    .into(),
-            );
+        let [certificate, key] = [&self.tls.certificate, &self.tls.key].map(|path| !path.as_os_str().is_empty());
+        if certificate != key {
+            return Err("`tls.certificate` and `tls.key` go together: name both files, or neither".into());
         }
-        Ok(())
+        let secured = self.listen.iter().find(|address| address.contains("/tls") || address.contains("/wss"));
+        match secured.filter(|_| !certificate) {
+            Some(address) => Err(format!(
+                "`listen` asks for TLS ({address}): name the files of a certificate, `tls.certificate` and `tls.key`; or \
+                 listen at /ip4/127.0.0.1/tcp/8443/ws, and let a web server with your certificate pass 443 on to it"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Returns where the status is answered.
@@ -267,6 +280,7 @@ mod tests {
         assert!(
             refused(&["listen=[\"/ip4/0.0.0.0/tcp/443/tls/ws\"]"]).contains("let a web server with your certificate")
         );
+        assert!(refused(&["tls.key=/etc/key.pem"]).contains("go together"));
         let off = ["rendezvous", "relay", "autonat", "mailbox"].map(|role| format!("roles.{role}=false"));
         assert!(refused(&off.each_ref().map(String::as_str)).contains("switch on at least one"));
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -2,6 +2,7 @@
 
 use bayou_core::id::Address;
 use bayou_core::net::mailbox::{Answer, GetRequest, Request};
+use bayou_core::net::tls::Roots;
 use bayou_core::net::visit::{Offers, Visit};
 
 /// One thing that was tried, and what came of it.
@@ -11,20 +12,30 @@ struct Finding {
 }
 
 /// Visits a node and prints what works. Returns whether all that it offers does.
-pub(crate) async fn examine(address: &Address, token: Option<&str>, secret: [u8; 32], json: bool, now: u64) -> bool {
+pub(crate) async fn examine(
+    address: &Address,
+    (token, roots): (Option<&str>, &Roots),
+    secret: [u8; 32],
+    json: bool,
+    now: u64,
+) -> bool {
     let mut findings = Vec::new();
     let mut found = |what, came: Result<String, String>| {
         let well = came.is_ok();
         findings.push(Finding { what, came });
         well
     };
-    match Visit::begin(&secret, address).await {
+    match Visit::begin_trusting(&secret, address, roots).await {
         Err(reason) => drop(found("reached", Err(reason))),
         Ok(mut visit) => {
             let (connected, ping) = visit.times();
             found("reached", Ok(format!("connected in {connected:.0?}, a ping takes {ping:.1?}")));
-            if let Some(token) = token {
-                found("token", visit.show(token.as_bytes()).await.map(|()| "accepted".to_owned()));
+            match token {
+                Some(token) => drop(found("token", visit.show(token.as_bytes()).await.map(|()| "accepted".to_owned()))),
+                None if visit.show(&[]).await.is_err() => {
+                    found("token", Err("the node serves only who shows one: give it with --token".to_owned()));
+                }
+                None => {}
             }
             let Offers { rendezvous, kademlia, relay, autonat, mailbox } = visit.offers();
             let offered = |yes: bool| Ok(if yes { "offered" } else { "not offered" }.to_owned());

@@ -21,7 +21,9 @@ use crate::config::Log;
 pub(crate) fn begin(config: &Log) {
     let ours = format!("off,bayou_bootstrap={level},bayou_core={level}", level = config.level);
     let filter = EnvFilter::try_from_env("BAYOU_LOG").unwrap_or_else(|_| EnvFilter::new(ours));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A line that cannot be written (the disk of the log is full, too) is lost; a complaint about it to the same place would
+    // end whoever wanted to say something.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     if config.json {
         log.event_format(Json).init();
     } else {

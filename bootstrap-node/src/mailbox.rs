@@ -76,9 +76,9 @@ impl Mailbox {
     ///
     /// # Errors
     /// When the folder cannot be read or written, or something else lies there.
-    pub(crate) fn open(folder: &Path, bounds: Bounds, tally: Arc<Tally>) -> io::Result<Mailbox> {
+    pub(crate) fn open(folder: &Path, now: u64, bounds: Bounds, tally: Arc<Tally>) -> io::Result<Mailbox> {
         let mut index = Index::default();
-        let files = Files::open(folder, |found| {
+        let files = Files::open(folder, now, |found| {
             let place = Place::new(found.day, found.offset, found.length, found.id);
             index.insert(found.topic, found.seq, place);
         })?;
@@ -181,7 +181,7 @@ impl Mailbox {
     }
 
     fn hand_out(&self, topic: Topic, after: u64) -> Answer {
-        let mut batch = Batch { cursor: after, ..Batch::default() };
+        let mut batch = Batch { cursor: after, begun: self.files.begun(), ..Batch::default() };
         let mut bytes = 0;
         for (seq, place) in self.index.after(topic, after) {
             bytes += place.length as usize;
@@ -233,4 +233,57 @@ struct Put {
 
 fn count(what: &AtomicU64, more: u64) {
     what.fetch_add(more, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: Topic = Topic([7; 16]);
+
+    fn ask(mailbox: &mut Mailbox, now: u64, errand: Errand) -> Answer {
+        let (answer, mut answered) = oneshot::channel();
+        mailbox.deal(now, [Letter { topic: TOPIC, errand, answer }].into_iter());
+        answered.try_recv().expect("an answer")
+    }
+
+    fn put(mailbox: &mut Mailbox, now: u64, number: u8) -> Answer {
+        ask(mailbox, now, Errand::Put(EnvelopeId([number; 32]), vec![number; 256]))
+    }
+
+    /// Returns the first bytes of what is there.
+    fn held(mailbox: &mut Mailbox, now: u64, after: u64) -> (Vec<u8>, u64) {
+        match ask(mailbox, now, Errand::Get(after)) {
+            Answer::Batch(batch) => (batch.envelopes.iter().map(|envelope| envelope[0]).collect(), batch.cursor),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_so_many_days_goes_a_day_at_a_time_and_cursors_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = Bounds { disk: 1 << 20, topic: 1 << 20, days: 3 };
+        let open = |now| Mailbox::open(folder.path(), now, bounds, Arc::default()).unwrap();
+        let mut mailbox = open(1000 * DAY);
+        for day in 1000..1003 {
+            assert_eq!(put(&mut mailbox, day * DAY + 5, (day - 1000) as u8), Answer::Kept);
+        }
+        let (all, cursor) = held(&mut mailbox, 1003 * DAY, 0);
+        assert_eq!(all, [0, 1, 2], "three whole days");
+        assert_eq!(held(&mut mailbox, 1004 * DAY, 0).0, [1, 2]);
+        // A clock that is set back brings nothing back, and what comes then stays as long as the newest day.
+        assert_eq!(put(&mut mailbox, 1001 * DAY, 9), Answer::Kept);
+        assert_eq!(held(&mut mailbox, 1001 * DAY, 0).0, [1, 2, 9]);
+        assert_eq!(held(&mut mailbox, 1001 * DAY, cursor).0, [9]);
+        let mut mailbox = open(1005 * DAY);
+        assert_eq!(held(&mut mailbox, 1005 * DAY, 0).0, [2, 9]);
+        assert_eq!(held(&mut mailbox, 1100 * DAY, 0).0, [0; 0]);
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "only when it was begun");
+        // After all is gone, what comes is behind every cursor that was ever given.
+        assert_eq!(put(&mut mailbox, 1100 * DAY, 4), Answer::Kept);
+        assert_eq!(held(&mut mailbox, 1100 * DAY, cursor).0, [4]);
+        assert_eq!(put(&mut mailbox, 1100 * DAY, 4), Answer::Kept, "twice is once");
+        assert_eq!(held(&mut mailbox, 1100 * DAY, 0).0, [4]);
+    }
 }

@@ -6,6 +6,7 @@
 //!   lists     who may come in                  status    /metrics, /healthz, /readyz
 //!   identity  by which key peers know it       mailbox   envelopes on disk
 //!   doctor    looks at another node            log       one JSON object a line
+//!   tls       the certificate for wss
 //! ```
 
 mod clock;
@@ -19,6 +20,7 @@ mod mailbox;
 mod metrics;
 mod node;
 mod status;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,6 +71,9 @@ enum Command {
         /// A token to show, where it asks for one
         #[arg(long, env = "BAYOU_BOOTSTRAP_TOKEN")]
         token: Option<String>,
+        /// Also believe who is vouched for by a certificate in this PEM file, where the address asks for TLS
+        #[arg(long)]
+        tls_roots: Option<PathBuf>,
     },
 }
 
@@ -91,15 +96,18 @@ fn main() -> ExitCode {
 /// Does what was asked. Returns whether all was well.
 fn start(arguments: Arguments) -> Result<bool, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let Some(Command::Doctor { address, token }) = arguments.command {
+    if let Some(Command::Doctor { address, token, tls_roots }) = arguments.command {
         let secret = identity::draw()?;
-        let address = Address(address);
-        let examined = doctor::examine(&address, token.as_deref(), secret, arguments.json, clock::now());
+        let (address, roots) =
+            (Address(address), tls_roots.map(|path| tls::roots(&path)).transpose()?.unwrap_or_default());
+        let told = (token.as_deref(), &roots);
+        let examined = doctor::examine(&address, told, secret, arguments.json, clock::now());
         return Ok(runtime.block_on(examined));
     }
     let config = settings(&arguments)?;
     if arguments.check_config {
         lists::read(&config.admission)?;
+        tls::Files::open(&config.tls)?;
         println!("The settings are understood.");
         return Ok(true);
     }

@@ -12,9 +12,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bayou_core::id::Address;
-use bayou_core::net::NetError;
 use bayou_core::net::mailbox::Letters;
 use bayou_core::net::meeting::{self, Counts, Meeting, MeetingConfig, MeetingEvent, Welcome};
+use bayou_core::net::tls::Certificate;
+use bayou_core::net::{NetError, with_peer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -25,6 +26,7 @@ use crate::lists::{self, ListError};
 use crate::load::Load;
 use crate::mailbox::{Mailbox, Tally};
 use crate::status::{self, Question};
+use crate::tls::{self, TlsError};
 use crate::{clock, metrics};
 
 /// How often the machine is looked at.
@@ -42,6 +44,8 @@ pub(crate) enum Failure {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     List(#[from] ListError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     Net(#[from] NetError),
     #[error("cannot open the mailbox in {0}: {1}")]
@@ -111,7 +115,8 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), Failure> {
     let secret = identity::load_or_create(&config.home)?;
     let tally = Arc::new(Tally::default());
     let (mail, keeper) = if config.roles.mailbox { open_mailbox(&config, &tally)? } else { (None, None) };
-    let (meeting, mut events) = Meeting::start(meeting_config(&config, secret, mail)?)?;
+    let (mut files, certificate) = tls::Files::open(&config.tls)?.unzip();
+    let (meeting, mut events) = Meeting::start(meeting_config(&config, secret, certificate, mail)?)?;
     let vitals = Arc::new(Vitals {
         counts: meeting.counts(),
         tally,
@@ -126,6 +131,9 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), Failure> {
         announce("status", &address.to_string(), json);
         tokio::spawn(answering);
     }
+    for external in &config.external {
+        announce("address", &with_peer(&Address(external.clone()), meeting.peer()).0, json);
+    }
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -137,7 +145,10 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), Failure> {
                 }
                 None => break,
             },
-            _ = look.tick() => examine(&config, &vitals, &meeting),
+            _ = look.tick() => {
+                examine(&config, &vitals, &meeting);
+                show(files.as_mut(), &meeting);
+            }
             _ = signals.reload.recv() => reload(&config, &meeting).await,
             _ = signals.drain.recv() => drain(&vitals, &meeting, true),
             _ = signals.undrain.recv() => drain(&vitals, &meeting, false),
@@ -159,7 +170,7 @@ type Mail = (Option<mpsc::Sender<bayou_core::net::mailbox::Letter>>, Option<std:
 fn open_mailbox(config: &Config, tally: &Arc<Tally>) -> Result<Mail, Failure> {
     let folder = config.home.join("mail");
     let (sender, letters): (_, Letters) = mpsc::channel(MAX_LETTERS);
-    let opened = Mailbox::open(&folder, config.mailbox(), tally.clone());
+    let opened = Mailbox::open(&folder, clock::now(), config.mailbox(), tally.clone());
     let keeper = opened.and_then(|mailbox| mailbox.start(letters, clock::now));
     let keeper = keeper.map_err(|reason| Failure::Mailbox(folder, reason))?;
     Ok((Some(sender), Some(keeper)))
@@ -168,6 +179,7 @@ fn open_mailbox(config: &Config, tally: &Arc<Tally>) -> Result<Mail, Failure> {
 fn meeting_config(
     config: &Config,
     secret: [u8; 32],
+    certificate: Option<Certificate>,
     mail: Option<mpsc::Sender<bayou_core::net::mailbox::Letter>>,
 ) -> Result<MeetingConfig, Failure> {
     let addresses = |texts: &[String]| texts.iter().cloned().map(Address).collect();
@@ -175,6 +187,7 @@ fn meeting_config(
     Ok(MeetingConfig {
         secret,
         listen: addresses(&config.listen),
+        certificate,
         external: addresses(&config.external),
         nodes: addresses(&config.nodes),
         roles: meeting::Roles { rendezvous, relay, autonat },
@@ -183,6 +196,18 @@ fn meeting_config(
         mail,
         clock: clock::now,
     })
+}
+
+/// Shows another certificate, if its files changed.
+fn show(files: Option<&mut tls::Files>, meeting: &Meeting) {
+    match files.and_then(tls::Files::changed) {
+        Some(Ok(certificate)) => {
+            meeting.show(certificate);
+            tracing::info!("the certificate was read again");
+        }
+        Some(Err(reason)) => tracing::error!(%reason, "the certificate stays as it was"),
+        None => {}
+    }
 }
 
 /// Looks at the machine, and says whether new guests are welcome.

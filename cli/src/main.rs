@@ -16,6 +16,7 @@ mod phrase;
 mod qr;
 mod row;
 mod unlock;
+mod web;
 
 use std::process::ExitCode;
 
@@ -83,6 +84,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
+        // Where the log cannot be written, a complaint about that would end the peer.
+        .log_internal_errors(false)
         .init();
     let home = unlock::Home { path: home::resolve(arguments.home)?, passphrase_file: arguments.passphrase_file };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -25,6 +25,7 @@ mod punch;
 mod rendezvous;
 mod reservation;
 mod swarm;
+pub mod tls;
 pub mod token;
 mod transport;
 pub mod visit;
@@ -109,6 +110,8 @@ pub struct NetConfig {
     pub boot: u64,
     /// Nodes that make us reachable and know who else is there.
     pub nodes: Vec<ChosenNode>,
+    /// Who vouches for nodes that are reached in TLS, besides the public roots.
+    pub roots: tls::Roots,
     /// How far we go.
     pub circle: Circle,
     /// Whether to ask the local router for a way in.

@@ -10,14 +10,17 @@
 //!
 //! The loop is the only place that reads the clock; everything that waits or blocks stands beside it.
 
+mod baton;
 mod compactor;
 mod fairness;
 mod home;
 mod key;
 mod keys;
 mod linking;
+mod listen;
 mod mail;
 mod nodes;
+mod porch;
 mod run;
 mod system_keys;
 mod vault;
@@ -29,14 +32,16 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use crate::net::Circle;
-pub use home::{Identified, Made, identity, init, restore, words_to_ask};
+pub use crate::net::tls::{BadCertificate, Roots};
+pub use home::{Identified, Made, identity, init, new_phrase, random, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
 pub use linking::{LetIn, Linking};
+pub use porch::Porch;
 pub use vault::Vault;
 
 use crate::id::{Address, DeviceId, PeerId};
-use crate::rpc::socket::Answer;
+use crate::rpc::session::Answer;
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::StoreError;
 
@@ -68,6 +73,8 @@ pub struct Network {
     pub peers: Vec<Address>,
     /// Nodes to use besides those that the home keeps.
     pub nodes: Vec<Address>,
+    /// Who vouches for nodes that are reached in TLS, besides the public roots.
+    pub roots: Roots,
     /// How far to go.
     pub circle: Circle,
     /// Whether to ask the local router for a way in, when there are nodes to tell of it.

@@ -6,22 +6,20 @@ use tauri::{AppHandle, Manager};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_opener::OpenerExt;
 
-use crate::{links, notification};
+use crate::notification;
 
 /// One wish, by name.
 #[derive(Deserialize)]
 #[serde(tag = "call", content = "params", rename_all = "snake_case")]
-pub(crate) enum Call {
-    /// Shows a notification; the page is told when it is clicked on.
+enum Wish {
+    /// Shows a notification; a click opens the conversation.
     Notify {
         /// The first line.
         title: String,
         /// The text.
         body: String,
-        /// What the page knows it by.
-        id: String,
-        /// What the button that answers is called.
-        reply: String,
+        /// What to open.
+        conversation: String,
     },
     /// Opens an address in the browser or the mail program.
     Open {
@@ -38,8 +36,6 @@ pub(crate) enum Call {
         /// How many; 0: none.
         count: u32,
     },
-    /// Gives the link that the app was started with, once. → a string, or null
-    FirstLink,
 }
 
 /// Grants a wish.
@@ -47,16 +43,16 @@ pub(crate) enum Call {
 /// # Errors
 /// In words, for the person.
 #[tauri::command]
-pub(crate) async fn host(app: AppHandle, wish: Call) -> Result<Value, String> {
-    match wish {
-        Call::Notify { title, body, id, reply } => notification::show(&app, title, body, id, reply),
-        Call::Open { url } if is_harmless(&url) => {
+pub(crate) async fn host(app: AppHandle, call: String, params: Value) -> Result<Value, String> {
+    let wish = json!({ "call": call, "params": params });
+    match serde_json::from_value(wish).map_err(|error| format!("the window does not know this wish: {error}"))? {
+        Wish::Notify { title, body, conversation } => notification::show(&app, title, body, conversation),
+        Wish::Open { url } if is_harmless(&url) => {
             app.opener().open_url(url, None::<&str>).map_err(|error| error.to_string())?;
         }
-        Call::Open { .. } => return Err("only addresses of the web and of mail are opened".into()),
-        Call::Autostart { on } => return autostart(&app, on).map(|on| json!(on)),
-        Call::Badge { count } => badge(&app, count),
-        Call::FirstLink => return Ok(json!(app.state::<links::First>().take())),
+        Wish::Open { .. } => return Err("only addresses of the web and of mail are opened".into()),
+        Wish::Autostart { on } => return autostart(&app, on).map(|on| json!(on)),
+        Wish::Badge { count } => badge(&app, count),
     }
     Ok(Value::Null)
 }

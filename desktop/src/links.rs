@@ -9,15 +9,8 @@ use tauri_plugin_deep_link::DeepLinkExt;
 
 use crate::{pipe, window};
 
-/// The link that the app was started with; the page asks for it when it is ready.
-pub(crate) struct First(Mutex<Option<String>>);
-
-impl First {
-    /// Takes it, once.
-    pub(crate) fn take(&self) -> Option<String> {
-        self.0.lock().ok().and_then(|mut link| link.take())
-    }
-}
+/// The link that the app was started with, until a page listens.
+struct First(Mutex<Option<String>>);
 
 /// Ends a second start for the same home, and raises the window of the first.
 pub(crate) fn single_instance(home: &Path) -> TauriPlugin<Wry> {
@@ -43,11 +36,23 @@ pub(crate) fn watch(app: &AppHandle, first: Option<String>) {
     app.deep_link().on_open_url(move |event| {
         for link in event.urls() {
             window::raise(&handle);
-            pipe::tell(&handle, "host_link", &serde_json::json!({ "link": link.as_str() }));
+            tell(&handle, link.as_str());
         }
     });
     // An installed package registers the scheme itself; where it cannot be registered, links are pasted.
     if cfg!(debug_assertions) {
         app.deep_link().register_all().ok();
     }
+}
+
+/// Gives the page the link that the app was started with, once.
+pub(crate) fn hand_over_first(app: &AppHandle) {
+    let first = app.try_state::<First>().and_then(|first| first.0.lock().ok().and_then(|mut link| link.take()));
+    if let Some(link) = first {
+        tell(app, &link);
+    }
+}
+
+fn tell(app: &AppHandle, link: &str) {
+    pipe::tell(app, "host_link", &serde_json::json!({ "link": link }));
 }

@@ -1,4 +1,4 @@
-//! Notifications with a click that opens, and a button that answers, which the web view has not.
+//! Notifications with a click that opens, which the web view has not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,26 +14,26 @@ const MAX_WAITING: usize = 16;
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Shows one. Where no notification service runs, nothing is shown: the window and the tray still say it.
-pub(crate) fn show(app: &AppHandle, title: String, body: String, id: String, reply: String) {
+pub(crate) fn show(app: &AppHandle, title: String, body: String, conversation: String) {
     let app = app.clone();
     let wait = WAITING.fetch_add(1, Ordering::Relaxed) < MAX_WAITING;
     std::thread::spawn(move || {
         let mut notification = Notification::new();
         notification.appname("Bayou").summary(&title).body(&plain(&body)).icon("bayou");
-        notification.action("default", "Bayou").action("reply", &reply);
+        notification.action("default", "Bayou");
         if let Ok(shown) = notification.show()
             && wait
         {
-            shown.wait_for_action(|action| answered(&app, action, &id));
+            shown.wait_for_action(|action| clicked(&app, action, &conversation));
         }
         WAITING.fetch_sub(1, Ordering::Relaxed);
     });
 }
 
-fn answered(app: &AppHandle, action: &str, id: &str) {
-    if matches!(action, "default" | "reply") {
+fn clicked(app: &AppHandle, action: &str, conversation: &str) {
+    if action == "default" {
         window::raise(app);
-        pipe::tell(app, "host_open", &json!({ "id": id }));
+        pipe::tell(app, "host_open", &json!({ "conversation": conversation }));
     }
 }
 

@@ -17,6 +17,8 @@ use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager, State, async_runtime};
 use tokio::sync::mpsc;
 
+use crate::links;
+
 /// Calls of the page that wait to begin; one more is refused.
 const MAX_WAITING: usize = 1024;
 
@@ -72,16 +74,18 @@ async fn open(home: PathBuf, network: Network) -> Option<Node> {
 
 /// Begins a session for the page that calls.
 #[tauri::command]
-pub(crate) fn listen(pipe: State<'_, Pipe>, channel: Channel<String>) -> Result<(), String> {
+pub(crate) fn listen(app: AppHandle, pipe: State<'_, Pipe>, channel: Channel<String>) -> Result<(), String> {
     let (calls, asked) = mpsc::channel(MAX_WAITING);
     let page = Page { calls, channel: channel.clone() };
     let mut listening = pipe.page.lock().map_err(|_| "the app is ending")?;
     *listening = Some(page);
+    drop(listening);
     let (porch, tried) = (pipe.porch.clone(), pipe.tried.clone());
     async_runtime::spawn(async move {
         tried.await;
         serve(porch, asked, channel).await;
     });
+    links::hand_over_first(&app);
     Ok(())
 }
 

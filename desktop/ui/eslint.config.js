@@ -22,5 +22,5 @@ export default ts.config(
       'no-restricted-properties': ['error', { property: 'innerHTML' }, { property: 'insertAdjacentHTML' }],
     },
   },
-  { files: ['src/lib/window/*'], rules: { 'no-restricted-imports': 'off' } },
+  { files: ['src/lib/rpc/tauri*', 'src/lib/host/tauri*'], rules: { 'no-restricted-imports': 'off' } },
 );

@@ -5,7 +5,9 @@
 //! `BAYOU_LAB`) that is a failure.
 
 mod faults;
+mod reach;
 mod routers;
+mod web;
 
 use std::io;
 use std::time::{Duration, Instant};

@@ -100,7 +100,7 @@ fn a_burst_goes_in_few_envelopes_and_what_all_have_in_none() {
     assert_eq!(world.mailboxes.node(&nodes[0]).put, before);
     goes(&mut world, bob);
     for number in 0..50 {
-        let request = Request::Send { conversation: world.conversation(0), text: format!("number {number}") };
+        let request = Request::send(world.conversation(0), format!("number {number}"));
         world.asks(alice, request);
     }
     world.run(A_MOMENT);
@@ -394,6 +394,35 @@ fn what_goes_wrong_with_a_mailbox_is_told() {
         told[0].useless_because.as_deref(),
         Some("it was changed, or sealed under a key that this device does not hold")
     );
+}
+
+/// A disk of the node's died, and what lay there with it. Whoever wrote it hears so with the next look, and puts it again.
+#[test]
+fn what_a_mailbox_lost_is_put_again() {
+    let (mut world, [alice, bob], nodes) = meet(["alice", "bob"], 1);
+    goes(&mut world, bob);
+    world.says(alice, "once more");
+    world.run(A_WHILE);
+    assert_eq!(state(&mut world, alice, "once more"), "with a mailbox");
+    let put = world.mailboxes.node(&nodes[0]).put;
+    world.run(3 * 60_000);
+    assert_eq!(world.mailboxes.node(&nodes[0]).put, put, "nothing is put twice");
+    let node = world.mailboxes.node(&nodes[0]);
+    node.kept.clear();
+    node.begun += 1;
+    world.run(3 * 60_000);
+    // One that says so all the time is believed once an hour.
+    let again = world.mailboxes.node(&nodes[0]).put;
+    assert!(again > put);
+    for _ in 0..10 {
+        world.mailboxes.node(&nodes[0]).begun += 1;
+        world.run(2 * 60_000);
+    }
+    assert_eq!(world.mailboxes.node(&nodes[0]).put, again);
+    goes(&mut world, alice);
+    comes_back(&mut world, bob, 1);
+    world.run(A_WHILE);
+    sees(&world, bob, "alice: once more");
 }
 
 /// Returns how it stands with the mailboxes.

@@ -3,6 +3,7 @@
 mod door;
 mod mail;
 mod operator;
+mod wss;
 
 use std::time::Duration;
 

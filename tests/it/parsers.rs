@@ -114,7 +114,7 @@ fn what_a_member_and_a_mailbox_say_is_read_as_it_is_written() {
         Err(_) => false,
     });
     assert!(accepted > 500, "the mutants are too wild to tell: {accepted}");
-    let batch = Batch { envelopes: vec![vec![1; 256], vec![2; 1024]], cursor: 5, more: true };
+    let batch = Batch { envelopes: vec![vec![1; 256], vec![2; 1024]], cursor: 5, more: true, begun: 7 };
     let refused = [Refusal::Clock(9), Refusal::TooOften(2), Refusal::Busy].map(Answer::Refused);
     let answers =
         [vec![Answer::Kept, Answer::Batch(batch), Answer::Batch(Batch::default())], refused.to_vec()].concat();

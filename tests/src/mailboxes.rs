@@ -43,6 +43,8 @@ pub struct Node {
     pub given: usize,
     /// Questions that were asked.
     pub asked: usize,
+    /// When it was begun, as it says.
+    pub begun: u64,
     dice: Dice,
 }
 
@@ -56,7 +58,7 @@ impl Mailboxes {
         let number = self.0.len();
         let address = format!("/memory/mailbox{number}/p2p/{number}");
         let (mood, kept, dice) = (Mood::Honest, BTreeMap::new(), Dice::new(seed, 5000 + number as u64));
-        self.0.insert(Address(address.clone()), Node { mood, kept, put: 0, given: 0, asked: 0, dice });
+        self.0.insert(Address(address.clone()), Node { mood, kept, put: 0, given: 0, asked: 0, begun: 1, dice });
         address
     }
 
@@ -122,7 +124,7 @@ impl Node {
         }
         envelopes.retain(|bytes| !bytes.is_empty());
         self.given += envelopes.len();
-        MailAnswer::Envelopes { envelopes, next, more }
+        MailAnswer::Envelopes { envelopes, next, more, begun: self.begun }
     }
 
     /// Answers with whatever it likes of what it has.
@@ -143,9 +145,9 @@ impl Node {
             0 => MailAnswer::Refused("it is busy".to_owned()),
             1 => MailAnswer::Unreachable("it is down".to_owned()),
             2 => MailAnswer::Kept,
-            3 => MailAnswer::Envelopes { envelopes, next: self.dice.below(next + 2), more: true },
-            4 => MailAnswer::Envelopes { envelopes, next: 0, more: true },
-            _ => MailAnswer::Envelopes { envelopes, next, more },
+            3 => MailAnswer::Envelopes { envelopes, next: self.dice.below(next + 2), more: true, begun: next },
+            4 => MailAnswer::Envelopes { envelopes, next: 0, more: true, begun: self.dice.below(9) },
+            _ => MailAnswer::Envelopes { envelopes, next, more, begun: self.begun },
         }
     }
 }

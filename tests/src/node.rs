@@ -13,6 +13,7 @@ pub struct Node {
     folder: TempDir,
     host: String,
     listen: Vec<String>,
+    settings: Vec<String>,
     running: Option<(Child, Lines)>,
 }
 
@@ -22,8 +23,17 @@ impl Node {
     /// # Errors
     /// When it does not listen before the deadline.
     pub fn start(host: &str, listen: &[String]) -> io::Result<Node> {
+        Node::start_with(host, listen, &[])
+    }
+
+    /// As [`Node::start`], with settings (`KEY=VALUE`).
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_with(host: &str, listen: &[String], settings: &[String]) -> io::Result<Node> {
         let folder = tempfile::Builder::new().prefix("bayou-node-").tempdir()?;
-        let mut node = Node { folder, host: host.into(), listen: listen.to_vec(), running: None };
+        let mut node =
+            Node { folder, host: host.into(), listen: listen.to_vec(), settings: settings.to_vec(), running: None };
         node.restart()?;
         Ok(node)
     }
@@ -49,6 +59,9 @@ impl Node {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.host]).arg(program).arg("--home").arg(self.folder.path()).arg("--json");
         command.args(self.listen.iter().flat_map(|address| ["--listen", address]));
+        command.args(self.settings.iter().flat_map(|setting| ["--set", setting]));
+        // Not the settings of a node that is installed on this machine.
+        command.env("BAYOU_BOOTSTRAP_CONFIG", "/dev/null");
         // A busy machine that runs tests is not full.
         command.args(["--set", "status=127.0.0.1:0", "--set", "full.load_per_core=0"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;

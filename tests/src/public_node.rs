@@ -33,7 +33,15 @@ impl PublicNode {
     /// # Errors
     /// When it does not listen before the deadline.
     pub fn start(settings: &[&str]) -> io::Result<PublicNode> {
-        let home = tempfile::Builder::new().prefix("bayou-node-").tempdir()?;
+        PublicNode::start_in(&std::env::temp_dir(), settings)
+    }
+
+    /// As [`PublicNode::start`], with the home somewhere below `folder`.
+    ///
+    /// # Errors
+    /// As [`PublicNode::start`].
+    pub fn start_in(folder: &Path, settings: &[&str]) -> io::Result<PublicNode> {
+        let home = tempfile::Builder::new().prefix("bayou-node-").tempdir_in(folder)?;
         let mut node = PublicNode { home, running: None };
         node.restart(settings)?;
         Ok(node)
@@ -173,5 +181,7 @@ fn command() -> io::Result<Command> {
     for (name, _) in ours {
         command.env_remove(name);
     }
+    // Not the settings of a node that is installed on this machine.
+    command.env("BAYOU_BOOTSTRAP_CONFIG", "/dev/null");
     Ok(command)
 }

@@ -4,17 +4,19 @@
 //!   home 0                router 0                  street                 node 0
 //!   by…-h0                by…-r0                    by…-street             by…-n0
 //!   eth0 10.1.0.2 ─────── lan 10.1.0.1
-//!                         eth0 203.0.113.11 ─────── bridge ─────────────── eth0 203.0.113.1
+//!                         eth0 45.0.0.11 ────────── bridge ─────────────── eth0 45.0.0.1
 //!   home 1                router 1                  │
-//!   eth0 10.2.0.2 ─────── lan, eth0 203.0.113.12 ───┘
+//!   eth0 10.2.0.2 ─────── lan, eth0 45.0.0.12 ──────┘
 //! ```
 //!
-//! Each router lets nobody in who was not asked, as routers at home do, and translates addresses by iptables.
+//! Each router lets nobody in who was not asked, as routers at home do, and translates addresses by iptables. The street's
+//! addresses count as public ones: ports are opened for no others. They lead nowhere, as nothing leads out of here.
 
 use std::io;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::igd::Igd;
 use crate::lan::ip;
 
 /// What a router does with the ports of what goes out.
@@ -28,13 +30,30 @@ pub enum Router {
     Symmetric,
     /// It keeps them, and lets out nothing but TCP to port 443.
     Captive,
+    /// The same, and looks into it: what does not begin as TLS does is dropped.
+    Inspecting,
+    /// It keeps them, and opens ports when it is asked to by UPnP.
+    Igd,
+    /// It keeps them, and what comes to UDP port 4001 it passes on to the home.
+    Forwarding,
 }
+
+/// What goes out by a router that looks into it: connections whose first bytes are those of TLS, and packets that only
+/// open or acknowledge.
+const INSPECTION: [&str; 4] = [
+    "-p tcp --dport 443 -m u32 --u32 0>>22&0x3C@12>>26&0x3C@0>>16=0x1603 -j CONNMARK --set-mark 1",
+    "-m connmark --mark 1 -j ACCEPT",
+    "-p tcp --dport 443 -m length --length 0:60 -j ACCEPT",
+    "-j DROP",
+];
 
 /// The street with all that stands on it; taken down when dropped.
 pub struct Town {
     name: String,
     homes: usize,
     nodes: usize,
+    /// The daemons of routers that open ports.
+    igds: Vec<Igd>,
 }
 
 impl Town {
@@ -46,7 +65,7 @@ impl Town {
         // Unique among the towns of this process, and among processes.
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("bt{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let town = Town { name, homes: routers.len(), nodes };
+        let mut town = Town { name, homes: routers.len(), nodes, igds: Vec::new() };
         let street = town.street();
         ip(&format!("netns add {street}"))?;
         ip(&format!("-n {street} link add br0 type bridge"))?;
@@ -72,7 +91,27 @@ impl Town {
 
     /// Returns the address of a node.
     pub fn node_address(number: usize) -> String {
-        format!("203.0.113.{}", number + 1)
+        format!("45.0.0.{}", number + 1)
+    }
+
+    /// Returns the address of a router on the street.
+    pub fn router_address(number: usize) -> String {
+        format!("45.0.0.{}", number + 11)
+    }
+
+    /// Carries the machine of a home to another house: from now on it is behind that router.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn moves(&self, home: usize, router: usize) -> io::Result<()> {
+        let (home, gate, inside) = (self.home(home), self.router(router), router + 1);
+        ip(&format!("-n {home} link set eth0 down"))?;
+        ip(&format!("-n {gate} link add guest type veth peer name eth1 netns {home}"))?;
+        ip(&format!("-n {gate} addr add 10.{inside}.1.1/24 dev guest"))?;
+        ip(&format!("-n {gate} link set guest up"))?;
+        ip(&format!("-n {home} addr add 10.{inside}.1.2/24 dev eth1"))?;
+        ip(&format!("-n {home} link set eth1 up"))?;
+        ip(&format!("-n {home} route add default via 10.{inside}.1.1"))
     }
 
     /// Pulls the cable between a home and its router.
@@ -91,9 +130,9 @@ impl Town {
         ip(&format!("-n {} link set lan up", self.router(home)))
     }
 
-    fn build(&self, number: usize, router: Router) -> io::Result<()> {
+    fn build(&mut self, number: usize, router: Router) -> io::Result<()> {
         let (home, gate, inside) = (self.home(number), self.router(number), number + 1);
-        let outside = format!("203.0.113.{}", number + 11);
+        let outside = Town::router_address(number);
         self.put(&gate, &format!("r{number}"), &outside)?;
         ip(&format!("netns add {home}"))?;
         ip(&format!("-n {home} link set lo up"))?;
@@ -104,25 +143,45 @@ impl Town {
         ip(&format!("-n {home} link set eth0 up"))?;
         ip(&format!("-n {home} route add default via 10.{inside}.0.1"))?;
         inside_of(&gate, "sysctl -qw net.ipv4.ip_forward=1")?;
+        self.rule(number, router, &gate)
+    }
+
+    /// Gives a router its rules.
+    fn rule(&mut self, number: usize, router: Router, gate: &str) -> io::Result<()> {
+        let (outside, home) = (Town::router_address(number), format!("10.{}.0.2", number + 1));
         let translate = "iptables -t nat -A POSTROUTING -o eth0";
         match router {
-            Router::Preserving | Router::Captive => inside_of(&gate, &format!("{translate} -j MASQUERADE"))?,
-            Router::Symmetric => inside_of(&gate, &format!("{translate} -j MASQUERADE --random-fully"))?,
+            Router::Symmetric => inside_of(gate, &format!("{translate} -j MASQUERADE --random-fully"))?,
             Router::Remapping => {
                 for protocol in ["udp", "tcp"] {
                     let ports = format!("-p {protocol} -j SNAT --to-source {outside}:20000-20999");
-                    inside_of(&gate, &format!("{translate} {ports}"))?;
+                    inside_of(gate, &format!("{translate} {ports}"))?;
                 }
             }
+            _ => inside_of(gate, &format!("{translate} -j MASQUERADE"))?,
         }
-        if router == Router::Captive {
-            inside_of(&gate, "iptables -A FORWARD -i lan -p tcp --dport 443 -j ACCEPT")?;
-            inside_of(&gate, "iptables -A FORWARD -i lan -j DROP")?;
+        let rules: &[&str] = match router {
+            Router::Captive => &["-p tcp --dport 443 -j ACCEPT", "-j DROP"],
+            Router::Inspecting => &INSPECTION,
+            _ => &[],
+        };
+        for rule in rules {
+            inside_of(gate, &format!("iptables -A FORWARD -i lan {rule}"))?;
+        }
+        if router == Router::Igd {
+            self.igds.push(Igd::start(gate)?);
+        }
+        if router == Router::Forwarding {
+            let forward = format!("-i eth0 -p udp --dport 4001 -j DNAT --to-destination {home}");
+            inside_of(gate, &format!("iptables -t nat -A PREROUTING {forward}"))?;
+        }
+        if matches!(router, Router::Igd | Router::Forwarding) {
+            inside_of(gate, "iptables -A FORWARD -i eth0 -m conntrack --ctstate DNAT -j ACCEPT")?;
         }
         for way in ["FORWARD", "INPUT"] {
             let answers = format!("iptables -A {way} -i eth0 -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
-            inside_of(&gate, &answers)?;
-            inside_of(&gate, &format!("iptables -A {way} -i eth0 -j DROP"))?;
+            inside_of(gate, &answers)?;
+            inside_of(gate, &format!("iptables -A {way} -i eth0 -j DROP"))?;
         }
         Ok(())
     }
@@ -185,7 +244,7 @@ mod tests {
         // Nobody listens there, and says so: that is an answer.
         let answer = reaches(&town.home(0), &Town::node_address(0));
         assert!(String::from_utf8_lossy(&answer.stderr).contains("refused"), "{answer:?}");
-        let silence = reaches(&town.node(0), "203.0.113.12");
+        let silence = reaches(&town.node(0), "45.0.0.12");
         assert_eq!(silence.status.code(), Some(124), "{silence:?}");
     }
 }

@@ -15,6 +15,7 @@ mod run;
 mod sim;
 mod step;
 mod test;
+mod types;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Task {
     Lab,
     /// The desktop app as a Debian package.
     Package,
+    /// Writes the types of the calls for the page, from the Rust types.
+    Types,
     /// A public node on this machine: rendezvous, relay, autonat, mailbox.
     Node,
     /// Measures, in release build; one JSON object a line.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Sim(options) => sim::run(&options),
         Task::Lab => lab::run(),
         Task::Package => package::run(),
+        Task::Types => types::run(),
         Task::Node => node::run(),
         Task::Bench(options) => bench::run(&options),
     };

@@ -14,9 +14,12 @@ pub(crate) struct Need {
     packages: &'static [&'static str],
 }
 
-/// `ip` makes hosts and cables of network namespaces, `iptables` makes routers of them.
-pub(crate) const NAMESPACES: Need =
-    Need { is_there: || runs("ip", "-V") && runs("iptables", "-V"), packages: &["iproute2", "iptables"] };
+/// `ip` makes hosts and cables of network namespaces, `iptables` makes routers of them, `miniupnpd` lets one of these open
+/// ports.
+pub(crate) const NAMESPACES: Need = Need {
+    is_there: || ["ip", "iptables", "nft", "miniupnpd"].iter().all(|program| runs(program, "-V")),
+    packages: &["iproute2", "iptables", "nftables", "miniupnpd-nftables"],
+};
 
 /// What the window of the desktop app is built on.
 pub(crate) const WINDOW: Need = Need {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   mail/20779    "bayou mail 1\n", then frames
+//!   mail/begun    when the folder was made: milliseconds since 1970, in digits. A new one tells senders that all is gone
 //! ```
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub(super) struct Found {
 pub(super) struct Files {
     folder: PathBuf,
     by_day: BTreeMap<u64, Day>,
+    begun: u64,
 }
 
 struct Day {
@@ -43,8 +45,9 @@ struct Day {
 impl Files {
     /// Opens the files in a folder, and tells of each frame. What a crash left unfinished at an end is cut off; nobody was
     /// told that it is kept.
-    pub(super) fn open(folder: &Path, mut found: impl FnMut(Found)) -> io::Result<Files> {
+    pub(super) fn open(folder: &Path, now: u64, mut found: impl FnMut(Found)) -> io::Result<Files> {
         fs::create_dir_all(folder)?;
+        let begun = when_begun(folder, now)?;
         let mut by_day = BTreeMap::new();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -63,7 +66,12 @@ impl Files {
             }
             by_day.insert(day, Day { file, durable });
         }
-        Ok(Files { folder: folder.to_owned(), by_day })
+        Ok(Files { folder: folder.to_owned(), by_day, begun })
+    }
+
+    /// Returns when the folder was made.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Returns the newest day that has a file.
@@ -137,6 +145,27 @@ impl Day {
             }
         }
     }
+}
+
+/// Returns when the folder was made: now, if it has just been.
+fn when_begun(folder: &Path, now: u64) -> io::Result<u64> {
+    let path = folder.join("begun");
+    match fs::read_to_string(&path) {
+        Ok(text) if text.ends_with('\n') => text.trim().parse().map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidData, "`begun` holds no time: delete it, and senders put all again")
+        }),
+        // A crash may have left half of it; nobody was told of that.
+        Ok(_) => begin_now(folder, &path, now),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => begin_now(folder, &path, now),
+        Err(error) => Err(error),
+    }
+}
+
+fn begin_now(folder: &Path, path: &Path, now: u64) -> io::Result<u64> {
+    fs::write(path, format!("{now}\n"))?;
+    File::open(path)?.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    Ok(now)
 }
 
 /// Writes how a file begins, over whatever a crash or a full disk left of it.

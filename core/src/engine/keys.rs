@@ -15,6 +15,7 @@
 //! m  conversation u32  node 8  segment u32  actor 16 → Mark      how far our chain is in a mailbox, and under which epoch
 //! i  conversation u32  node 8  name 8         → RecordHash       under which epoch an item or box is in a mailbox
 //! l  conversation u32  node 8  day u64  epoch 32 → u64           how far a topic was read in a mailbox
+//! b  conversation u32  node 8                 → u64              when a mailbox was begun, as it said last
 //! p  peer 32                                  → Known            where peers were last reached
 //! ```
 //!
@@ -41,6 +42,7 @@ pub(super) enum Part {
     MailedItems = b'i' as isize,
     Looked = b'l' as isize,
     Disputed = b'd' as isize,
+    Begun = b'b' as isize,
 }
 
 /// The key after every peer's.
@@ -159,6 +161,10 @@ pub(super) fn looked(conversation: u32, node: &[u8; 8], day: u64, epoch: &Record
 pub(super) fn looked_topic(key: &[u8]) -> Option<(u64, RecordHash)> {
     let rest = key.get(13..)?;
     Some((u64::from_be_bytes(*rest.first_chunk()?), RecordHash(last32(key)?)))
+}
+
+pub(super) fn begun(conversation: u32, node: &[u8; 8]) -> Vec<u8> {
+    join(prefix(Part::Begun, conversation), &[node])
 }
 
 pub(super) fn peer(peer: &PeerId) -> Vec<u8> {

@@ -6,9 +6,15 @@
 //! (gate, signature, authority, disk). A mailbox that drops, doubles, reorders, replays or invents harms nothing: what
 //! does not fit is dropped and counted, what is lost comes by another way, and nobody is to blame.
 //!
+//! Of a **large** conversation an author hears from few who has what, so nothing would ever be with all. What [`ENOUGH`] other
+//! devices have is left to them: they hand it on, and no mailbox carries what a thousand read. Who is linked with as many
+//! looks into it as rarely as where all are linked.
+//!
 //! Who was away when a mailbox was named does not know of it. So everyone looks, at the start and a few times a day, into
 //! mailboxes that are likely to be it: of their own nodes, and of those over which the others could be reached last. Nothing
 //! is put there.
+//!
+//! A mailbox that lost what it kept says so by another time at which it was begun. What was put there is put again.
 //!
 //! ```text
 //! outbox    what of ours is in each mailbox       sending   parcels packed, sealed and put
@@ -42,6 +48,12 @@ use outbox::Outbox;
 /// How long who is linked may take to acknowledge what we said before it is mailed.
 const GRACE_MS: u64 = 500;
 
+/// The same for large conversations, of which is acknowledged once a second.
+const GRACE_OF_LARGE_MS: u64 = 5_000;
+
+/// In a large conversation: how many devices are enough to bring something to all others.
+const ENOUGH: usize = 6;
+
 /// Errands to one node that may be on their way at a time.
 const MAX_ERRANDS: usize = 8;
 
@@ -50,6 +62,9 @@ const MAX_ERRANDS: usize = 8;
 const FIRST_WAIT_MS: u64 = 1_000;
 const LONGEST_WAIT_MS: u64 = 60_000;
 const LONGEST_WAIT_UNNAMED_MS: u64 = 60 * 60_000;
+
+/// How often a mailbox may say that it was begun anew: each time all is put again.
+const BEGUN_EVERY_MS: u64 = 60 * 60_000;
 
 /// Nodes into which we look though the conversation does not name them.
 const MAX_UNNAMED: usize = 4;
@@ -84,6 +99,9 @@ struct Post {
     named: bool,
     outbox: Outbox,
     lookout: Lookout,
+    /// When it was begun, as it said last; and when it last said that this was anew.
+    begun: Option<u64>,
+    anew_at: Option<Timestamp>,
     /// What it refused last, and why, until it does it.
     refusals: BTreeMap<Kind, String>,
     /// Envelopes there that were good for nothing, and why the last of them was.
@@ -253,12 +271,16 @@ impl Engine {
         over
     }
 
-    /// Tells whether a member's device is not linked: it may send what we do not hear, and does not hear us.
+    /// Tells whether a member's device is not linked: it may send what we do not hear, and does not hear us. Of a large
+    /// conversation: whether too few are linked who could bring it.
     fn is_anyone_away(&self, id: ConversationId) -> bool {
         let me = self.key.device();
         let Some(conversation) = self.conversations.get(&id) else { return false };
         let linked = self.links.values().filter(|link| link.shared.contains(&id)).filter_map(|link| link.device);
-        let linked: BTreeSet<DeviceId> = linked.collect();
+        let linked: BTreeSet<DeviceId> = linked.filter(|device| *device != me).collect();
+        if conversation.is_large() {
+            return linked.len() < ENOUGH;
+        }
         conversation.devices.keys().any(|device| *device != me && !linked.contains(device))
     }
 
@@ -289,7 +311,8 @@ impl Engine {
         }
         match (answer, kind) {
             (MailAnswer::Kept, Kind::Put) => self.mail_kept(id, &node, now, view),
-            (MailAnswer::Envelopes { envelopes, next, more }, Kind::Read) => {
+            (MailAnswer::Envelopes { envelopes, next, more, begun }, Kind::Read) => {
+                self.mailbox_begun(now, (id, &node), begun, view);
                 self.take_mail(now, (id, &node), envelopes, (next, more), view);
             }
             (answer, _) => {
@@ -300,13 +323,37 @@ impl Engine {
         }
     }
 
+    /// Notes when a mailbox was begun. If that is another time than before, it lost what it had.
+    fn mailbox_begun(&mut self, now: Timestamp, (id, node): (ConversationId, &Address), begun: u64, view: &dyn View) {
+        let Some(number) = self.conversations.get(&id).map(|known| known.number) else { return };
+        let Some(post) = self.mail.posts.get_mut(&(id, node.clone())).filter(|post| post.begun != Some(begun)) else {
+            return;
+        };
+        let name = name_of(node);
+        let mut ops = vec![IndexOp::Put(keys::begun(number, &name), begun.to_be_bytes().to_vec())];
+        if post.begun.is_some() {
+            if post.anew_at.is_some_and(|at| now >= at && now.since(at) < BEGUN_EVERY_MS) {
+                return;
+            }
+            post.anew_at = Some(now);
+            post.outbox.forget();
+            for part in [keys::Part::Mailed, keys::Part::MailedItems] {
+                let (from, to) = keys::of_node(part, number, &name);
+                let gone = view.scan(&from, &to, usize::MAX, false).unwrap_or_default();
+                ops.extend(gone.into_iter().map(|(key, _)| IndexOp::Remove(key)));
+            }
+        }
+        post.begun = Some(begun);
+        self.note_mail(ops);
+    }
+
     /// Tells whoever follows of our newest messages that are in a mailbox now.
     fn tell_mailed(&mut self, now: Timestamp, id: ConversationId, messages: &[EntryId], view: &dyn View) {
         let Some(number) = self.conversations.get(&id).map(|conversation| conversation.number) else { return };
         for message in messages {
             let row = view.get(&keys::row(number, message)).ok().flatten();
             if let Some(row) = row.and_then(|bytes| super::rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
-                self.tell_row(id, message, &row);
+                self.tell_row(now, id, message, &row, view);
             }
         }
     }
@@ -378,7 +425,9 @@ impl Conversation {
             topics.iter().filter_map(|(key, v)| Some((keys::looked_topic(key)?, postcard::from_bytes(v).ok()?)));
         let outbox = Outbox::remembering(chains.collect(), items.collect());
         let lookout = Lookout::remembering(topics, named);
-        Ok(Post { named, outbox, lookout, refusals: BTreeMap::new(), useless: (0, "") })
+        let begun = view.get(&keys::begun(self.number, &node))?.and_then(|bytes| bytes.try_into().ok());
+        let begun = begun.map(u64::from_be_bytes);
+        Ok(Post { named, outbox, lookout, begun, anew_at: None, refusals: BTreeMap::new(), useless: (0, "") })
     }
 }
 

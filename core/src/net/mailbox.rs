@@ -107,6 +107,8 @@ pub struct Batch {
     pub cursor: u64,
     /// Whether there is more already.
     pub more: bool,
+    /// When the mailbox was begun, in milliseconds since 1970: another time says that what lay there before is gone.
+    pub begun: u64,
 }
 
 /// Why a mailbox does not do what it was asked.

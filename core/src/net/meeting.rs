@@ -23,6 +23,7 @@ mod mail;
 mod rendezvous;
 mod subnet;
 mod ways;
+mod wss;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use hall::Hall;
 pub use subnet::Subnet;
 
 use super::mailbox::Letter;
+use super::tls::{Certificate, Shown};
 use super::token::{MAX_TOKEN, MIN_TOKEN};
 use super::{NetError, peer_of};
 use crate::crypto;
@@ -54,6 +56,8 @@ pub struct MeetingConfig {
     pub secret: [u8; 32],
     /// Where to listen; empty: every interface, any port, by QUIC and by TCP.
     pub listen: Vec<Address>,
+    /// The certificate for addresses that ask for TLS.
+    pub certificate: Option<Certificate>,
     /// At which addresses others reach it; empty: at those where it listens. Behind a port forward they differ.
     pub external: Vec<Address>,
     /// Other nodes of the same operator or network, with `/p2p/…`: Kademlia begins there.
@@ -135,6 +139,7 @@ pub enum Welcome {
 pub struct Meeting {
     me: PeerId,
     counts: Arc<Counts>,
+    certificate: Option<Arc<Shown>>,
     commands: mpsc::Sender<Command>,
 }
 
@@ -147,9 +152,10 @@ impl Meeting {
         let (events, happened) = mpsc::channel(MAX_QUEUED_EVENTS);
         let (commands, asked) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let (me, counts) = (peer_of(&config.secret), Arc::new(Counts::default()));
-        let hall = Hall::new(config, counts.clone())?;
+        let certificate = config.certificate.clone().map(Shown::new);
+        let hall = Hall::new(config, certificate.as_ref(), counts.clone())?;
         tokio::spawn(hall.run(asked, events));
-        Ok((Meeting { me, counts, commands }, happened))
+        Ok((Meeting { me, counts, certificate, commands }, happened))
     }
 
     /// Returns under which key peers know it.
@@ -165,6 +171,11 @@ impl Meeting {
     /// Says from now on who is welcome.
     pub fn welcome(&self, welcome: Welcome) {
         self.counts.set_welcome(welcome);
+    }
+
+    /// Shows another certificate from now on, if it shows any.
+    pub fn show(&self, certificate: Certificate) {
+        self.certificate.iter().for_each(|shown| shown.replace(certificate.clone()));
     }
 
     /// Replaces the lists. Connections of who is no longer let in are closed.

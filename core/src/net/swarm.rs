@@ -98,7 +98,8 @@ struct Line {
 
 impl Hub {
     pub(super) fn new(config: &NetConfig, links: Links) -> Result<Hub, NetError> {
-        let mut swarm = transport::build(&config.secret, |relay| Behaviour::new(config, relay))?;
+        let mut swarm =
+            transport::build(&config.secret, &config.roots, transport::IDLE, |relay| Behaviour::new(config, relay))?;
         transport::listen(&mut swarm, &config.listen)?;
         let me = peer_of(&config.secret);
         let mut hub = Hub {

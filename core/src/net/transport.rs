@@ -16,6 +16,7 @@ use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, noise, quic, relay, swarm
 
 use super::NetError;
 use super::address::keypair;
+use super::tls::Roots;
 use crate::id::Address;
 
 /// Listened to when the configuration names nothing: QUIC and TCP on every interface, ports of the system's choice.
@@ -36,13 +37,19 @@ const MAX_STREAMS: u32 = 256;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a connection without a link is kept.
-const IDLE: Duration = Duration::from_secs(10);
+pub(super) const IDLE: Duration = Duration::from_secs(10);
+
+/// The most bytes of one frame of WebSocket, which a stranger may send before they say who they are. Ours hold what Noise
+/// and Yamux write at once, some 100 KiB.
+pub(super) const MAX_WEB_FRAME: usize = 1024 * 1024;
 
 type Ways = Boxed<(PeerId, StreamMuxerBox)>;
 
 /// Builds the swarm of a peer. Over relays it reaches others and is reached: `behaviour` is given the part that does it.
 pub(super) fn build<B: NetworkBehaviour>(
     secret: &[u8; 32],
+    roots: &Roots,
+    idle: Duration,
     behaviour: impl FnOnce(relay::client::Behaviour) -> B,
 ) -> Result<Swarm<B>, NetError> {
     let key = keypair(secret);
@@ -52,15 +59,15 @@ pub(super) fn build<B: NetworkBehaviour>(
         .authenticate(noise(&key)?)
         .multiplex(yamux())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let ways = relayed.or_transport(ways(&key)?).map(|either, _| either.into_inner());
+    let ways = relayed.or_transport(ways(&key, roots)?).map(|either, _| either.into_inner());
     let ways = TransportTimeout::new(ways, PATIENCE).boxed();
-    let config = swarm::Config::with_tokio_executor().with_smart_dial().with_idle_connection_timeout(IDLE);
+    let config = swarm::Config::with_tokio_executor().with_smart_dial().with_idle_connection_timeout(idle);
     Ok(Swarm::new(ways, behaviour(relay), key.public().to_peer_id(), config))
 }
 
 /// Joins the transports. WebSocket stands before the resolver: it has one of its own, as it must know the name that the
 /// other end's certificate is for.
-fn ways(key: &Keypair) -> Result<Ways, NetError> {
+fn ways(key: &Keypair, roots: &Roots) -> Result<Ways, NetError> {
     let start = |reason: io::Error| NetError::Start(reason.to_string());
     let plain = quic::tokio::Transport::new(quic(quic::Config::new(key)))
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)))
@@ -75,15 +82,15 @@ fn ways(key: &Keypair) -> Result<Ways, NetError> {
     // A machine that never saw a network may have no resolver; numbers still lead to its neighbours.
     if cfg!(unix) && !Path::new("/etc/resolv.conf").exists() {
         tracing::info!("no resolver is configured; addresses with names will not be found");
-        return Ok(web(key, tcp_transport())?.or_transport(plain).map(|either, _| either.into_inner()).boxed());
+        return Ok(web(key, roots, tcp_transport())?.or_transport(plain).map(|either, _| either.into_inner()).boxed());
     }
-    let web = web(key, dns::tokio::Transport::system(tcp_transport()).map_err(start)?)?;
+    let web = web(key, roots, dns::tokio::Transport::system(tcp_transport()).map_err(start)?)?;
     let plain = dns::tokio::Transport::system(plain).map_err(start)?;
     Ok(web.or_transport(plain).map(|either, _| either.into_inner()).boxed())
 }
 
 /// The way to nodes in networks that let only the web through.
-fn web<T>(key: &Keypair, below: T) -> Result<Ways, NetError>
+fn web<T>(key: &Keypair, roots: &Roots, below: T) -> Result<Ways, NetError>
 where
     T: Transport + Send + Unpin + 'static,
     T::Output: AsyncRead + AsyncWrite + Unpin + Send,
@@ -91,7 +98,10 @@ where
     T::Dial: Send,
     T::ListenerUpgrade: Send,
 {
-    Ok(websocket::Config::new(below)
+    let mut web = websocket::Config::new(below);
+    web.set_tls_config(roots.client());
+    web.set_max_data_size(MAX_WEB_FRAME);
+    Ok(web
         .upgrade(upgrade::Version::V1Lazy)
         .authenticate(noise(key)?)
         .multiplex(yamux())

@@ -7,18 +7,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::StreamExt;
-use libp2p::core::upgrade::Version;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, Message, OutboundRequestId, ProtocolSupport};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{
-    Multiaddr, StreamProtocol, Swarm, SwarmBuilder, Transport, identify, noise, ping, relay, tcp, websocket, yamux,
-};
+use libp2p::{Multiaddr, StreamProtocol, Swarm, identify, ping, relay};
 use tokio::time::{Instant, timeout};
 
-use super::address::{keypair, theirs};
+use super::address::theirs;
 use super::mailbox::{self, Answer, Request, client};
-use super::{NetError, behaviour, failure, split_peer, token};
+use super::tls::Roots;
+use super::{NetError, behaviour, failure, split_peer, token, transport};
 use crate::id::{Address, PeerId};
 
 /// How long a node may take for each thing that it is asked.
@@ -68,10 +66,18 @@ impl Visit {
     /// # Errors
     /// When the address is none, nobody answers there, or somebody else.
     pub async fn begin(secret: &[u8; 32], address: &Address) -> Result<Visit, String> {
+        Visit::begin_trusting(secret, address, &Roots::default()).await
+    }
+
+    /// As [`Visit::begin`], where others than the public roots may vouch for the node.
+    ///
+    /// # Errors
+    /// As [`Visit::begin`].
+    pub async fn begin_trusting(secret: &[u8; 32], address: &Address, roots: &Roots) -> Result<Visit, String> {
         let (_, node) = split_peer(address).map_err(|e| e.to_string())?;
         let node = node.ok_or("the address names no node: it must end with /p2p/12D3Koo…")?;
         let address: Multiaddr = address.0.parse().map_err(|_| format!("`{address}` is not an address"))?;
-        let mut swarm = swarm(secret).map_err(|e| e.to_string())?;
+        let mut swarm = swarm(secret, roots).map_err(|e| e.to_string())?;
         let begun = Instant::now();
         swarm.dial(address.clone()).map_err(|e| e.to_string())?;
         let (answers, took) = (HashMap::new(), Duration::ZERO);
@@ -219,32 +225,12 @@ fn offers(protocols: &[StreamProtocol]) -> Offers {
     }
 }
 
-fn swarm(secret: &[u8; 32]) -> Result<Swarm<Behaviour>, NetError> {
-    let start = |reason: &dyn std::fmt::Display| NetError::Start(reason.to_string());
-    let tcp = || tcp::Config::default().nodelay(true);
-    let key = keypair(secret);
-    let noise = noise::Config::new(&key).map_err(|e| start(&e))?;
-    let web = websocket::Config::new(tcp::tokio::Transport::new(tcp()));
-    let web = web.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config::default());
-    let swarm = SwarmBuilder::with_existing_identity(key)
-        .with_tokio()
-        .with_tcp(tcp(), noise::Config::new, yamux::Config::default)
-        .map_err(|e| start(&e))?
-        .with_quic()
-        .with_other_transport(|_| web)
-        .map_err(|e| start(&e))?
-        .with_dns()
-        .map_err(|e| start(&e))?
-        .with_relay_client(noise::Config::new, yamux::Config::default)
-        .map_err(|e| start(&e))?
-        .with_behaviour(|_, relay| Behaviour {
-            identify: behaviour::identify(secret),
-            ping: behaviour::ping(),
-            relay,
-            mailbox: client::behaviour(),
-            token: token::behaviour(ProtocolSupport::Outbound),
-        })
-        .map_err(|e| start(&e))?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE));
-    Ok(swarm.build())
+fn swarm(secret: &[u8; 32], roots: &Roots) -> Result<Swarm<Behaviour>, NetError> {
+    transport::build(secret, roots, IDLE, |relay| Behaviour {
+        identify: behaviour::identify(secret),
+        ping: behaviour::ping(),
+        relay,
+        mailbox: client::behaviour(),
+        token: token::behaviour(ProtocolSupport::Outbound),
+    })
 }

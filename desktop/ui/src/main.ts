@@ -5,6 +5,6 @@ import App from './App.svelte';
 import './styles/palette.css';
 import './styles/base.css';
 
-const [{ transport, host }] = await Promise.all([pick(), language.speak('system')]);
+const [props] = await Promise.all([pick(), language.speak('system')]);
 const target = document.getElementById('app');
-if (target) mount(App, { target, props: { transport, host } });
+if (target) mount(App, { target, props });

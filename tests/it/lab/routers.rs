@@ -24,18 +24,33 @@ pub(super) struct Pair {
     pub(super) town: Town,
     pub(super) conversation: String,
     listen: [String; 2],
+    /// Whether they ask their routers for a way in.
+    asks: bool,
 }
 
 impl Pair {
     /// Lets alice begin a conversation and serve behind the first router; bob serves behind the second, and knows nothing.
-    pub(super) fn new(routers: [Router; 2], listen: [&str; 2], nodes: usize) -> io::Result<Option<Pair>> {
-        let Some(town) = possible(Town::new(&routers, nodes))? else { return Ok(None) };
+    pub(super) fn new<const N: usize>(
+        routers: [Router; N],
+        listen: [&str; 2],
+        nodes: usize,
+    ) -> io::Result<Option<Pair>> {
+        Pair::begin(&routers, listen, nodes, false)
+    }
+
+    /// As [`Pair::new`], and both ask their routers for a way in.
+    pub(super) fn asking(routers: [Router; 2], listen: [&str; 2], nodes: usize) -> io::Result<Option<Pair>> {
+        Pair::begin(&routers, listen, nodes, true)
+    }
+
+    fn begin(routers: &[Router], listen: [&str; 2], nodes: usize, asks: bool) -> io::Result<Option<Pair>> {
+        let Some(town) = possible(Town::new(routers, nodes))? else { return Ok(None) };
         let started: io::Result<Vec<Node>> = (0..nodes).map(|number| start_node(&town, number)).collect();
         let (alice, bob) = (Peer::new("alice")?.at(&town.home(0)), Peer::new("bob")?.at(&town.home(1)));
         let conversation = alice.begins("over the street")?;
         alice.says(&conversation, "who comes?")?;
         let listen = listen.map(Into::into);
-        let mut pair = Pair { alice, bob, nodes: started?, town, conversation, listen };
+        let mut pair = Pair { alice, bob, nodes: started?, town, conversation, listen, asks };
         for node in &pair.nodes {
             for (peer, listen) in [&pair.alice, &pair.bob].into_iter().zip(&pair.listen) {
                 // Who listens by TCP alone cannot use UDP, or would.
@@ -50,13 +65,19 @@ impl Pair {
     }
 
     pub(super) fn serve_alice(&mut self) -> io::Result<()> {
-        self.alice.serve_with(&options(&self.listen[0]))?;
+        self.alice.serve_with(&self.options(0))?;
         self.alice.is_reachable()
     }
 
     pub(super) fn serve_bob(&mut self) -> io::Result<()> {
-        self.bob.serve_with(&options(&self.listen[1]))?;
+        self.bob.serve_with(&self.options(1))?;
         self.bob.is_reachable()
+    }
+
+    fn options(&self, who: usize) -> Vec<String> {
+        let mut options = options(&self.listen[who]);
+        options.retain(|option| option != "--no-upnp" || !self.asks);
+        options
     }
 
     /// Lets bob come by a link, and prints how it went.

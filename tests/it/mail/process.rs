@@ -46,7 +46,8 @@ fn ask_until(what: &str, mut is_so: impl FnMut() -> io::Result<bool>) -> io::Res
 fn who_comes_later_hears_by_a_mailbox_from_who_is_gone() -> io::Result<()> {
     let mut node = PublicNode::start(&[])?;
     let (mut alice, mut bob, conversation) = meet(&node)?;
-    bob.kill9()?;
+    // In order: a key that has just come may not be durable yet, and would be asked for at the next link.
+    bob.stop()?;
     alice.says(&conversation, "good night")?;
     alice.sees_that(&conversation, "it is with a mailbox", |row| row["state"] == "with a mailbox")?;
     alice.kill9()?;

@@ -5,8 +5,9 @@ use std::net::{TcpStream, UdpSocket};
 
 use bayou_core::net::mailbox::{Answer, Refusal};
 use bayou_core::net::{peer_of, with_peer};
+use bayou_tests::certificate::Certificate;
 use bayou_tests::dice::Dice;
-use bayou_tests::public_node::PublicNode;
+use bayou_tests::public_node::{PublicNode, bootstrap};
 use nix::sys::signal::Signal;
 
 use super::{envelope, get_all, put, try_visit, until, visit, write_key};
@@ -70,6 +71,10 @@ async fn with_tokens_only_who_shows_one_is_served() {
     assert_eq!(alice.show(b"0123456789abcdef").await, Ok(()));
     assert_eq!(put(&mut alice, &key, envelope(1, 256)).await, Answer::Kept);
     assert_eq!(alice.reserve().await, Ok(()));
+    let doctor = |arguments: &[&str]| String::from_utf8(bootstrap(arguments).unwrap().stdout).unwrap();
+    let address = node.address().0;
+    assert!(doctor(&["doctor", &address]).contains("serves only who shows one"));
+    assert!(doctor(&["doctor", &address, "--token", "0123456789abcdef"]).contains("ok   token: accepted"));
     // Who shows none is sent away after ten seconds; who did may stay.
     visit(2, &node.address()).await.stay().await;
     assert_eq!(get_all(&mut alice, &key).await.len(), 1);
@@ -118,8 +123,11 @@ async fn one_subnet_has_so_many_connections_and_so_many_a_minute() {
 /// Every port, with bytes that mean nothing, half of something, and nothing at all.
 #[tokio::test]
 async fn hostile_bytes_on_every_port_are_refused_and_the_node_stays_up() {
-    let ways = "listen=[\"/ip4/127.0.0.1/tcp/0\",\"/ip4/127.0.0.1/tcp/0/ws\",\"/ip4/127.0.0.1/udp/0/quic-v1\"]";
-    let node = PublicNode::start(&[ways, "limits.new_connections_per_subnet=10000"]).unwrap();
+    let ways = ["tcp/0", "tcp/0/ws", "tcp/0/tls/ws", "udp/0/quic-v1"].map(|way| format!("\"/ip4/127.0.0.1/{way}\""));
+    let ways = format!("listen=[{}]", ways.join(","));
+    let certificate = Certificate::of(&["127.0.0.1"]).unwrap();
+    let [chain, key] = certificate.settings();
+    let node = PublicNode::start(&[&ways, &chain, &key, "limits.new_connections_per_subnet=10000"]).unwrap();
     let mut dice = Dice::new(1, 1);
     let ports = open_ports(&node);
     let seeds: [&[u8]; 6] = [
@@ -181,6 +189,6 @@ fn open_ports(node: &PublicNode) -> (Vec<u16>, Vec<u16>) {
             .collect()
     };
     let found = (ports("tcp", "0A"), ports("udp", "07"));
-    assert_eq!((found.0.len(), found.1.len()), (2, 1), "{found:?}");
+    assert_eq!((found.0.len(), found.1.len()), (3, 1), "{found:?}");
     found
 }

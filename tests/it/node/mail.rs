@@ -3,6 +3,7 @@
 use bayou_core::envelope::Sealed;
 use bayou_core::id::Topic;
 use bayou_core::net::mailbox::{Answer, MAX_ENVELOPE, MIN_ENVELOPE, PutRequest, Refusal, Request, id_of, topic_of};
+use bayou_tests::disk::SmallDisk;
 use bayou_tests::public_node::PublicNode;
 
 use super::{envelope, get, get_all, now, put, visit, write_key};
@@ -88,7 +89,8 @@ async fn a_torn_end_and_a_damaged_byte_cost_nothing_else() {
         assert_eq!(put(&mut alice, &key, envelope.clone()).await, Answer::Kept);
     }
     assert!(node.stop().unwrap(), "it stops in order");
-    let file = std::fs::read_dir(node.home().join("mail")).unwrap().next().unwrap().unwrap().path();
+    let files = std::fs::read_dir(node.home().join("mail")).unwrap().map(|file| file.unwrap().path());
+    let file = files.into_iter().find(|file| !file.ends_with("begun")).unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
     let frame = (bytes.len() - 13) / 5;
     bytes[13 + frame + 100] ^= 1;
@@ -150,4 +152,55 @@ async fn one_topic_takes_so_many_puts_at_once_and_gets_go_on() {
     }
     assert!((200..2000).contains(&kept), "{kept}");
     assert_eq!(get_all(&mut alice, &key).await.len(), kept);
+}
+
+/// A disk that really is full: puts are refused, what is there is handed out, and it goes on when there is room. Killed and
+/// started on the full disk the node still hands out what it has.
+#[tokio::test]
+async fn a_full_disk_refuses_clearly_and_loses_nothing() {
+    let Ok(disk) = SmallDisk::mount("4m") else { return };
+    let mut node = PublicNode::start_in(disk.path(), &[]).unwrap();
+    let key = write_key(1, 1);
+    let mut alice = visit(1, &node.address()).await;
+    let mut kept = Vec::new();
+    for number in 0..8 {
+        kept.push(envelope(number, MAX_ENVELOPE));
+        assert_eq!(put(&mut alice, &key, envelope(number, MAX_ENVELOPE)).await, Answer::Kept);
+    }
+    disk.fill().unwrap();
+    let mut refused = 0;
+    for number in 100..140 {
+        // What still fits into the last block may be kept.
+        match put(&mut alice, &key, envelope(number, MIN_ENVELOPE)).await {
+            Answer::Kept => kept.push(envelope(number, MIN_ENVELOPE)),
+            answer => {
+                assert_eq!(answer, Answer::Refused(Refusal::NodeFull));
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0 && node.number("bayou_mailbox_disk_errors_total") > 0);
+    assert_eq!(get_all(&mut alice, &key).await, kept);
+    node.restart(&[]).unwrap();
+    let mut bob = visit(2, &node.address()).await;
+    assert_eq!(get_all(&mut bob, &key).await, kept);
+    disk.free().unwrap();
+    assert_eq!(put(&mut bob, &key, envelope(200, MAX_ENVELOPE)).await, Answer::Kept);
+    kept.push(envelope(200, MAX_ENVELOPE));
+    node.restart(&[]).unwrap();
+    assert_eq!(get_all(&mut visit(3, &node.address()).await, &key).await, kept);
+}
+
+/// A mailbox whose folder is gone begins anew, and says so; one that was only restarted does not.
+#[tokio::test]
+async fn a_mailbox_that_lost_its_folder_says_that_it_began_anew() {
+    let mut node = PublicNode::start(&[]).unwrap();
+    let key = write_key(1, 1);
+    let begun = get(&mut visit(1, &node.address()).await, &key, 0).await.begun;
+    node.restart(&[]).unwrap();
+    assert_eq!(get(&mut visit(1, &node.address()).await, &key, 0).await.begun, begun);
+    node.kill9().unwrap();
+    std::fs::remove_dir_all(node.home().join("mail")).unwrap();
+    node.restart(&[]).unwrap();
+    assert!(get(&mut visit(1, &node.address()).await, &key, 0).await.begun > begun);
 }

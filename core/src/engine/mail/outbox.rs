@@ -83,6 +83,13 @@ impl Outbox {
         self.too_old.insert(chain, upto);
     }
 
+    /// Nothing of it is there any more.
+    pub(super) fn forget(&mut self) {
+        self.chains.clear();
+        self.items.clear();
+        self.settled_under = None;
+    }
+
     /// Something new was said.
     pub(super) fn stir(&mut self) {
         self.settled_under = None;

@@ -10,7 +10,7 @@
 //!            +---------+------+--------+--------+------------+-----------
 //!
 //!  answer    | version |  0   |                                              kept
-//!            | version |  1   | cursor u64 | more u8 | (length u32 ‖ envelope) …    batch
+//!            | version |  1   | begun u64 | cursor u64 | more u8 | (length u32 ‖ envelope) …    batch
 //!            | version |  2   | why u8 | number u64 |                         refused
 //! ```
 //!
@@ -29,7 +29,7 @@ const PUT_HEAD: usize = 2 + 32 + 8 + 64;
 pub(super) const MAX_REQUEST: usize = PUT_HEAD + MAX_ENVELOPE;
 
 /// The most bytes of an answer: a batch of the smallest envelopes, each with its length.
-pub(super) const MAX_ANSWER: usize = 2 + 8 + 1 + MAX_BATCH + 4 * (MAX_BATCH / MIN_ENVELOPE);
+pub(super) const MAX_ANSWER: usize = 2 + 8 + 8 + 1 + MAX_BATCH + 4 * (MAX_BATCH / MIN_ENVELOPE);
 
 /// The bytes are no request or answer of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +73,7 @@ pub fn encode_answer(answer: &Answer) -> Vec<u8> {
         Answer::Kept => vec![VERSION, 0],
         Answer::Batch(batch) => {
             let mut bytes = vec![VERSION, 1];
+            bytes.extend(batch.begun.to_be_bytes());
             bytes.extend(batch.cursor.to_be_bytes());
             bytes.push(u8::from(batch.more));
             for envelope in &batch.envelopes {
@@ -107,7 +108,8 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Answer, BadWire> {
 }
 
 fn decode_batch(bytes: &[u8]) -> Result<Batch, BadWire> {
-    let (cursor, rest) = bytes.split_first_chunk().ok_or(BadWire)?;
+    let (begun, rest) = bytes.split_first_chunk().ok_or(BadWire)?;
+    let (cursor, rest) = rest.split_first_chunk().ok_or(BadWire)?;
     let (more, mut rest) = rest.split_first().ok_or(BadWire)?;
     let more = match more {
         0 => false,
@@ -126,7 +128,7 @@ fn decode_batch(bytes: &[u8]) -> Result<Batch, BadWire> {
         envelopes.push(envelope.to_vec());
         rest = after;
     }
-    Ok(Batch { envelopes, cursor: u64::from_be_bytes(*cursor), more })
+    Ok(Batch { envelopes, cursor: u64::from_be_bytes(*cursor), more, begun: u64::from_be_bytes(*begun) })
 }
 
 fn why(refusal: Refusal) -> (u8, u64) {

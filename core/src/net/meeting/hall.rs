@@ -22,6 +22,7 @@ use super::{Command, MeetingConfig, MeetingEvent, ways};
 use crate::id::Address;
 use crate::net::address::{bare, is_loopback};
 use crate::net::mailbox::Answer;
+use crate::net::tls;
 use crate::net::{NetError, peer_of, split_peer, transport, with_peer};
 
 /// How long connections may take to close when we stop.
@@ -46,7 +47,11 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    pub(super) fn new(config: MeetingConfig, counts: Arc<Counts>) -> Result<Hall, NetError> {
+    pub(super) fn new(
+        config: MeetingConfig,
+        certificate: Option<&Arc<tls::Shown>>,
+        counts: Arc<Counts>,
+    ) -> Result<Hall, NetError> {
         let me = peer_of(&config.secret);
         let external = config.external.iter().map(multiaddr).collect::<Result<Vec<_>, _>>()?;
         for node in &config.nodes {
@@ -57,7 +62,7 @@ impl Hall {
         let reserved = Reserved::default();
         let shown = Shown::default();
         let behaviour = Behaviour::new(&config, &counts, &reserved, &shown);
-        let mut swarm = ways::build(&config.secret, behaviour)?;
+        let mut swarm = ways::build(&config.secret, certificate, behaviour)?;
         transport::listen(&mut swarm, &config.listen)?;
         let found_where_it_listens = external.is_empty();
         external.into_iter().for_each(|address| swarm.add_external_address(address));

@@ -1,14 +1,19 @@
-//! Which ways lead to a meeting place: QUIC, TCP with Noise and Yamux, and the same inside WebSocket.
+//! Which ways lead to a meeting place: QUIC, TCP with Noise and Yamux, and the same inside WebSocket, in TLS or not.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use libp2p::core::transport::OptionalTransport;
 use libp2p::core::upgrade::Version;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{Swarm, SwarmBuilder, Transport, noise, quic, swarm, tcp, websocket, yamux};
 
+use super::wss::Wss;
 use crate::net::NetError;
 use crate::net::address::keypair;
+use crate::net::tls::Shown;
+use crate::net::transport::MAX_WEB_FRAME;
 
 /// Bytes that a peer may have under way to us on one QUIC stream before we have read them. A node has thousands of
 /// peers, so less than a peer allows.
@@ -27,17 +32,30 @@ const IDLE: Duration = Duration::from_secs(30);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Builds the swarm of a meeting place.
-pub(super) fn build<B: NetworkBehaviour>(secret: &[u8; 32], behaviour: B) -> Result<Swarm<B>, NetError> {
+pub(super) fn build<B: NetworkBehaviour>(
+    secret: &[u8; 32],
+    certificate: Option<&Arc<Shown>>,
+    behaviour: B,
+) -> Result<Swarm<B>, NetError> {
     let start = |reason: &dyn std::fmt::Display| NetError::Start(reason.to_string());
     let key = keypair(secret);
     let noise = noise::Config::new(&key).map_err(|e| start(&e))?;
-    let web = websocket::Config::new(tcp::tokio::Transport::new(tcp()));
-    let web = web.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux()).timeout(HANDSHAKE);
+    let mut web = websocket::Config::new(tcp::tokio::Transport::new(tcp()));
+    web.set_max_data_size(MAX_WEB_FRAME);
+    let web = web.upgrade(Version::V1Lazy).authenticate(noise.clone()).multiplex(yamux()).timeout(HANDSHAKE);
+    let secured = certificate.map(|shown| shown.acceptor()).transpose()?;
+    let secured = secured.map(|acceptor| {
+        let secured = Wss::new(tcp::tokio::Transport::new(tcp()), acceptor, MAX_WEB_FRAME);
+        secured.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux()).timeout(HANDSHAKE)
+    });
+    let secured = secured.map_or_else(OptionalTransport::none, OptionalTransport::some);
     let builder = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
         .with_tcp(tcp(), noise::Config::new, yamux)
         .map_err(|e| start(&e))?
         .with_quic_config(quic)
+        .with_other_transport(|_| secured)
+        .map_err(|e| start(&e))?
         .with_other_transport(|_| web)
         .map_err(|e| start(&e))?;
     let configure = |config: swarm::Config| config.with_idle_connection_timeout(IDLE);

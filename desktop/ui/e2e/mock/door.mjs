@@ -6,6 +6,7 @@ export { stage };
 export const stories = {
   'door: three steps to the first conversation': (browser) =>
     on(browser, { query: '?home=none' }, async (page) => {
+      await page.getByTestId('first-welcome').waitFor();
       await accessible(page, 'welcome');
       await page.getByRole('button', { name: 'Create a profile' }).click();
       await accessible(page, 'name');

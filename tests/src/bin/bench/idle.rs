@@ -2,7 +2,8 @@
 //! network, all that crosses its interface both ways.
 //!
 //! Floor: the same peer with the same links before the first conversation. That is what transport needs to keep the links
-//! alive (pings, acknowledgements), and the engine's ticks.
+//! alive (pings, acknowledgements), and the engine's ticks. It is printed as soon as it is known, and the difference in the
+//! end: what the conversations cost. All of it takes about five minutes, most of them waiting.
 
 use std::fs;
 use std::io;
@@ -50,6 +51,8 @@ pub(crate) fn run(_: &Options) -> io::Result<()> {
     let mut client = Client::connect(&alice.home())?;
     wait(|| Ok(client.call("status", &json!({}))?["links"] == LINKS))?;
     let (floor_core, floor_bytes) = measure(&alice)?;
+    report::print("idle_links_core", (floor_core, "%"), (f64::NAN, ""));
+    report::print("idle_links_network", (floor_bytes, "MB/h"), (f64::NAN, ""));
     let mut links = Vec::new();
     for number in 0..CONVERSATIONS {
         let made = client.call("new", &json!({ "title": format!("idle {number}") }))?;
@@ -68,11 +71,13 @@ pub(crate) fn run(_: &Options) -> io::Result<()> {
     let (core, bytes) = measure(&alice)?;
     report::print("idle_core", (core, "%"), (floor_core, "%"));
     report::print("idle_network", (bytes, "MB/h"), (floor_bytes, "MB/h"));
+    report::print("idle_conversations_network", ((bytes - floor_bytes).max(0.0), "MB/h"), (floor_bytes, "MB/h"));
     Ok(())
 }
 
 /// Returns how much of a core, in percent, and how many megabytes an hour a peer uses.
 fn measure(peer: &Peer) -> io::Result<(f64, f64)> {
+    eprintln!("idle: measuring, for {} s", (SETTLING + MEASURED).as_secs());
     sleep(SETTLING);
     let before = used(peer)?;
     sleep(MEASURED);

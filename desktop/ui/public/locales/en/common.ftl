@@ -76,3 +76,4 @@ refused-title = This page is not let in any more
 refused-text = Its address was good once. Open the address that Bayou prints when it starts, or the one in your other window.
 away-title = Your peer does not answer
 away-text = Bayou is not running, or has just stopped. This page comes back by itself when it runs again.
+unknown-kind = Something that this version does not know

@@ -54,3 +54,4 @@ digits-differ = No
 
 unlock = Unlock
 unlock-title = Bayou is locked
+picture-optional = Picture (if you like)

@@ -25,7 +25,6 @@ enter-key = The Enter key
 enter-sends = sends
 enter-breaks = begins a line (Ctrl+Enter sends)
 notify = Show notifications
-autostart = Start Bayou with the system
 notify-refused = The browser does not allow it: change that in its settings for this page.
 setting-read-marks = Tell others what I have read
 setting-typing = Tell others when I write
@@ -77,3 +76,6 @@ storage-text = All of it is sealed. It is yours: copy the folder to keep it else
 
 about-text = A messenger without anybody’s server in between. Each person’s peer keeps whole conversations on its own disk, works offline, and merges with the others when they meet.
 about-not-reviewed = Not reviewed by outsiders yet.
+autostart = Start Bayou when I log in
+node-mail = keeps mail
+node-token = Token, if the operator gave you one

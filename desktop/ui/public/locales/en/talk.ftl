@@ -93,10 +93,7 @@ notice-title = { $by } called it “{ $what }”
 notice-topic = { $by } set the topic: { $what }
 notice-history-all = { $by } lets newcomers read what was before
 notice-history-since = { $by } lets newcomers read only what comes after them
-notice-disappear = { $by } lets messages disappear after { $days ->
-    [one] a day
-   *[other] { $days } days
-}
+notice-disappear = { $by } lets messages disappear after { $time }
 notice-stay = { $by } lets messages stay
 notice-mailboxes = { $by } changed where mail waits
 notice-no-mailboxes = { $by } lets mail wait nowhere
@@ -144,3 +141,5 @@ invite-line = { $left ->
 } as { $role }, until { $when }, by { $by }
 revoke = Withdraw
 revoked = Withdrawn: its link lets nobody in any more
+go-to-day = Go to a day
+disappear-short = messages disappear after { $time }

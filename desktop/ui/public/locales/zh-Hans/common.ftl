@@ -67,3 +67,4 @@ refused-title = 此页面已不能进入
 refused-text = 它的地址只能用一次。请打开 Bayou 启动时显示的地址，或使用另一个窗口。
 away-title = 你的节点程序没有应答
 away-text = Bayou 没有运行，或刚刚停止。它重新运行后，此页面会自动恢复。
+unknown-kind = 此版本不认识的内容

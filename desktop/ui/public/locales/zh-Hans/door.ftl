@@ -54,3 +54,4 @@ digits-differ = 不同
 
 unlock = 解锁
 unlock-title = Bayou 已上锁
+picture-optional = 图片（可不选）

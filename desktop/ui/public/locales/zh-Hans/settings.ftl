@@ -25,7 +25,6 @@ enter-key = 回车键
 enter-sends = 发送
 enter-breaks = 换行（Ctrl+Enter 发送）
 notify = 显示通知
-autostart = 系统启动时启动 Bayou
 notify-refused = 浏览器不允许：请在浏览器中更改此页面的设置。
 setting-read-marks = 告诉别人我读到哪里
 setting-typing = 告诉别人我正在输入
@@ -74,3 +73,6 @@ storage-text = 一切都已密封，并且属于你：复制这个文件夹即�
 
 about-text = 中间没有任何服务器的即时通讯。每个人的节点程序把完整的会话保存在自己的磁盘上，离线也能工作，相遇时彼此合并。
 about-not-reviewed = 尚未经过外部审查。
+autostart = 登录时启动 Bayou
+node-mail = 可存信件
+node-token = 令牌（如果运营者给了你）

@@ -1,8 +1,9 @@
 // The host when the page runs in a browser.
-import { type Capability, type Host, mayOpen } from './host';
+import { type Capability, type Host, type HostEvent, mayOpen } from './host';
 
 export class BrowserHost implements Host {
   readonly can: ReadonlySet<Capability>;
+  #listener: (event: HostEvent) => void = () => {};
 
   constructor() {
     const can: Capability[] = [];
@@ -11,13 +12,17 @@ export class BrowserHost implements Host {
     this.can = new Set(can);
   }
 
-  notify(title: string, text: string, open: () => void) {
+  onEvent(listener: (event: HostEvent) => void) {
+    this.#listener = listener;
+  }
+
+  notify(title: string, text: string, conversation: string) {
     if (!this.can.has('notify') || Notification.permission !== 'granted') return;
-    const shown = new Notification(title, { body: text, tag: title });
+    const shown = new Notification(title, { body: text, tag: conversation });
     shown.onclick = () => {
       window.focus();
       shown.close();
-      open();
+      this.#listener({ kind: 'open', conversation });
     };
   }
 

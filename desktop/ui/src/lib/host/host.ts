@@ -1,11 +1,18 @@
 // What the page wants of the system around it. A browser gives little, the window more; the page asks before it shows a button.
 
-export type Capability = 'notify' | 'clipboard' | 'share' | 'autostart';
+export type Capability = 'notify' | 'clipboard' | 'autostart';
+
+/** What a person did outside the page: opened a link, clicked on a notification, or answered in one. */
+export type HostEvent =
+  | { kind: 'link'; link: string }
+  | { kind: 'open'; conversation: string }
+  | { kind: 'reply'; conversation: string; text: string };
 
 export interface Host {
   readonly can: ReadonlySet<Capability>;
-  /** Shows that something happened; `open` is called when the person clicks on it. */
-  notify(title: string, text: string, open: () => void): void;
+  onEvent(listener: (event: HostEvent) => void): void;
+  /** Shows that something happened in a conversation. */
+  notify(title: string, text: string, conversation: string): void;
   /** Asks the person whether they want to be shown such things. */
   allowNotifying(): Promise<boolean>;
   /** How much is unread, on the icon or in the title. */
@@ -13,9 +20,7 @@ export interface Host {
   copy(text: string): Promise<void>;
   /** Opens an address outside; only http, https and mailto. */
   openOutside(address: string): void;
-  /** `listener` is called with each `bayou://` link that was clicked outside. */
-  onLink?(listener: (link: string) => void): void;
-  /** Whether the app starts with the system; says what it is to be. */
+  /** Whether Bayou starts with the session; `on` changes that. */
   autostart?(on?: boolean): Promise<boolean>;
 }
 

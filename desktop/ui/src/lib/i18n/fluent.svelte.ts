@@ -32,6 +32,10 @@ class Language {
     document.documentElement.lang = tag;
   }
 
+  has(key: string): boolean {
+    return this.#bundles.some((bundle) => bundle.hasMessage(key));
+  }
+
   say(key: string, words?: Words): string {
     for (const bundle of this.#bundles) {
       const message = bundle.getMessage(key);

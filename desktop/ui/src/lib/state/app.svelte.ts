@@ -1,6 +1,6 @@
 // The page as a whole: which door it stands at, and where what the peer tells goes.
 import { createContext } from 'svelte';
-import type { Host } from '$lib/host/host';
+import type { Host, HostEvent } from '$lib/host/host';
 import { t } from '$lib/i18n/fluent.svelte';
 import type { Conversation, Event, HomeReply, PageFrom, Peer, Status } from '$lib/rpc/bindings';
 
@@ -8,6 +8,7 @@ import type { LinkState, Transport } from '$lib/rpc/transport';
 import { words } from '$lib/rpc/transport';
 import { connection } from './connection';
 import { Drafts } from './drafts.svelte';
+import { freshId } from './outbox';
 import { People } from './people.svelte';
 import { Prefs } from './prefs.svelte';
 import { Talk } from './talk.svelte';
@@ -69,6 +70,8 @@ export class App {
     if (this.home.state !== 'open') return;
     await this.#load();
     this.arrived();
+    const left = this.prefs.local.open;
+    if (left && this.talks.find(left) && matchMedia('(min-width: 40rem)').matches) await this.open(left);
   }
 
   /** A home was made on this page: loads it, while the page still says what there is to say of it. */
@@ -82,7 +85,7 @@ export class App {
   /** Shows the conversations. */
   arrived() {
     this.inside = true;
-    this.host.onLink?.((link) => this.view.show({ name: 'join', link }));
+    this.host.onEvent((event) => void this.guard(() => this.#outside(event)));
   }
 
   async #load() {
@@ -114,6 +117,7 @@ export class App {
   async open(conversation: string | null, around?: string) {
     this.drafts.flush();
     this.view.go(conversation);
+    this.prefs.set('open', conversation);
     await this.shown(around);
   }
 
@@ -168,6 +172,13 @@ export class App {
     if (await this.guard(() => this.host.copy(text))) this.toasts.say(t('copied'));
   }
 
+  async #outside(event: HostEvent) {
+    if (event.kind === 'link') return this.view.show({ name: 'join', link: event.link });
+    if (event.kind === 'open') return this.open(event.conversation);
+    const { conversation, text } = event;
+    return this.transport.call('send', { conversation, text, id: freshId() });
+  }
+
   #heard(event: Event) {
     switch (event.method) {
       case 'conversation': return this.#changed(event.params);
@@ -195,7 +206,7 @@ export class App {
     this.host.badge(this.talks.unread);
     const seen = document.hasFocus() && this.view.open === one.conversation;
     if (!this.prefs.local.notify || seen || one.unread <= (before?.unread ?? 0)) return;
-    this.host.notify(one.title, one.last_text, () => void this.open(one.conversation));
+    this.host.notify(one.title, one.last_text, one.conversation);
   }
 }
 

@@ -10,13 +10,15 @@ interface Local {
   enter: 'send' | 'line';
   notify: boolean;
   list: number;
+  /** The conversation that was open last, by its id. */
+  open: string | null;
   details: number;
 }
 
 export const SIZES = [14, 16, 18, 20, 22] as const;
 export const LIST = { least: 220, most: 420, usual: 312 } as const;
 export const DETAILS = { least: 260, most: 480, usual: 328 } as const;
-const USUAL: Local = { size: 16, enter: 'send', notify: false, list: LIST.usual, details: DETAILS.usual };
+const USUAL: Local = { size: 16, enter: 'send', notify: false, open: null, list: LIST.usual, details: DETAILS.usual };
 const PLACE = 'bayou';
 
 function stored(): Local {

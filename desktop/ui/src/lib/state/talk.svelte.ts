@@ -9,7 +9,17 @@ import { words } from '$lib/rpc/transport';
 import { day } from '$lib/text/time';
 import { lines, row } from './lines';
 import { added, failed, freshId, MOMENT, type Outgoing, removed, retried, slowed } from './outbox';
-import { gone, grownBehind, grownInFront, heard, NOTHING, PAGE, trimmedBehind, trimmedInFront } from './window';
+import {
+  gone,
+  grownBehind,
+  grownInFront,
+  heard,
+  NOTHING,
+  PAGE,
+  requoted,
+  trimmedBehind,
+  trimmedInFront,
+} from './window';
 
 export class Talk {
   window = $state.raw(NOTHING);
@@ -18,6 +28,8 @@ export class Talk {
   /** Something changed above what is seen: the list keeps its place from the end. */
   shift = $state(false);
   ready = $state(false);
+  /** An item that the list is to show. */
+  goal = $state<string | null>(null);
   members = $state.raw<Member[]>([]);
   guests = $state.raw<{ user: string; name: string }[]>([]);
   replyTo = $state.raw<Row | null>(null);
@@ -33,6 +45,8 @@ export class Talk {
   readonly alarmed = $derived(this.members.filter((one) => one.alarm !== null));
   /** The key of the first item in view: what changes before it must not move what is seen. */
   top = '';
+  /** Events that come while a page is on its way. */
+  #missed: Event[] | null = null;
   #busy = false;
   #readUpTo = '';
 
@@ -42,15 +56,24 @@ export class Talk {
   ) {}
 
   async open(from: PageFrom) {
-    const { conversation } = this;
-    await this.transport.call('follow', { conversation, limit: 0 });
-    const [page] = await Promise.all([
-      this.transport.call('page', { conversation, from, limit: PAGE }),
-      this.loadMembers(),
-    ]);
+    await this.transport.call('follow', { conversation: this.conversation, limit: 0 });
+    const [page] = await Promise.all([this.#take(from), this.loadMembers()]);
     this.unread = page.unread;
-    this.window = { items: page.items, older: page.older, newer: page.newer };
     this.ready = true;
+  }
+
+  /** Takes a page in place of what is held; what is told meanwhile comes into it afterwards. */
+  async #take(from: PageFrom) {
+    const missed = (this.#missed = [] as Event[]);
+    try {
+      const page = await this.transport.call('page', { conversation: this.conversation, from, limit: PAGE });
+      this.shift = false;
+      this.window = { items: page.items, older: page.older, newer: page.newer };
+      return page;
+    } finally {
+      if (this.#missed === missed) this.#missed = null;
+      for (const event of missed) this.heard(event);
+    }
   }
 
   async loadMembers() {
@@ -61,11 +84,15 @@ export class Talk {
 
   /** Takes another part of the timeline in place of what is held. */
   async jump(from: PageFrom) {
-    const page = await this.transport.call('page', { conversation: this.conversation, from, limit: PAGE });
-    this.shift = false;
-    this.window = { items: page.items, older: page.older, newer: page.newer };
+    const page = await this.#take(from);
     if (!page.newer) this.below = 0;
     await tick();
+  }
+
+  /** Goes to the first message of a day, or after it; the list then shows it. */
+  async toDay(at: number) {
+    await this.jump({ at });
+    this.goal = this.window.items.find((item) => 'row' in item && item.row.at >= at)?.key ?? null;
   }
 
   /** Reads again what is held: events were missed. */
@@ -106,6 +133,7 @@ export class Talk {
 
   /** Takes in an event; says what became of a new item. */
   heard(event: Event) {
+    this.#missed?.push(event);
     if (event.method === 'gone') {
       this.shift = event.params.key < this.top;
       this.window = gone(this.window, event.params.key);
@@ -121,7 +149,7 @@ export class Talk {
     const [window, place] = heard(this.window, item);
     const message = row(item);
     this.shift = place === 'late' && item.key < this.top;
-    this.window = window;
+    this.window = message ? requoted(window, message) : window;
     if (place === 'late' && message && message.user !== this.you?.user) this.late = new Set([...this.late, item.key]);
     if (message) this.outbox = removed(this.outbox, message.id);
     return place;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { item } from './samples';
+import { item, notice, sampleRow } from './samples';
 import {
   gone,
   grownBehind,
@@ -7,6 +7,7 @@ import {
   heard,
   MOST,
   NOTHING,
+  requoted,
   trimmedBehind,
   trimmedInFront,
   type Window,
@@ -34,6 +35,10 @@ describe('an item that is heard of', () => {
     expect([keys(window), place]).toEqual(['bd', 'changed']);
     expect(window.items[0]).toMatchObject({ row: { text: 'new' } });
   });
+  it('moves when it is a notice that was under another key', () => {
+    const window = heard({ ...NOTHING, items: [notice('b', { id: 'n' }), item('c')] }, notice('d', { id: 'n' }))[0];
+    expect(keys(window)).toBe('cd');
+  });
   it('stays outside when it is beyond what is held', () => {
     expect(heard(of('bd', { newer: true }), item('e'))[1]).toBe('outside');
     expect(heard(of('bd', { older: true }), item('a'))[1]).toBe('outside');
@@ -48,6 +53,19 @@ describe('an item that is heard of', () => {
       const window = mixed.reduce((held, key) => heard(held, item(key))[0], NOTHING);
       expect(keys(window)).toBe(letters);
     }
+  });
+});
+
+describe('an answer', () => {
+  const answered = (state: 'here' | 'deleted') => ({ id: 'b', author: 'Ada', user: 'ada', text: 'hello', state });
+  it('shows what it answers as that is now', () => {
+    const window = { ...NOTHING, items: [item('b'), item('c', { reply_to: answered('here') })] };
+    expect(requoted(window, sampleRow({ id: 'b', text: '\nnew\nlines' })).items[1]).toMatchObject({
+      row: { reply_to: { text: 'new' } },
+    });
+    const deleted = requoted(window, sampleRow({ id: 'b', deleted: true, text: '' }));
+    expect(deleted.items[1]).toMatchObject({ row: { reply_to: { text: null, state: 'deleted' } } });
+    expect(requoted(window, sampleRow({ id: 'x' }))).toBe(window);
   });
 });
 

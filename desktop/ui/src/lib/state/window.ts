@@ -2,7 +2,7 @@
 //
 // The list that draws it must not be given a page in front and a cut behind in one step: it tells the two apart by
 // how the length changed. So growing and trimming are functions of their own, and the caller draws in between.
-import type { Item } from '$lib/rpc/bindings';
+import type { Item, Row } from '$lib/rpc/bindings';
 
 export const MOST = 300;
 export const PAGE = 60;
@@ -31,13 +31,35 @@ function seek(items: readonly Item[], key: string): number {
   return low;
 }
 
-export function heard(window: Window, item: Item): [Window, Place] {
+export function heard(held: Window, item: Item): [Window, Place] {
+  // A notice may move: it is the same one by its id.
+  const moved = (one: Item) =>
+    'notice' in one && 'notice' in item && one.notice.id === item.notice.id && one.key !== item.key;
+  const window = held.items.some(moved) ? { ...held, items: held.items.filter((one) => !moved(one)) } : held;
   const at = seek(window.items, item.key);
   if (window.items[at]?.key === item.key) return [{ ...window, items: window.items.with(at, item) }, 'changed'];
   const isLast = at === window.items.length;
   if (isLast && window.newer) return [window, 'outside'];
   if (at === 0 && window.older) return [window, 'outside'];
   return [{ ...window, items: window.items.toSpliced(at, 0, item) }, isLast ? 'end' : 'late'];
+}
+
+/** Puts a message as it is now into what answers it: of a change only the message itself is told. */
+export function requoted(window: Window, now: Row): Window {
+  const quotes = (item: Item) => 'row' in item && item.row.reply_to?.id === now.id;
+  if (!window.items.some(quotes)) return window;
+  const text = now.deleted || now.hidden ? null : (now.text.split('\n').find((line) => line.trim()) ?? null);
+  const quote = {
+    id: now.id,
+    author: now.author,
+    user: now.user,
+    text,
+    state: now.deleted ? 'deleted' : 'here',
+  } as const;
+  const items = window.items.map((item) =>
+    quotes(item) && 'row' in item ? { ...item, row: { ...item.row, reply_to: quote } } : item,
+  );
+  return { ...window, items };
 }
 
 export function gone(window: Window, key: string): Window {
