@@ -45,6 +45,29 @@ pub(crate) fn ask_back(
     Ok(true)
 }
 
+/// Has the person show that a new phrase is on paper.
+///
+/// # Errors
+/// When they do not have it.
+pub(crate) fn confirm(phrase: &Phrase) -> Result<(), Failure> {
+    let (mut input, mut screen) = (io::stdin().lock(), io::stderr());
+    write!(
+        screen,
+        "\nPress Enter when it is written down: the screen is cleared then, and three words are asked for. "
+    )?;
+    input.read_line(&mut String::new())?;
+    // The screen and what was scrolled out of it.
+    write!(screen, "\x1b[2J\x1b[3J\x1b[H")?;
+    match ask_back(phrase, &bayou_core::node::words_to_ask()?, &mut input, &mut screen)? {
+        true => writeln!(screen, "Good: keep it where only you find it.")?,
+        false => {
+            let lost = "the words were not confirmed: if they are lost, nobody can bring you back; make a new home";
+            return Err(Failure::invalid(lost));
+        }
+    }
+    Ok(())
+}
+
 /// Reads a phrase: from a file, from stdin, or from the person at the terminal.
 pub(crate) fn read(file: Option<&Path>) -> Result<Phrase, Failure> {
     let mut text = String::with_capacity(MAX_TEXT as usize);

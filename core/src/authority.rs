@@ -39,7 +39,7 @@ pub use avatar::{Avatar, MAX_AVATAR};
 pub use cut::{Cut, MAX_CUT, Mark};
 pub use devices::{DeviceStatus, Devices, MAX_DEPTH};
 pub use error::{ControlError, MAX_NAME, MAX_TITLE};
-pub use graph::MAX_EARLY;
+pub use graph::{MAX_EARLY, MAX_STRANGE};
 pub use item::{Item, ItemName, abbreviate};
 pub use pass::{MAX_MEMBERS, MAX_RECORDS};
 pub use ruling::{EpochRecord, Grant, Offer, Participant, Ruling, Settings, Standing, Void};

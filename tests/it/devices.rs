@@ -7,8 +7,13 @@ use bayou_tests::network::Weather;
 use bayou_tests::process::{Peer, Talk};
 use bayou_tests::truth;
 use bayou_tests::world::{Who, World};
+use serde_json::{Value, json};
 
 const SEEDS: u64 = 60;
+
+/// Somebody else's recovery phrase.
+const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon \
+                     abandon abandon abandon abandon abandon abandon abandon abandon abandon art";
 
 /// Alice and bob in one conversation, not linked; and a further device of alice's.
 fn meet(seed: u64, is_back: bool) -> (World, [Who; 3]) {
@@ -52,7 +57,7 @@ fn a_device_learns_from_another_of_the_user_where_the_user_is() {
         panic!("no conversation")
     };
     world.run(3_000);
-    world.does(alice, Request::Send { conversation, text: "I know of it".into() }).expect("in it, too");
+    world.does(alice, Request::send(conversation, "I know of it")).expect("in it, too");
     // Bob learns of the device without having met it.
     world.link(alice, bob);
     world.says(other, "from the phone");
@@ -88,7 +93,7 @@ fn what_is_done_on_one_device_is_the_users() {
     world.run(1_000);
     world.does(other, Request::Leave { conversation: conversation.clone() }).expect("may leave");
     world.run(3_000);
-    refused(world.does(alice, Request::Send { conversation, text: "still?".into() }), "not in this conversation");
+    refused(world.does(alice, Request::send(conversation, "still?")), "not in this conversation");
 }
 
 #[test]
@@ -146,7 +151,7 @@ fn a_retired_device_is_out_and_what_it_wrote_before_stays() {
     }
     assert!(!world.sees(stolen).contains("not for the thief"));
     let conversation = world.conversation(0);
-    refused(world.does(stolen, Request::Send { conversation, text: "more".into() }), "retired");
+    refused(world.does(stolen, Request::send(conversation, "more")), "retired");
     let states: Vec<String> = devices(&mut world, alice).into_iter().map(|(_, state)| state).collect();
     assert!(states.contains(&"retired".into()) && states.contains(&"yours".into()), "{states:?}");
 }
@@ -233,7 +238,7 @@ fn step(world: &mut World, all: &[Who]) -> bool {
     match world.dice.below(20) {
         0..9 => {
             let text = format!("words {}", world.dice.number());
-            world.does(who, Request::Send { conversation, text }).ok();
+            world.does(who, Request::send(conversation, text)).ok();
         }
         9 | 10 if who != other && world.peers[who].user() == world.peers[other].user() => {
             return retires(world, who, other).is_ok();
@@ -323,5 +328,57 @@ fn a_no_on_either_side_links_nothing() -> io::Result<()> {
     let devices = laptop.command(&["device", "list"])?;
     assert_eq!(devices[0]["devices"].as_array().unwrap().len(), 1);
     assert!(!phone.home().join("identity").exists());
+    Ok(())
+}
+
+/// Alice's phrase was found by somebody. She goes on under another, and keeps her place; the old one opens nothing.
+#[test]
+fn who_moves_to_another_phrase_keeps_their_place() -> io::Result<()> {
+    let (mut alice, mut bob, mut next, mut thief) =
+        (Peer::unborn("alice")?, Peer::new("bob")?, Peer::unborn("alice")?, Peer::unborn("alice")?);
+    let folder = tempfile::tempdir()?;
+    let kept = |name: &str, object: &Value| -> io::Result<String> {
+        let path = folder.path().join(name);
+        std::fs::write(&path, object["phrase"].as_str().unwrap())?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+    let old = kept("old", &alice.command(&["init", "--name", "alice", "--no-passphrase"])?[0])?;
+    let conversation = alice.begins("river")?;
+    alice.invites(&bob, &conversation)?;
+    alice.serve(&[])?;
+    bob.serve(&[&alice])?;
+    bob.enters(&conversation)?;
+    alice.says(&conversation, "under the old words")?;
+    bob.sees(&conversation, "under the old words")?;
+
+    let wrong = alice.command(&["device", "move", "--phrase-file", &kept("wrong", &json!({ "phrase": WORDS }))?]);
+    assert!(wrong.unwrap_err().to_string().contains("another user's"));
+    let moved = alice.command(&["device", "move", "--phrase-file", &old])?;
+    assert_eq!(moved[1], json!({ "done": true }));
+    let new = kept("new", &moved[0])?;
+    let refused = alice.says(&conversation, "by a device that is out").unwrap_err().to_string();
+    assert!(refused.contains("retired"), "{refused}");
+    alice.stop()?;
+
+    next.command(&["restore", "--name", "alice", "--phrase-file", &new, "--no-passphrase"])?;
+    next.serve(&[&bob])?;
+    next.hears("is in", |event| event["event"] == "joining" && event["state"] == "in")?;
+    next.sees(&conversation, "under the old words")?;
+    next.says(&conversation, "under the new words")?;
+    bob.sees(&conversation, "under the new words")?;
+    let members = |peer: &Peer| peer.command(&["members", &conversation]);
+    let (hers, his) = (members(&next)?, members(&bob)?);
+    assert_eq!(hers[0]["members"].as_array().map(Vec::len), Some(2));
+    let owner = his[0]["members"].as_array().into_iter().flatten().find(|member| member["role"] == "owner").unwrap();
+    assert_eq!(owner["user"], next.command(&["status"])?[0]["user"], "she owns it still");
+    next.command(&["set", &conversation, "title", "lake"])?;
+
+    thief.command(&["restore", "--name", "alice", "--phrase-file", &old, "--no-passphrase"])?;
+    thief.serve(&[&bob])?;
+    thief.links(&bob)?;
+    bob.says(&conversation, "not for the thief")?;
+    next.sees(&conversation, "not for the thief")?;
+    let told = thief.command(&["conversations"])?;
+    assert_eq!(told[0]["conversations"].as_array().map(Vec::len), Some(0), "{told:?}");
     Ok(())
 }

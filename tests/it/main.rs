@@ -2,10 +2,12 @@
 
 mod adversary;
 mod authority;
+mod backups;
 mod bundles;
 mod cli;
 mod convergence;
 mod crash;
+mod crowd;
 mod devices;
 mod disappearing;
 mod epochs;
@@ -31,4 +33,6 @@ mod standing;
 mod store;
 mod stories;
 mod tidy;
+mod types;
+mod web;
 mod wire;

@@ -17,12 +17,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::lines::Lines;
+use crate::machine::Machine;
 use crate::socket::Client;
 
 /// One person's peer.
 pub struct Peer {
     name: String,
+    /// All that the peer keeps is in `home` below it, or below `at` if its home stands elsewhere.
     folder: TempDir,
+    at: Option<PathBuf>,
+    machine: Machine,
     /// The network namespace that it serves in, if not ours.
     host: Option<String>,
     /// By conversation: the rows as they come and change. Dropped before the peer that they follow, or they would complain.
@@ -51,7 +55,7 @@ impl Peer {
     /// As [`Peer::new`].
     pub fn new_in(folder: &Path, name: &str) -> io::Result<Peer> {
         let folder = tempfile::Builder::new().prefix("bayou-").tempdir_in(folder)?;
-        let peer = Peer { name: name.into(), folder, host: None, serving: None, followed: BTreeMap::new() };
+        let peer = Peer::of(name, folder, Machine::new()?);
         peer.command(&["init", "--name", name, "--no-passphrase"])?;
         Ok(peer)
     }
@@ -62,7 +66,31 @@ impl Peer {
     /// When there is no folder for it.
     pub fn unborn(name: &str) -> io::Result<Peer> {
         let folder = tempfile::Builder::new().prefix("bayou-").tempdir()?;
-        Ok(Peer { name: name.into(), folder, host: None, serving: None, followed: BTreeMap::new() })
+        Ok(Peer::of(name, folder, Machine::new()?))
+    }
+
+    fn of(name: &str, folder: TempDir, machine: Machine) -> Peer {
+        let (name, followed) = (name.to_owned(), BTreeMap::new());
+        Peer { name, folder, at: None, machine, host: None, serving: None, followed }
+    }
+
+    /// Takes a home for its own that stands in a folder already, on a machine.
+    ///
+    /// # Errors
+    /// When there is no folder for what it prints.
+    pub fn at_home(name: &str, home: &Path, machine: Machine) -> io::Result<Peer> {
+        let folder = tempfile::Builder::new().prefix("bayou-").tempdir()?;
+        Ok(Peer { at: Some(home.to_owned()), ..Peer::of(name, folder, machine) })
+    }
+
+    /// Returns the machine that it runs on.
+    pub fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+
+    /// From now on runs on another machine. Must not run when it is moved.
+    pub fn moves_to(&mut self, machine: Machine) {
+        self.machine = machine;
     }
 
     /// Makes a home for `name` and serves on loopback, without mDNS.
@@ -100,20 +128,38 @@ impl Peer {
     /// # Errors
     /// When it is not ready before the deadline; the message ends with what it complained about.
     pub fn serve_with(&mut self, options: &[String]) -> io::Result<()> {
+        self.serve_until("ready", options).map(drop)
+    }
+
+    /// Serves the web UI, too, on loopback. Returns the address to open; the home may still have to be made or opened.
+    ///
+    /// # Errors
+    /// When it is not served before the deadline.
+    pub fn serve_web(&mut self, others: &[&Peer], options: &[&str]) -> io::Result<String> {
+        let on_loopback = ["--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--web", "127.0.0.1:0"];
+        let mut all: Vec<String> = on_loopback.iter().chain(options).map(|option| (*option).into()).collect();
+        for other in others.iter().filter(|other| other.serving.is_some()) {
+            all.extend(["--peer".into(), other.address()?]);
+        }
+        text(&self.serve_until("web", &all)?, "address")
+    }
+
+    /// Serves; returns what it prints of a happening, as soon as it does.
+    fn serve_until(&mut self, happening: &str, options: &[String]) -> io::Result<Value> {
         let mut command = match &self.host {
-            None => Command::new(bayou()?),
+            None => self.bayou()?,
             Some(host) => {
-                let mut inside = Command::new("ip");
-                inside.args(["netns", "exec", host]).arg(bayou()?);
+                let mut inside = self.machine.command(Path::new("ip"));
+                inside.env("BAYOU_HOME", self.home()).args(["netns", "exec", host]).arg(bayou()?);
                 inside
             }
         };
         let complaints = std::fs::File::create(self.complaints())?;
-        command.env("BAYOU_HOME", self.home()).args(["serve", "--json"]).args(options).stderr(complaints);
+        command.args(["serve", "--json"]).args(options).stderr(complaints);
         let serving = Running::start(&mut command)?;
-        let ready = serving.event(&format!("{} is ready", self.name), |event| event["event"] == "ready");
+        let told = serving.event(&format!("{} is {happening}", self.name), |event| event["event"] == happening);
         self.serving = Some(serving);
-        ready.map(drop).map_err(|e| {
+        told.map_err(|e| {
             let complaints = std::fs::read_to_string(self.complaints()).unwrap_or_default();
             io::Error::new(e.kind(), format!("{e}\n{complaints}"))
         })
@@ -173,7 +219,7 @@ impl Peer {
     /// When the copy fails.
     pub fn copy(&self) -> io::Result<Peer> {
         let folder = tempfile::Builder::new().prefix("bayou-").tempdir()?;
-        let copy = Peer { name: self.name.clone(), folder, host: None, serving: None, followed: BTreeMap::new() };
+        let copy = Peer::of(&self.name, folder, self.machine.clone());
         let status = Command::new("cp").arg("-a").arg(self.home()).arg(copy.home()).status()?;
         if status.success() { Ok(copy) } else { Err(io::Error::other(format!("cp ended with {status}"))) }
     }
@@ -185,7 +231,14 @@ impl Peer {
 
     /// Returns the folder that holds all that the peer keeps.
     pub fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.at.clone().unwrap_or_else(|| self.folder.path().join("home"))
+    }
+
+    /// Returns `bayou`, to be run on its machine in its home.
+    fn bayou(&self) -> io::Result<Command> {
+        let mut command = self.machine.command(bayou()?);
+        command.env("BAYOU_HOME", self.home());
+        Ok(command)
     }
 
     /// Connects to the serving process's socket.
@@ -442,7 +495,7 @@ impl Peer {
     /// # Errors
     /// When it ends with an error; the message holds what it complained about.
     pub fn command(&self, arguments: &[&str]) -> io::Result<Vec<Value>> {
-        let output = Command::new(bayou()?).env("BAYOU_HOME", self.home()).args(arguments).arg("--json").output()?;
+        let output = self.bayou()?.args(arguments).arg("--json").output()?;
         let printed = String::from_utf8_lossy(&output.stdout);
         if output.status.success() {
             printed.lines().map(|line| serde_json::from_str(line).map_err(io::Error::other)).collect()
@@ -459,8 +512,8 @@ impl Peer {
     /// # Errors
     /// When it cannot be started.
     pub fn talks(&self, arguments: &[&str]) -> io::Result<Talk> {
-        let mut command = Command::new(bayou()?);
-        command.env("BAYOU_HOME", self.home()).args(arguments).arg("--json").stdin(Stdio::piped());
+        let mut command = self.bayou()?;
+        command.args(arguments).arg("--json").stdin(Stdio::piped());
         let mut running = Running::start_as_is(command.stderr(Stdio::piped()))?;
         let complaints = running.child.stderr.take().ok_or_else(|| io::Error::other("no stderr"))?;
         Ok(Talk { running, complaints: Lines::read(complaints) })
@@ -488,8 +541,8 @@ impl Peer {
     /// Returns the rows of a conversation as they come; begins with the newest thousand.
     fn follow(&mut self, conversation: &str) -> io::Result<&Running> {
         if !self.followed.contains_key(conversation) {
-            let mut command = Command::new(bayou()?);
-            command.env("BAYOU_HOME", self.home()).args(["log", conversation, "--limit", "1000", "--follow", "--json"]);
+            let mut command = self.bayou()?;
+            command.args(["log", conversation, "--limit", "1000", "--follow", "--json"]);
             self.followed.insert(conversation.into(), Running::start(&mut command)?);
         }
         self.followed.get(conversation).ok_or_else(|| io::Error::other("not followed"))

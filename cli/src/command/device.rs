@@ -1,7 +1,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use bayou_core::node::{LetIn, Linking};
+use bayou_core::node::{LetIn, Linking, Phrase};
 use bayou_core::rpc::{Device, Reply, Request, Words};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -16,7 +16,7 @@ use crate::{output, phrase};
 /// How often a new passphrase is asked for until both entries are the same: the device is yours by then.
 const MAX_TRIES: u32 = 5;
 
-/// Your devices: list them, add one, retire one
+/// Your devices: list them, add one, retire one; go on under a new recovery phrase
 ///
 /// On the new device: `bayou device link`. On one that you have: `bayou device add LINK`. Both show six digits; say yes on
 /// both if they are the same.
@@ -52,6 +52,16 @@ enum What {
         #[arg(long, value_name = "FILE")]
         phrase_file: Option<PathBuf>,
     },
+    /// Go on under a new recovery phrase, for example if somebody found the old one
+    ///
+    /// Shows the new phrase, and from then on none of your devices is yours: restore from it, in another home. You keep
+    /// your place in your conversations with all who hear of it from here: let this home serve once more if nobody is
+    /// there now.
+    Move {
+        /// Read the present recovery phrase from this file
+        #[arg(long, value_name = "FILE")]
+        phrase_file: PathBuf,
+    },
 }
 
 #[derive(clap::Args)]
@@ -76,15 +86,35 @@ impl Command {
                 outcome
             }
             What::Revoke { device, phrase_file } => {
-                let words = |path: PathBuf| {
-                    phrase::read(Some(&path)).map(|phrase| phrase.words().collect::<Vec<_>>().join(" "))
-                };
-                let phrase = phrase_file.map(words).transpose()?.map(Words::new);
+                let phrase = phrase_file.map(|path| phrase::read(Some(&path))).transpose()?;
+                let phrase = phrase.map(|phrase| words(&phrase));
                 let reply = peer::ask(home, Request::RetireDevice { device, phrase }).await?;
                 output.say(&reply, || "retired: nothing that it writes from now on counts".to_owned())
             }
+            What::Move { phrase_file } => move_on(home, output, &phrase::read(Some(&phrase_file))?).await,
         }
     }
+}
+
+fn words(phrase: &Phrase) -> Words {
+    Words::new(phrase.words().collect::<Vec<_>>().join(" "))
+}
+
+/// Shows new words, and moves to them when the person has them.
+async fn move_on(home: &Home, output: &Output, present: &Phrase) -> Result<(), Failure> {
+    let next = bayou_core::node::new_phrase()?;
+    let object = serde_json::json!({ "phrase": words(&next).expose() });
+    output.say(&object, || {
+        let shown = phrase::shown(&next);
+        format!("Your new recovery phrase. Write it down: it is kept nowhere and never shown again.\n\n{shown}")
+    })?;
+    if !output.is_json() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        phrase::confirm(&next)?;
+    }
+    let reply = peer::ask(home, Request::MoveRoot { phrase: words(present), to: words(&next) }).await?;
+    output.say(&reply, || {
+        "you go on under the new phrase, and this home does not: `bayou restore` makes another with it".to_owned()
+    })
 }
 
 async fn list(home: &Home, output: &Output) -> Result<(), Failure> {

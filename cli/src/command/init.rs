@@ -1,6 +1,4 @@
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
-
-use bayou_core::node::Phrase;
+use std::io::IsTerminal as _;
 
 use crate::failure::Failure;
 use crate::output::{Output, short};
@@ -47,26 +45,6 @@ impl Init {
             ]
             .join("\n")
         })?;
-        if asks { confirm(&made.phrase) } else { Ok(()) }
+        if asks { phrase::confirm(&made.phrase) } else { Ok(()) }
     }
-}
-
-/// Has the person show that the phrase is on paper. The home is made in any case.
-fn confirm(phrase: &Phrase) -> Result<(), Failure> {
-    let (mut input, mut screen) = (std::io::stdin().lock(), std::io::stderr());
-    write!(
-        screen,
-        "\nPress Enter when it is written down: the screen is cleared then, and three words are asked for. "
-    )?;
-    input.read_line(&mut String::new())?;
-    // The screen and what was scrolled out of it.
-    write!(screen, "\x1b[2J\x1b[3J\x1b[H")?;
-    match phrase::ask_back(phrase, &bayou_core::node::words_to_ask()?, &mut input, &mut screen)? {
-        true => writeln!(screen, "Good: keep it where only you find it.")?,
-        false => {
-            let lost = "the words were not confirmed: if they are lost, nobody can bring you back; make a new home";
-            return Err(Failure::invalid(lost));
-        }
-    }
-    Ok(())
 }

@@ -24,6 +24,10 @@ use crate::id::{DeviceId, RecordHash, UserId};
 /// The most records that wait for what they have seen. A local bound: what is dropped can be asked for again.
 pub const MAX_EARLY: usize = 4096;
 
+/// The most records of devices that nobody certified to be the user's for whom they sign. Their certificates may come later; but
+/// anyone can make devices without end.
+pub const MAX_STRANGE: usize = 4096;
+
 /// How senior a grant is; smaller is more senior.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Rank {
@@ -92,14 +96,17 @@ pub(super) struct Graph {
     first: Vec<BTreeSet<(u32, RecordHash)>>,
     /// Whether a record may be here that is not needed any more.
     has_surplus: bool,
+    /// The last that is held of the records of uncertified devices, if as many are held as may be.
+    last_strange: Option<(u32, RecordHash)>,
     early: BTreeMap<RecordHash, Record>,
     /// For each record that is missing, those that wait for it.
     waiting: BTreeMap<RecordHash, BTreeSet<RecordHash>>,
 }
 
 impl Graph {
-    /// Adds a record and those that waited for it. Returns how many took their place.
-    pub(super) fn insert(&mut self, record: Record) -> usize {
+    /// Adds a record and those that waited for it. Returns how many took their place. Which devices are certified is as it
+    /// was when it was judged last.
+    pub(super) fn insert(&mut self, record: Record, is_certified: impl Fn(&UserId, &DeviceId) -> bool) -> usize {
         let (mut next, mut placed) = (vec![record], 0);
         while let Some(record) = next.pop() {
             let missing = record.sees().find(|hash| !self.index.contains_key(hash));
@@ -111,7 +118,8 @@ impl Graph {
                 continue;
             }
             let hash = record.hash();
-            if self.is_beyond(&record) && !self.waiting.contains_key(&hash) {
+            let is_strange = !is_certified(&record.user(), &record.device());
+            if self.is_beyond(&record, is_strange) && !self.waiting.contains_key(&hash) {
                 continue;
             }
             self.place(record);
@@ -132,12 +140,16 @@ impl Graph {
         seen.map(|node| node.generation + 1).max().unwrap_or(0)
     }
 
-    /// Tells whether a record that is not here comes after all that may count of its signer. What comes later only moves it
-    /// further back.
-    fn is_beyond(&self, record: &Record) -> bool {
+    /// Tells whether a record that is not here comes after all that may count of its signer, or that is held of strangers.
+    /// What comes later only moves it further back.
+    fn is_beyond(&self, record: &Record, is_strange: bool) -> bool {
+        let order = || (self.generation(record), record.hash());
+        if is_strange && self.last_strange.is_some_and(|last| last < order()) {
+            return true;
+        }
         let signer = self.signers.get(&(record.user(), record.device())).and_then(|signer| self.first.get(*signer));
         let full = signer.filter(|first| first.len() >= MAX_RECORDS).and_then(BTreeSet::last);
-        full.is_some_and(|last| *last < (self.generation(record), record.hash()))
+        full.is_some_and(|last| *last < order())
     }
 
     /// Tells whether a record may count: its signer did not say too much before.
@@ -163,9 +175,35 @@ impl Graph {
         if !std::mem::take(&mut self.has_surplus) {
             return false;
         }
+        let surplus: BTreeSet<usize> =
+            self.nodes.iter().enumerate().filter(|(_, node)| !self.is_first(node)).map(|(at, _)| at).collect();
+        self.forget(&surplus)
+    }
+
+    /// Forgets what devices that nobody certified said beyond [`MAX_STRANGE`] records, the latest first, unless a record that
+    /// stays has seen it. Returns whether anything was forgotten.
+    pub(super) fn shed_strange(&mut self, is_certified: impl Fn(&UserId, &DeviceId) -> bool) -> bool {
+        let strange = self.signers().filter(|(user, device, _)| !is_certified(user, device));
+        let strange: BTreeSet<usize> = strange.map(|(.., signer)| signer).collect();
+        let said: usize = strange.iter().filter_map(|signer| self.first.get(*signer)).map(BTreeSet::len).sum();
+        if said < MAX_STRANGE {
+            self.last_strange = None;
+        }
+        if said <= MAX_STRANGE {
+            return false;
+        }
+        let mut theirs = self.ordered().filter(|(_, node)| strange.contains(&node.signer));
+        let last = theirs.nth(MAX_STRANGE - 1).map(|(_, node)| (node.generation, node.record.hash()));
+        let beyond: BTreeSet<usize> = theirs.map(|(at, _)| at).collect();
+        self.last_strange = last;
+        self.forget(&beyond)
+    }
+
+    /// Forgets some records, unless one that stays has seen them.
+    fn forget(&mut self, some: &BTreeSet<usize>) -> bool {
         let mut needed = Bits::default();
         for (at, node) in self.nodes.iter().enumerate().rev() {
-            if needed.get(at) || self.is_first(node) {
+            if needed.get(at) || !some.contains(&at) {
                 needed.set(at);
                 for seen in &node.sees {
                     needed.set(*seen);
@@ -176,9 +214,11 @@ impl Graph {
             return false;
         }
         let (early, waiting) = (std::mem::take(&mut self.early), std::mem::take(&mut self.waiting));
+        let last_strange = self.last_strange;
         let nodes = std::mem::take(self).nodes.into_iter().enumerate();
         nodes.filter(|(at, _)| needed.get(*at)).for_each(|(_, node)| self.place(node.record));
         (self.early, self.waiting, self.has_surplus) = (early, waiting, false);
+        self.last_strange = last_strange;
         true
     }
 

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::avatar::Avatar;
 use super::cut::Cut;
 use super::error::ControlError;
+use super::pass::resolve;
 use super::set::Authority;
 use super::signed::Record;
 use super::user::UserRecord;
@@ -113,9 +114,13 @@ impl Authority {
     /// Returns what shows that a user is in, or out: the records on which their grants rest and those that ended them,
     /// with the logs of those who signed them and the cuts that they name.
     pub fn credentials(&mut self, user: &UserId) -> Vec<Item> {
-        let grants = self.ruling().grants().iter().filter(|(_, grant)| grant.user == *user);
-        let mut open: Vec<_> = grants.flat_map(|(hash, grant)| grant.standing.ends().chain([*hash])).collect();
-        let (mut records, mut users) = (BTreeMap::new(), BTreeSet::from([*user]));
+        let ruling = self.ruling();
+        let now = resolve(&ruling.users, *user);
+        let grants: Vec<_> = ruling.grants().iter().filter(|(_, grant)| grant.user == now).collect();
+        // Whoever moved to another root shows by the log of each that they did.
+        let mut users: BTreeSet<UserId> = grants.iter().map(|(_, grant)| grant.given_to).chain([*user, now]).collect();
+        let mut open: Vec<_> = grants.iter().flat_map(|(hash, grant)| grant.standing.ends().chain([**hash])).collect();
+        let mut records = BTreeMap::new();
         while let Some(hash) = open.pop() {
             if records.contains_key(&hash) {
                 continue;

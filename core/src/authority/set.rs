@@ -13,7 +13,7 @@ use super::user::UserRecord;
 use super::user_log::UserLog;
 use super::verdict::{self, ChainOf, Reach, Verdict};
 use crate::crypto;
-use crate::id::{ConversationId, CutHash, RecordHash, UserId};
+use crate::id::{ConversationId, CutHash, DeviceId, RecordHash, UserId};
 
 /// The most users whose logs are held. A local bound: what is dropped can be asked for again.
 pub const MAX_USERS: usize = 8192;
@@ -85,7 +85,9 @@ impl Authority {
             return false;
         }
         let hash = record.hash();
-        self.stale |= self.graph.insert(record) > 0;
+        let users = &self.ruling.users;
+        let is_certified = |user: &UserId, device: &DeviceId| certified(users, user, device);
+        self.stale |= self.graph.insert(record, is_certified) > 0;
         self.graph.contains(&hash)
     }
 
@@ -143,6 +145,17 @@ impl Authority {
             self.stale = false;
         }
         &self.ruling
+    }
+
+    /// Forgets what devices that nobody certified said beyond [`MAX_STRANGE`](super::MAX_STRANGE) records. To be called when
+    /// all logs were added that came with them.
+    pub fn shed_strange(&mut self) {
+        self.ruling();
+        let users = &self.ruling.users;
+        if self.graph.shed_strange(|user, device| certified(users, user, device)) {
+            (self.has_forgotten, self.stale) = (true, true);
+            self.ruling();
+        }
     }
 
     /// Tells whether records were forgotten, since this was asked, because their authors say too much. They may be wanted
@@ -262,4 +275,9 @@ impl Authority {
     pub fn cuts(&self) -> impl Iterator<Item = &Cut> {
         self.cuts.values()
     }
+}
+
+/// Tells whether a user's log certified a device, whatever became of it.
+fn certified(users: &BTreeMap<UserId, Devices>, user: &UserId, device: &DeviceId) -> bool {
+    users.get(user).is_some_and(|devices| devices.status(device).is_some())
 }

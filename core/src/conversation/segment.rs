@@ -73,7 +73,8 @@ pub struct Settled<'a>(&'a Segment);
 const MAX_BEHIND: usize = 1_000;
 
 impl Segment {
-    /// Opens a segment from what the store keeps of it: the image of its snapshot, and the [`Tail`] records after it.
+    /// Opens a segment from what the store keeps of it: the image of its snapshot, and the [`Tail`] records after it. Of a chain
+    /// of which something was lost it holds what comes before that.
     ///
     /// # Errors
     /// When the bytes are not what this home once kept.
@@ -98,8 +99,8 @@ impl Segment {
                         segment.admit(&run);
                         runs.push(run);
                     }
-                    Outcome::Known => {}
-                    Outcome::Early(_) => return Err(damaged("a record before this one is missing")),
+                    // What comes before it cannot be read any more: others bring it, and then this one, again.
+                    Outcome::Known(_) | Outcome::Early(_) => {}
                 },
                 Tail::Payloads(payloads) => drop(payloads.into_iter().map(|p| segment.add_payload(p)).count()),
                 Tail::Erased(hashes) => drop(hashes.into_iter().map(|id| segment.payloads.erase(id)).count()),

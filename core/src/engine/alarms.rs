@@ -13,6 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use unicode_security::skeleton;
+
 use super::Engine;
 use super::contacts::Card;
 use super::conversation::Conversation;
@@ -35,7 +37,9 @@ impl Engine {
             let RegisterKey::Contact(user) = register.key() else { continue };
             let Card { petname, verified: true, .. } = self.card(user) else { continue };
             for name in petname.into_iter().chain([self.shown_as(user).name]) {
-                names.entry(fold(&name)).or_default().insert(*user);
+                for read in readings(&name) {
+                    names.entry(read).or_default().insert(*user);
+                }
             }
         }
         names
@@ -51,10 +55,9 @@ impl Engine {
             return self.has_new_devices(user, &card.known).then_some(Alarm::NewDevices);
         }
         // Whom our user gave a name of their own they tell from others by it.
-        let name = fold(name);
-        let is_known = card.petname.is_some() || card.taken_as.contains(&name);
-        let same = verified.get(&name).filter(|_| !is_known).into_iter().flatten();
-        same.filter(|other| !self.has_moved_to(other, user)).map(|_| Alarm::LookAlike).next()
+        let read = readings(name).into_iter().filter(|read| card.petname.is_none() && !card.taken_as.contains(read));
+        let mut same = read.filter_map(|read| verified.get(&read)).flatten();
+        same.any(|other| !self.has_moved_to(other, user)).then_some(Alarm::LookAlike)
     }
 
     /// Tells whether somebody might be taken for somebody else who is verified.
@@ -96,8 +99,8 @@ impl Engine {
             card.known = self.devices_of(&user);
         }
         let here = self.conversations.values().map(|known| self.name_of(known, &user));
-        let names = here.chain([self.shown_as(&user).name]).map(|name| fold(&name));
-        card.taken_as = names.filter(|name| verified.contains_key(name)).collect();
+        let names = here.chain([self.shown_as(&user).name]).map(|name| readings(&name));
+        card.taken_as = names.flatten().filter(|name| verified.contains_key(name)).collect();
         self.keep_card(now, user, &card)?;
         self.persist(vec![], vec![Pending::Reply(call, Box::new(Reply::Done { done: true }))]);
         Ok(())
@@ -149,9 +152,12 @@ fn with_successors(devices: &BTreeSet<DeviceId>, log: &[&UserRecord]) -> BTreeSe
     }
 }
 
-/// Returns what a name is compared by: a person overlooks case and blanks.
-fn fold(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+/// Returns what a name is compared by, as two people may read it: both overlook case, blanks and which alphabet a letter is of;
+/// one takes a capital I for an i, the other for an l.
+fn readings(name: &str) -> BTreeSet<String> {
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain = |name: &str| skeleton(name).collect::<String>();
+    [plain(&name.to_lowercase()).to_lowercase(), plain(&name).to_lowercase()].into()
 }
 
 #[cfg(test)]
@@ -161,8 +167,16 @@ mod tests {
 
     #[test]
     fn names_are_compared_as_people_read_them() {
-        assert_eq!(fold("  Anna\u{a0} MARIA "), "anna maria");
-        assert_ne!(fold("Anna"), fold("Anne"));
+        let alike = |a, b| !readings(a).is_disjoint(&readings(b));
+        assert!(alike("  Anna\u{a0} MARIA ", "anna maria"));
+        // Cyrillic letters, a digit, an l for an I, two letters for one, and one that is not seen.
+        for other in ["\u{410}nn\u{430}", "\u{430}NNA", "Anna\u{200b}"] {
+            assert!(alike(other, "Anna"), "{other:?}");
+        }
+        assert!(
+            alike("B0b", "Bob") && alike("lvan", "Ivan") && alike("ADARN", "adam") && alike("Moritz", "Mor\u{456}tz")
+        );
+        assert!(!alike("Anna", "Anne") && !alike("Ivan", "Evan") && !alike("李", "王"));
     }
 
     #[test]

@@ -242,10 +242,15 @@ impl Conversation {
                 Item::Avatar(avatar) => avatars.push(avatar),
             }
         }
-        self.authority.ruling();
-        let concerned: BTreeSet<UserId> = self.concerned();
-        for record in logs.into_iter().filter(|record| concerned.contains(&record.user())) {
-            grew |= self.authority.insert_user(record);
+        // Whom a log says that its user moved to is of concern, too.
+        while !logs.is_empty() {
+            self.authority.ruling();
+            let concerned: BTreeSet<UserId> = self.concerned();
+            let (ours, others): (Vec<_>, _) = logs.into_iter().partition(|record| concerned.contains(&record.user()));
+            logs = if ours.is_empty() { Vec::new() } else { others };
+            for record in ours {
+                grew |= self.authority.insert_user(record);
+            }
         }
         for cut in cuts {
             grew |= self.authority.insert_cut(cut);
@@ -253,7 +258,7 @@ impl Conversation {
         if !grew && avatars.is_empty() {
             return Vec::new();
         }
-        self.authority.ruling();
+        self.authority.shed_strange();
         if self.authority.has_forgotten() {
             let held = self.authority.items_beyond(&BTreeSet::new()).iter().map(Item::name).collect();
             self.kept = self.kept.intersection(&held).copied().collect();

@@ -8,6 +8,7 @@ use super::entrance::{Guest, Joining};
 use super::io::CallId;
 use crate::authority::{Authority, ChainOf, Item, ItemName, MessageName, Participant, Role};
 use crate::conversation::{EntryId, Vector};
+use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, UserId};
 use crate::sync::SegmentHeads;
 use crate::time::Timestamp;
@@ -83,6 +84,12 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
+    /// Tells whether it has more devices than are all linked with each other. Those of others tell what they have if they are
+    /// linked with us, and only then.
+    pub(super) fn is_large(&self) -> bool {
+        self.devices.len() > gossip::SMALL + 1
+    }
+
     pub(super) fn new(id: ConversationId, number: u32, secret: [u8; 32]) -> Self {
         Conversation {
             number,
@@ -150,7 +157,10 @@ impl Conversation {
 
     /// Returns what someone calls themselves, if it is known.
     pub(super) fn shown_name(&self, user: &UserId) -> Option<&str> {
-        self.authority.last_ruling().devices(user).and_then(|devices| devices.name())
+        let ruling = self.authority.last_ruling();
+        let devices = ruling.devices(user)?;
+        // Who moved to another root shows themselves there.
+        devices.name().or_else(|| ruling.devices(&devices.moved()?)?.name())
     }
 
     /// Returns what the conversation is called; empty until its genesis arrived.

@@ -14,11 +14,11 @@ use super::io::{CallId, View};
 use super::outbound::invalid;
 use super::roles::not_allowed;
 use super::{Engine, machine};
-use crate::authority::{DeviceStatus, Item, MAX_DEVICES, Said, UserRecord, UserSaid};
+use crate::authority::{DeviceStatus, Devices, Item, MAX_DEVICES, Said, UserRecord, UserSaid};
 use crate::envelope::Frame;
 use crate::id::{ConversationId, DeviceId, PeerId};
-use crate::identity::Phrase;
 use crate::identity::linking::{LinkingError, OldDevice};
+use crate::identity::{Phrase, RootKey};
 use crate::rpc::{self, ErrorCode, Reply, RpcError};
 use crate::time::Timestamp;
 
@@ -235,10 +235,7 @@ impl Engine {
         let record = match phrase {
             None => self.own_record(now, said),
             Some(words) => {
-                let root = Phrase::parse(words).map_err(|error| invalid(error.to_string()))?.root();
-                if root.user() != self.profile.user {
-                    return Err(invalid("these 24 words are another user's".to_owned()));
-                }
+                let root = self.own_root(words)?;
                 UserRecord::by_root(said, self.own.user_heads(&self.profile.user), now, root.signing_key())
             }
         };
@@ -260,6 +257,43 @@ impl Engine {
         for (id, items) in cuts {
             self.take_items(id, items, vec![], None, Then::Nothing);
         }
+        self.persist(vec![], vec![Pending::Reply(call, Box::new(Reply::Done { done: true }))]);
+        Ok(())
+    }
+
+    /// Returns our user's root key.
+    fn own_root(&self, words: &str) -> Result<RootKey, RpcError> {
+        let root = Phrase::parse(words).map_err(|error| invalid(error.to_string()))?.root();
+        match root.user() == self.profile.user {
+            true => Ok(root),
+            false => Err(invalid("these 24 words are another user's".to_owned())),
+        }
+    }
+
+    /// Has our user go on under another recovery phrase. What goes on is what the new words restore, and others know by this
+    /// record whose place that takes. This home does not: it is of a user who is another now.
+    pub(super) fn move_root(&mut self, now: Timestamp, call: CallId, from: &str, to: &str) -> Result<(), RpcError> {
+        let (root, next) =
+            (self.own_root(from)?, Phrase::parse(to).map_err(|error| invalid(error.to_string()))?.root());
+        if next.user() == root.user() {
+            return Err(invalid("these are the 24 words that you have: others are needed to go on with".to_owned()));
+        }
+        if self.own.last_ruling().devices(&root.user()).is_some_and(|devices| devices.moved().is_some()) {
+            return Err(not_allowed("you go on under other 24 words already: `bayou restore` with those".to_owned()));
+        }
+        let consent = UserRecord::consent(root.user(), next.signing_key());
+        let said = UserSaid::RootMove { to: next.user(), consent };
+        let moves = UserRecord::by_root(said, self.own.user_heads(&root.user()), now, root.signing_key());
+        // What they wrote until now goes on to count.
+        let devices = self.own.last_ruling().devices(&root.user()).into_iter().flat_map(Devices::valid);
+        let certs = devices.map(|(device, _)| UserSaid::DeviceCert { device, may_enrol: false, prekey: None });
+        let certs = certs.map(|cert| UserRecord::by_root(cert, vec![], now, next.signing_key()));
+        let items: Vec<Item> = certs.chain([moves.clone()]).map(Item::User).collect();
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        for id in ids {
+            self.take_items(id, items.clone(), vec![], None, Then::Nothing);
+        }
+        self.own_learned(now, vec![moves]);
         self.persist(vec![], vec![Pending::Reply(call, Box::new(Reply::Done { done: true }))]);
         Ok(())
     }

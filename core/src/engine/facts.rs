@@ -17,8 +17,8 @@ pub(super) enum Fact {
         /// Where the link that invited us said members can be reached.
         peers: LinkPeers,
     },
-    /// The nonce that goes into the names of our chains, as long as we are the same instance: the same files on the
-    /// same running machine. A copy, a restored backup or a cloned machine is another, and draws another.
+    /// The nonce that goes into the names of our chains, as long as we are the same instance: nobody else goes on from
+    /// what is kept here. A copy, a restored backup or a cloned machine is another, and draws another.
     Nonce { instance: [u8; 32], nonce: [u8; 16] },
     /// A conversation was read up to an entry.
     Read { conversation: ConversationId, upto: EntryId },

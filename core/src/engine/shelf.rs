@@ -35,14 +35,23 @@ struct Open {
 pub(super) struct Shelf {
     open: BTreeMap<SegmentId, Open>,
     uses: u64,
+    /// Something that was kept of a segment could not be read.
+    lost: bool,
 }
 
 impl Shelf {
+    /// Tells whether something that was kept of a segment was found lost since this was asked last.
+    pub(super) fn has_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
+    }
+
     /// Returns a segment, opening it if need be. One of which nothing is kept opens empty.
     pub(super) fn get(&mut self, id: SegmentId, view: &dyn View) -> Result<&mut Segment, OpenError> {
         self.uses += 1;
         if !self.open.contains_key(&id) {
-            let kept = view.read(StreamId::Segment(id.conversation, id.number))?;
+            let kept = view.read(StreamId::Segment(id.conversation, id.number));
+            self.lost |= matches!(kept, Err(StoreError::Damaged(_)));
+            let kept = kept?;
             let segment = Segment::open(id, kept.image.as_deref(), &kept.tail)?;
             self.make_room();
             self.open.insert(id, Open { segment, used: 0, pending: 0 });

@@ -1,14 +1,14 @@
-//! The files of a home that are not the store's: who we are, which instance of the home this is, and where we listened.
+//! Who lives in a home: the file that says so, and how it is made.
 //!
 //! ```text
 //! <home>/identity   version u8 (5) ‖ sealed: postcard { profile: bytes, log: [bytes], is_back }
-//! <home>/listen     sealed: addresses where we listened last, one a line; may be deleted
+//! <home>/listen     see `listen`
 //! <home>/nodes      see `nodes`
 //! ```
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -16,16 +16,15 @@ use zeroize::Zeroizing;
 use super::key::{self, HomeKey, Protection};
 use super::{NodeError, Vault};
 use crate::authority::MAX_NAME;
-use crate::crypto;
 use crate::crypto::{Entropy, Secret};
 use crate::engine::Newborn;
-use crate::id::{Address, DeviceId, PeerId, UserId};
+use crate::id::{DeviceId, PeerId, UserId};
 use crate::identity::{Phrase, Prekeys, Profile};
+use crate::rpc::Storage;
 
 const VERSION: u8 = 5;
 
 const PLACE_OF_IDENTITY: [&[u8]; 2] = [b"file", b"identity"];
-const PLACE_OF_LISTEN: [&[u8]; 2] = [b"file", b"listen"];
 
 /// Who was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +53,17 @@ pub struct Made {
 /// When somebody lives there already, the name cannot be used, the keyring does not take the key, or the folder cannot be
 /// written.
 pub fn init(home: &Path, name: &str, by: &[Protection]) -> Result<Made, NodeError> {
-    let phrase = Phrase::new(Secret::new(random()?));
+    let phrase = new_phrase()?;
     let who = of_phrase(home, name, (&phrase, false), by)?;
     Ok(Made { who, phrase })
+}
+
+/// Draws a recovery phrase.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn new_phrase() -> Result<Phrase, NodeError> {
+    Ok(Phrase::new(Secret::new(random()?)))
 }
 
 /// Draws the positions, from 1, of three words of a phrase that a person is asked for, to see that they wrote it down.
@@ -198,58 +205,32 @@ pub(super) fn load(home: &Path, vault: &Vault) -> Result<Newborn, NodeError> {
     kept.as_ref().and_then(read).ok_or(NodeError::BadIdentity(path))
 }
 
-/// Names this instance of the home: the same files on the same running machine.
-///
-/// A copy has another inode, a restored backup or a clone of the machine another boot id.
-pub(super) fn instance(home: &Path) -> Result<[u8; 32], NodeError> {
-    let journal = home.join("journal");
-    let of = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
-    let (device, inode) = of(&journal).map_err(|error| NodeError::Io(format!("{}: {error}", journal.display())))?;
-    // Where the system tells no boot id, each start counts as another instance: a little larger, never wrong.
-    let boot = match fs::read("/proc/sys/kernel/random/boot_id") {
-        Ok(boot) => boot,
-        Err(_) => random::<16>()?.to_vec(),
-    };
-    Ok(crypto::hash("bayou/1/instance", &[&device.to_be_bytes(), &inode.to_be_bytes(), &boot]))
-}
-
 /// Returns random bytes of the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], NodeError> {
+///
+/// # Errors
+/// When it gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], NodeError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| NodeError::Io(format!("the system gives no randomness: {error}")))?;
     Ok(bytes)
 }
 
-/// Returns where we listened last, so that others find us where they knew us.
-pub(super) fn listened(home: &Path, vault: &Vault) -> Vec<Address> {
-    let sealed = fs::read(home.join("listen")).unwrap_or_default();
-    let text =
-        vault.open(&PLACE_OF_LISTEN, &sealed).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-    text.lines().filter(|line| !line.is_empty()).map(|line| Address(line.to_owned())).collect()
+/// Returns how many bytes the home takes.
+pub(super) fn storage(home: &Path) -> Storage {
+    let (journal, snapshots) = (size(&home.join("journal")), size(&home.join("snapshots")));
+    let index = size(&home.join("index"));
+    Storage { journal, snapshots, index, other: size(home).saturating_sub(journal + snapshots + index) }
 }
 
-/// Notes where we listen: our ports at any address.
-pub(super) fn note_listening(home: &Path, vault: &Vault, listening: &[Address]) {
-    let mut anywhere: Vec<String> = listening.iter().filter_map(at_any_address).collect();
-    anywhere.sort();
-    anywhere.dedup();
-    if let Err(error) = fs::write(home.join("listen"), vault.seal(&PLACE_OF_LISTEN, anywhere.join("\n").as_bytes())) {
-        tracing::debug!(%error, "where we listen was not noted");
-    }
-}
-
-/// Replaces the host of an address by "any": interfaces come and go, the port is what others know.
-fn at_any_address(address: &Address) -> Option<String> {
-    // A way over a node, and what a node or the router said of us, is no port of ours.
-    if address.0.contains("/p2p-circuit") {
-        return None;
-    }
-    let port = |rest: &str| rest.split_once('/').map(|(_, port)| port.to_owned());
-    match (address.0.strip_prefix("/ip4/"), address.0.strip_prefix("/ip6/")) {
-        (Some(rest), _) => Some(format!("/ip4/0.0.0.0/{}", port(rest)?)),
-        (_, Some(rest)) => Some(format!("/ip6/::/{}", port(rest)?)),
-        _ => None,
-    }
+/// Returns how many bytes the files below a folder have. What cannot be read, or goes meanwhile, counts nothing.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let one = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => size(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.map(one).sum()
 }
 
 #[cfg(test)]
@@ -257,15 +238,6 @@ mod tests {
     use super::*;
     use crate::identity::PREKEY_TURN_MS;
     use crate::time::Timestamp;
-
-    #[test]
-    fn only_the_port_of_an_address_is_noted() {
-        let noted = |address: &str| at_any_address(&Address(address.into()));
-        assert_eq!(noted("/ip4/192.0.2.7/udp/4001/quic-v1").as_deref(), Some("/ip4/0.0.0.0/udp/4001/quic-v1"));
-        assert_eq!(noted("/ip6/2001:db8::7/tcp/4001").as_deref(), Some("/ip6/::/tcp/4001"));
-        assert_eq!(noted("/ip4/192.0.2.7/tcp/4001/p2p/x/p2p-circuit"), None);
-        assert_eq!(noted("/dns/example.org/tcp/443/wss"), None);
-    }
 
     #[test]
     fn the_first_prekey_leaves_the_file_when_others_are_kept_and_not_before() {

@@ -6,23 +6,23 @@
 //! gather; so one message waits for nothing but its own fdatasync, and a thousand at once share a few. (A thread of its
 //! own for the disk cost two wake-ups a message, about a quarter of a millisecond on each side.)
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{self, MissedTickBehavior};
 
+use super::baton::{self, Baton};
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
-use super::{Keyring, Network, NodeConfig, NodeError, Vault, compactor, home, mail};
-use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
+use super::{Keyring, NodeConfig, NodeError, Vault, compactor, home, listen, mail};
+use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
-use crate::identity::Profile;
-use crate::net::{Circle, Net, NetConfig, NetEvent, NetEvents};
+use crate::net::{Circle, Net, NetEvent, NetEvents};
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::disk::DiskStore;
 use crate::store::{Batch, Lsn, Store};
@@ -76,6 +76,7 @@ struct Inputs {
 struct Shell {
     home: PathBuf,
     vault: Arc<Vault>,
+    baton: Baton,
     peer: PeerId,
     engine: Engine,
     store: Arc<DiskStore>,
@@ -88,11 +89,13 @@ struct Shell {
     circle: Circle,
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
+    /// When the engine wants to be woken.
+    alarm: Option<time::Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
-    /// Whose frames were handled in this round: what is kept at its end is kept for them.
-    heard: BTreeSet<PeerId>,
+    /// Whose frames were handled in this round, and how long that took: what is kept at its end is kept for them.
+    heard: BTreeMap<PeerId, Duration>,
     /// Who sent what is judged at the end of the round.
     gathering: BTreeSet<PeerId>,
 }
@@ -102,31 +105,23 @@ impl Shell {
         let NodeConfig { home, key, network } = config;
         let vault = Arc::new(Vault::new(&key, home::random()?));
         let born = home::load(&home, &vault)?;
-        let (store, opened) = DiskStore::open(&home, Arc::new(Keyring::new(&home, vault.clone())))?;
-        for damage in &opened.damage {
-            tracing::warn!("{damage}");
-        }
-        let store = Arc::new(store);
-        let peer = home::identified(&born.profile).peer;
+        let (peer, device) = (home::identified(&born.profile).peer, born.profile.device_key().device());
+        let (store, baton) = open_store(&home, &vault, device)?;
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
-        let (net, events) = match &network {
-            Some(network) => {
-                let started = start_net(&home, &vault, &born.profile, network, &nodes);
-                started.map(|(net, events)| (Some(net), Some(events)))?
-            }
-            None => (None, None),
-        };
+        let start = |network| listen::start(&home, &vault, &born.profile, network, &nodes);
+        let (net, events) = network.as_ref().map(start).transpose()?.unzip();
         let Newborn { profile, log, is_back } = born;
         let first = profile.prekeys.clone();
-        let config = Config { profile, log, is_back, peer, instance: home::instance(&home)?, seed: home::random()? };
+        let config = Config { profile, log, is_back, peer, instance: baton.instance(), seed: home::random()? };
         let (engine, effects) = Engine::open(config, now(), &*store)?;
         home::leave_prekeys(&home, &vault, &first, engine.prekeys());
         let circle = network.as_ref().map(|network| network.circle).unwrap_or_default();
         let mut shell = Shell {
             home,
             vault,
+            baton,
             peer,
             engine,
             store,
@@ -139,9 +134,10 @@ impl Shell {
             circle,
             calls: HashMap::new(),
             next_call: 0,
+            alarm: None,
             unwritten: Vec::new(),
             fairness: Fairness::default(),
-            heard: BTreeSet::new(),
+            heard: BTreeMap::new(),
             gathering: BTreeSet::new(),
         };
         shell.execute(effects);
@@ -165,6 +161,10 @@ impl Shell {
                 biased;
                 Some(answer) = inputs.disk.recv() => self.handle(answer),
                 _ = ticks.tick() => self.handle(Input::Tick),
+                () = due(self.alarm) => {
+                    self.alarm = None;
+                    self.handle(Input::Alarm);
+                }
                 Some(event) = next(&mut inputs.net) => self.net_event(event),
                 call = asked.recv() => match call {
                     Some(Asked::Call(request, reply)) => self.call(request, reply),
@@ -213,6 +213,8 @@ impl Shell {
         if !gathering.is_empty() {
             let began = instant();
             self.handle(Input::Gathered);
+            let heard = |peer| (peer, self.heard.get(&peer).copied().unwrap_or_default());
+            let gathering = gathering.into_iter().map(heard).collect();
             self.shared_by(&gathering, began);
         }
     }
@@ -229,10 +231,11 @@ impl Shell {
         }
     }
 
-    /// Notes that some links together took the time since a moment.
-    fn shared_by(&mut self, peers: &BTreeSet<PeerId>, began: Instant) {
-        if let Some(each) = began.elapsed().checked_div(peers.len() as u32) {
-            peers.iter().for_each(|peer| self.took(*peer, each));
+    /// Notes that some links together took the time since a moment, each in proportion to what it took in this round.
+    fn shared_by(&mut self, peers: &BTreeMap<PeerId, Duration>, began: Instant) {
+        let (took, all) = (began.elapsed(), peers.values().sum::<Duration>());
+        for (peer, of_it) in peers.iter().filter(|_| !all.is_zero()) {
+            self.took(*peer, took.mul_f64(of_it.div_duration_f64(all)));
         }
     }
 
@@ -258,6 +261,7 @@ impl Shell {
             }
             Request::RemoveNode { node } => self.nodes.remove(&self.vault, node).map(|()| self.use_nodes()),
             Request::Nodes => Ok(Reply::Nodes { nodes: self.nodes.list(&self.listening) }),
+            Request::Storage => Ok(Reply::Storage { storage: home::storage(&self.home) }),
             _ => return self.ask_engine(request, reply),
         };
         // Who asked may be gone.
@@ -299,7 +303,7 @@ impl Shell {
                 if !self.listening.contains(&address) {
                     self.listening.push(address.clone());
                 }
-                home::note_listening(&self.home, &self.vault, &self.listening);
+                listen::note(&self.home, &self.vault, &self.listening);
                 Input::Listening { dialable: crate::net::with_peer(&address, self.peer), address }
             }
             NetEvent::Silent(address) => {
@@ -314,7 +318,7 @@ impl Shell {
             NetEvent::Frame(peer, bytes) => {
                 let (began, weight) = (instant(), bytes.len());
                 self.handle(Input::Frame(peer, bytes));
-                self.heard.insert(peer);
+                *self.heard.entry(peer).or_default() += began.elapsed();
                 let waiting = self.net.as_ref().map_or(0, |net| net.waiting(peer));
                 self.fairness.left_waiting(peer, waiting, instant());
                 return self.took(peer, began.elapsed() + fairness::carrying(weight));
@@ -358,6 +362,10 @@ impl Shell {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
                 Effect::Gather(peer) => drop(self.gathering.insert(peer)),
+                Effect::Alarm(at) => {
+                    let at = time::Instant::now() + Duration::from_millis(at.since(now()));
+                    self.alarm = Some(self.alarm.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {
@@ -371,7 +379,12 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
-                Effect::Mail(ticket, errand) => self.run_errand(ticket, errand),
+                Effect::Mail(ticket, errand) => {
+                    let sent = mail::send(self.net.as_ref(), (&self.nodes, self.circle), (ticket, errand), now());
+                    if let Err(why) = sent {
+                        self.handle(Input::Mailed(ticket, MailAnswer::Unreachable(why.to_owned())));
+                    }
+                }
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
                 Effect::Register(namespaces) => self.with_net(|net| net.register(namespaces)),
                 Effect::Seek(namespaces) => self.with_net(|net| net.seek(namespaces)),
@@ -383,14 +396,6 @@ impl Shell {
                 Effect::Emit(event) => drop(self.told.events.send(event)),
                 Effect::Report(report) => self.report(report),
             }
-        }
-    }
-
-    fn run_errand(&mut self, ticket: MailTicket, errand: Errand) {
-        let node = crate::net::split_peer(&errand.node).ok().and_then(|(_, node)| node);
-        match (&self.net, node) {
-            (Some(net), Some(node)) => net.mail(ticket.0, errand.node.clone(), mail::request(errand, node, now())),
-            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable("no network runs".to_owned()))),
         }
     }
 
@@ -422,7 +427,7 @@ impl Shell {
         self.told.reports.send(report).ok();
     }
 
-    /// Lets go of everything in order: links, what is on its way to disk, the index.
+    /// Lets go of everything in order: links, what is on its way to disk, the index, the home.
     async fn stop(mut self) {
         self.keep();
         if let Some(net) = self.net.take() {
@@ -435,6 +440,11 @@ impl Shell {
         if let Err(error) = self.store.settle() {
             tracing::warn!("the index was not settled and will be mended at the next start: {error}");
         }
+        let is_whole = self.store.is_whole();
+        drop((self.engine, self.store));
+        if is_whole && let Err(error) = self.baton.leave() {
+            tracing::debug!(%error, "the next start begins new chains");
+        }
     }
 }
 
@@ -444,41 +454,27 @@ fn positions(tickets: Vec<Ticket>, last: Lsn) -> Vec<(Ticket, Lsn)> {
     tickets.into_iter().zip((first..).map(Lsn)).collect()
 }
 
-/// Starts the network where we listened last, so that others find us; somewhere else if that is taken.
-fn start_net(
-    home: &std::path::Path,
-    vault: &Vault,
-    profile: &Profile,
-    network: &Network,
-    nodes: &Nodes,
-) -> Result<(Net, NetEvents), NodeError> {
-    let [a, b, c, d, e, f, g, h] = home::random()?;
-    let boot = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    let config = |listen| NetConfig {
-        secret: *profile.transport_seed().expose(),
-        listen,
-        mdns: network.mdns,
-        boot,
-        nodes: nodes.all(),
-        roots: network.roots.clone(),
-        circle: network.circle,
-        upnp: network.upnp && !nodes.all().is_empty(),
-    };
-    if !network.listen.is_empty() {
-        return Ok(Net::start(config(network.listen.clone()))?);
+/// Opens the store of a home and takes the home's baton.
+fn open_store(home: &Path, vault: &Arc<Vault>, device: DeviceId) -> Result<(Arc<DiskStore>, Baton), NodeError> {
+    let found = baton::Found::look(home, device);
+    let (store, opened) = DiskStore::open(home, Arc::new(Keyring::new(home, vault.clone())))?;
+    for damage in &opened.damage {
+        tracing::warn!("{damage}");
     }
-    match Net::start(config(home::listened(home, vault))) {
-        Ok(started) => Ok(started),
-        Err(error) => {
-            tracing::info!("listening elsewhere than last time: {error}");
-            Ok(Net::start(config(Vec::new()))?)
-        }
-    }
+    let baton = found.take(opened.damage.is_empty())?;
+    Ok((Arc::new(store), baton))
 }
 
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
     match net {
         Some(net) => net.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(alarm: Option<time::Instant>) {
+    match alarm {
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

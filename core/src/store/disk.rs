@@ -33,6 +33,7 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
@@ -59,6 +60,8 @@ pub struct DiskStore {
     unindexed: Vec<StreamId>,
     /// The streams whose forgetting was begun: their new key, and the last position before it.
     renewed: Mutex<BTreeMap<StreamId, (KeyId, Lsn)>>,
+    /// Whether something was found damaged since the store was opened.
+    harmed: AtomicBool,
     /// Held by who replaces a snapshot.
     replacing: Mutex<()>,
     /// Held by readers of files; alone, by who deletes them.
@@ -127,11 +130,17 @@ impl DiskStore {
             index,
             unindexed,
             renewed: Mutex::default(),
+            harmed: AtomicBool::new(false),
             replacing: Mutex::default(),
             files: RwLock::default(),
             _lock: lock,
         };
         Ok((store, opened))
+    }
+
+    /// Tells whether nothing of the journal or the snapshots was found damaged since the store was opened.
+    pub fn is_whole(&self) -> bool {
+        !self.harmed.load(Ordering::Relaxed)
     }
 
     fn journal_folder(&self) -> PathBuf {
@@ -193,6 +202,9 @@ impl Store for DiskStore {
         // Once more with nobody replacing it, before a file is called damaged and moved.
         let _alone = lock(&self.replacing);
         let result = self.read_files(stream);
+        if let Err(StoreError::Damaged(_)) = result {
+            self.harmed.store(true, Ordering::Relaxed);
+        }
         let covered = lock(&self.catalogue).of(stream).covers.is_some();
         let image = covered.then(|| snapshot::read(&self.snapshot_folder(), stream, &*self.seal));
         if let Some(Err(StoreError::Damaged(_))) = image {

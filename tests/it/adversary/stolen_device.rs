@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bayou_core::authority::{Cut, Item, Record, Role, Said, Standpoint, UserRecord, UserSaid};
+use bayou_core::conversation::Segment;
 use bayou_core::crypto::DeviceKey;
 use bayou_core::envelope::{Frame, Tips};
-use bayou_core::id::{PeerId, UserId};
+use bayou_core::id::{PeerId, StreamId, UserId};
 use bayou_core::node::{HomeKey, Node, NodeConfig};
 use bayou_core::rpc::{ErrorCode, Reply, Request, RpcError};
+use bayou_core::store::Store as _;
 use bayou_core::time::Timestamp;
 use bayou_tests::dice::Dice;
 use bayou_tests::mallory::Mallory;
@@ -289,6 +291,55 @@ fn who_has_a_retired_device_can_suspend_its_equal_and_no_more() {
     let heard = thief.heard(&scene.world, scene.bob);
     assert!(!heard.iter().any(|frame| matches!(frame, Frame::Push { .. } | Frame::Changes { .. })), "{heard:?}");
     assert!(!scene.world.sees(scene.bob).contains("stolen words"));
+}
+
+/// The thief writes on where Alice's phone was, and so does the phone: a fork. Once it is retired, what the phone wrote counts
+/// again, and what the thief wrote does not.
+#[test]
+fn a_fork_by_a_thief_is_undone_when_the_device_is_retired() {
+    let mut scene = Scene::new();
+    let phone = scene.world.device(scene.alice, false);
+    scene.world.link_all(&[scene.alice, scene.bob, phone]);
+    scene.world.run(5_000);
+    scene.world.says(phone, "alice, before the theft");
+    scene.world.run(2_000);
+    scene.mallory.listens(&scene.world, scene.alice);
+    let thief = thief(&mut scene, phone);
+    // What the thief has is all that the phone said so far: its chain, to be gone on with.
+    let mut author = thief.author(0);
+    author.key = thief.key.clone();
+    let (id, store) = (thief.segment(0), &scene.world.peers[phone].store);
+    let kept = store.read(StreamId::Segment(id.conversation, id.number)).expect("memory");
+    author.home = Segment::open(id, kept.image.as_deref(), &kept.tail).expect("whole");
+    let device = thief.key.device();
+    let (actor, chain) = author.home.chains().find(|(_, chain)| chain.header().device == device).expect("it wrote");
+    (author.header, author.actor) = (chain.header().clone(), *actor);
+    let forged = author.says(&["words of the thief"]);
+    scene.world.cut(scene.alice, scene.bob);
+    scene.world.cut(phone, scene.bob);
+    scene.world.says(phone, "alice, after the theft");
+    scene.world.run(2_000);
+    thief.appears(&mut scene.world, scene.bob);
+    thief.tells(&mut scene.world, scene.bob, &thief.tags());
+    thief.tells(&mut scene.world, scene.bob, &thief.push(0, vec![vec![forged]]));
+    scene.world.run(2_000);
+    assert!(scene.world.sees(scene.bob).contains("words of the thief"), "nobody can tell yet");
+    scene.world.link(scene.alice, scene.bob);
+    scene.world.run(70_000);
+    for who in [scene.alice, scene.bob] {
+        let seen = scene.world.sees(who);
+        assert!(seen.contains("before the theft") && !seen.contains("after the theft"), "a fork: {seen}");
+        assert!(!seen.contains("of the thief"), "{seen}");
+    }
+    let device = device.to_string();
+    scene.world.does(scene.alice, Request::RetireDevice { device, phrase: None }).expect("may retire it");
+    scene.world.run(120_000);
+    for who in [scene.alice, scene.bob] {
+        let seen = scene.world.sees(who);
+        assert!(seen.contains("alice, after the theft") && !seen.contains("of the thief"), "{seen}");
+    }
+    scene.world.peers.pop();
+    scene.ends_well();
 }
 
 /// Somebody with the phone's key, the conversation's secret, and all that it knew.

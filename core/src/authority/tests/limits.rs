@@ -97,3 +97,43 @@ fn nobody_can_use_up_what_another_may_say() {
     assert_eq!(story.void(b), None);
     assert_eq!(story.role(&bob), Some(Role::Member));
 }
+
+#[test]
+fn of_devices_that_nobody_certified_only_so_many_records_are_held() {
+    let mut story = Story::begin();
+    let (bob, b) = story.joins(2, Role::Member);
+    let mut strangers: Vec<Record> = (0..MAX_STRANGE as u32 + 50)
+        .map(|number| {
+            let mut seed = [0x5a; 32];
+            seed[..4].copy_from_slice(&number.to_be_bytes());
+            blurt(&story, &DeviceKey::from_seed(&seed), bob.user(), b, number)
+        })
+        .collect();
+    strangers.sort_by_key(Record::hash);
+    let mut other = story.set.clone();
+    for (set, backwards) in [(&mut story.set, false), (&mut other, true)] {
+        // As they come over a link: some at a time, each time judged.
+        let order: Vec<&Record> = if backwards { strangers.iter().rev().collect() } else { strangers.iter().collect() };
+        for some in order.chunks(1_000) {
+            some.iter().for_each(|record| _ = set.insert((*record).clone()));
+            set.shed_strange();
+        }
+        let held = strangers.iter().filter(|record| set.record(&record.hash()).is_some());
+        assert!(held.eq(&strangers[..MAX_STRANGE]), "the smallest hashes of one generation");
+        assert!(!set.insert(strangers[MAX_STRANGE].clone()), "nor later");
+    }
+    assert_eq!(story.set.digest(), other.digest(), "whichever came first");
+    // What honest devices say is not pushed out, nor what they have seen.
+    let said = story.says(&bob, b, Said::Epoch { commitment: [1; 32] });
+    story.set.shed_strange();
+    assert_eq!(story.void(said), None);
+    // A device is certified late: what it said is held now, and there is room for another's.
+    let late = strangers.last().unwrap().clone();
+    let device = late.device();
+    let parents = story.set.user_heads(&bob.user());
+    let cert = UserSaid::DeviceCert { device, may_enrol: false, prekey: None };
+    story.set.insert_user(UserRecord::by_root(cert, parents, AT, &bob.root));
+    story.set.shed_strange();
+    assert!(story.set.insert(late.clone()), "it may come again");
+    assert_eq!(story.void(late.hash()), None);
+}

@@ -265,6 +265,7 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     link_device: () => ({ digits: '054 550', device: 'a1b2'.repeat(16) }),
     confirm_device: () => DONE,
     retire_device: () => DONE,
+    move_root: () => DONE,
     offer_device: () => ({ offer: `bayou://link/${'AVxIBZRkzQt'.repeat(8)}` }),
     await_digits: () => ({ digits: '054 550' }),
     settle_in: () => ((home.state = 'open'), DONE),
