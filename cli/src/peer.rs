@@ -9,16 +9,13 @@ use std::time::Duration;
 use bayou_core::id::Address;
 use bayou_core::node::{Circle, HomeKey, Network, Node, NodeConfig, Porch, Roots};
 use bayou_core::rpc::client::Client;
-use bayou_core::rpc::socket::Server;
+use bayou_core::rpc::socket::{FILE, Server};
 use bayou_core::rpc::{Event, Reply, Request, RpcError};
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::unlock::{Home, Unopened};
-
-/// The socket's name within a home.
-const SOCKET: &str = "bayou.sock";
 
 /// How often a home that another process holds for a moment is tried again.
 const MAX_TRIES: u32 = 40;
@@ -169,7 +166,7 @@ impl Host {
 
     /// Starts the peer of a home as soon as it can be opened, by who stands on its porch if need be.
     pub(crate) async fn meet(home: &Home, network: &NetworkArguments, porch: &Porch) -> Result<Host, Failure> {
-        if Client::connect(&home.path.join(SOCKET)).await.is_ok() {
+        if Client::connect(&home.path.join(FILE)).await.is_ok() {
             return Err(runs_already());
         }
         let node = match home.unlock_unasked() {
@@ -189,7 +186,7 @@ impl Host {
     }
 
     async fn start(home: &Home, node: Node) -> Result<Host, Failure> {
-        let path = home.path.join(SOCKET);
+        let path = home.path.join(FILE);
         let server = match Server::bind(&path).await {
             Ok(server) => server,
             Err(error) => {
@@ -232,7 +229,7 @@ enum Found {
 async fn find(home: &Home, network: Option<&NetworkArguments>, key: Option<HomeKey>) -> Result<Found, Failure> {
     let (mut tries, mut key) = (0, key);
     loop {
-        if let Ok(client) = Client::connect(&home.path.join(SOCKET)).await {
+        if let Ok(client) = Client::connect(&home.path.join(FILE)).await {
             return Ok(Found::Running(client));
         }
         let key = match &key {

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use bayou_core::node::{Network, Node, NodeConfig, Porch, unlock};
 use bayou_core::rpc::session::Session;
+use bayou_core::rpc::socket::{FILE, Server};
 use bayou_core::rpc::wire::MAX_LINE;
 use bytes::BytesMut;
 use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
 use serde_json::Value;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager, State, async_runtime};
@@ -25,8 +25,6 @@ const MAX_WAITING: usize = 1024;
 /// The peer, and the page that is loaded.
 pub(crate) struct Pipe {
     porch: Porch,
-    /// Done when the home was opened, or is known not to open by itself. Before, a page would take it for a locked one.
-    tried: Shared<BoxFuture<'static, ()>>,
     page: Mutex<Option<Page>>,
 }
 
@@ -42,20 +40,26 @@ impl Pipe {
     pub(crate) fn new(home: PathBuf) -> Self {
         let network = Network { mdns: true, upnp: true, ..Network::default() };
         let porch = Porch::new(home.clone(), Some(network.clone()));
-        let entered = porch.clone();
-        let tried = async move {
-            if let Some(node) = open(home, network).await {
-                entered.enter(node);
-            }
-        };
-        let tried = tried.boxed().shared();
-        async_runtime::spawn(tried.clone());
-        Pipe { porch, tried, page: Mutex::new(None) }
+        async_runtime::spawn(host(porch.clone(), home, network));
+        Pipe { porch, page: Mutex::new(None) }
     }
 
     /// Runs `with` on the page that listens, if there is one.
     fn page<T>(&self, with: impl FnOnce(&Page) -> T) -> Option<T> {
         self.page.lock().ok().and_then(|page| page.as_ref().map(with))
+    }
+}
+
+/// Opens the home, or has the page ask its person to; then lets commands (`bayou …`) reach its peer as well.
+async fn host(porch: Porch, home: PathBuf, network: Network) {
+    match open(home.clone(), network).await {
+        Some(node) => porch.enter(node),
+        None => porch.wait(),
+    }
+    let node = porch.opened().await;
+    match Server::bind(&home.join(FILE)).await {
+        Ok(server) => server.run(node, std::future::pending()).await,
+        Err(error) => eprintln!("commands cannot reach this peer: {error}"),
     }
 }
 
@@ -80,11 +84,7 @@ pub(crate) fn listen(app: AppHandle, pipe: State<'_, Pipe>, channel: Channel<Str
     let mut listening = pipe.page.lock().map_err(|_| "the app is ending")?;
     *listening = Some(page);
     drop(listening);
-    let (porch, tried) = (pipe.porch.clone(), pipe.tried.clone());
-    async_runtime::spawn(async move {
-        tried.await;
-        serve(porch, asked, channel).await;
-    });
+    async_runtime::spawn(serve(pipe.porch.clone(), asked, channel));
     links::hand_over_first(&app);
     Ok(())
 }

@@ -25,6 +25,9 @@ use tokio::task::JoinSet;
 use super::session::{Answer, Ready, Session};
 use super::wire::{Lines, Refused, TooLong};
 
+/// The socket's name within a home.
+pub const FILE: &str = "bayou.sock";
+
 /// Connections at a time; further ones wait until one ends.
 pub const MAX_CONNECTIONS: usize = 64;
 
