@@ -12,11 +12,16 @@ use crate::{pipe, window};
 /// The link that the app was started with, until a page listens.
 struct First(Mutex<Option<String>>);
 
-/// Ends a second start for the same home, and raises the window of the first.
+/// Ends a second start for the same home, and raises the window of the first, which gets its link.
 pub(crate) fn single_instance(home: &Path) -> TauriPlugin<Wry> {
     tauri_plugin_single_instance::Builder::new()
         .dbus_id(name(home))
-        .callback(|app, _, _| window::raise(app))
+        .callback(|app, arguments, _| {
+            window::raise(app);
+            if let Some(link) = arguments.iter().find(|argument| argument.starts_with("bayou://")) {
+                tell(app, link);
+            }
+        })
         .build()
 }
 

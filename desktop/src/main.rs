@@ -24,7 +24,7 @@ mod window;
 
 use std::process::ExitCode;
 
-use tauri::RunEvent;
+use tauri::{Manager, RunEvent};
 
 fn main() -> ExitCode {
     let arguments = match arguments::read(std::env::args().skip(1)) {
@@ -55,6 +55,7 @@ fn start(arguments: arguments::Arguments) -> tauri::Result<()> {
         .manage(pipe::Pipe::new(arguments.home))
         .invoke_handler(tauri::generate_handler![pipe::rpc, pipe::listen, host::host])
         .setup(move |app| {
+            app.state::<pipe::Pipe>().start();
             window::open(app.handle(), !hidden)?;
             links::watch(app.handle(), arguments.link);
             if let Err(error) = tray::show(app.handle()) {

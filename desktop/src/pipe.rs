@@ -24,6 +24,8 @@ const MAX_WAITING: usize = 1024;
 
 /// The peer, and the page that is loaded.
 pub(crate) struct Pipe {
+    home: PathBuf,
+    network: Network,
     porch: Porch,
     page: Mutex<Option<Page>>,
 }
@@ -36,12 +38,16 @@ struct Page {
 }
 
 impl Pipe {
-    /// Opens the home, if it opens by itself; else the page asks its person.
+    /// Stands before a home. Touches nothing: this may be a second start, which ends in the first.
     pub(crate) fn new(home: PathBuf) -> Self {
         let network = Network { mdns: true, upnp: true, ..Network::default() };
         let porch = Porch::new(home.clone(), Some(network.clone()));
-        async_runtime::spawn(host(porch.clone(), home, network));
-        Pipe { porch, page: Mutex::new(None) }
+        Pipe { home, network, porch, page: Mutex::new(None) }
+    }
+
+    /// Opens the home, if it opens by itself; else the page asks its person.
+    pub(crate) fn start(&self) {
+        async_runtime::spawn(host(self.porch.clone(), self.home.clone(), self.network.clone()));
     }
 
     /// Runs `with` on the page that listens, if there is one.

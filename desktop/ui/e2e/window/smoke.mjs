@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { APP, begin, stage, within } from './stage.mjs';
 
 const ENTER = '\uE007';
+const ESCAPE = '\uE00C';
 
 /** Starts the app once more for the same home; gives its exit code. */
 const again = (home, ...rest) =>
@@ -14,7 +15,8 @@ export const stories = {
   'window: from nothing to the first message': () =>
     within('first', async (window) => {
       await begin(window, 'Ada', 'Boats');
-      await window.press('Close').catch(() => {});
+      await window.find('[data-testid=make-invite]');
+      await window.key(ESCAPE);
       await window.type('[data-testid=composer]', `hello **window**${ENTER}`);
       await window.find('article strong');
       assert.equal(await window.exec(`return document.querySelector('article strong').innerText`), 'window');
@@ -39,11 +41,10 @@ export const stories = {
   'window: a second start ends in the first, and brings its link along': () =>
     within('link', async (window, home) => {
       await begin(window, 'Ada', 'Boats');
-      await window.find('[data-testid=composer]');
+      await window.find('[data-testid=make-invite]');
+      await window.key(ESCAPE);
       assert.equal(await again(home, 'bayou://j/#abcdef'), 0);
-      await window.find('dialog input');
-      await window.reads('Join');
-      const given = `return [...document.querySelectorAll('dialog input, dialog textarea')].map((box) => box.value)`;
-      assert.ok((await window.exec(given)).includes('bayou://j/#abcdef'));
+      await window.reads('Join by a link');
+      assert.equal(await window.exec(`return document.querySelector('dialog textarea').value`), 'bayou://j/#abcdef');
     }),
 };

@@ -34,8 +34,8 @@ export async function within(name, act) {
     const window = await session(`http://127.0.0.1:${port}`, { 'webkitgtk:browserOptions': options });
     try {
       await act(window, home);
-      writeFileSync(join(pictures, `window-${name}.png`), await window.shot());
     } finally {
+      writeFileSync(join(pictures, `window-${name}.png`), await window.shot());
       await window.quit().catch(() => {});
     }
   } finally {

@@ -59,6 +59,11 @@ export async function session(base, capabilities) {
           name,
         ),
       ),
+    /** Presses one key; special ones as in the standard. */
+    key: (value) =>
+      call('POST', `${path}/actions`, {
+        actions: [{ type: 'key', id: 'keys', actions: ['keyDown', 'keyUp'].map((type) => ({ type, value })) }],
+      }),
     shot: async () => Buffer.from(await call('GET', `${path}/screenshot`), 'base64'),
     quit: () => call('DELETE', path),
   };
