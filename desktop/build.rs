@@ -16,5 +16,6 @@ fn main() {
     println!("cargo:rerun-if-changed=ui/dist");
     // Named here, the app's own commands are refused to every window that `capabilities/` does not allow them.
     let commands = tauri_build::AppManifest::new().commands(&["rpc", "listen", "host"]);
-    tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands)).expect("tauri.conf.json does not fit");
+    tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands))
+        .expect("tauri.conf.json does not fit");
 }

@@ -92,7 +92,8 @@ mod tests {
         for fine in ["https://example.org/a?b#c", "http://example.org", "mailto:a@example.org"] {
             assert!(is_harmless(fine), "{fine}");
         }
-        for bad in ["file:///etc/passwd", "javascript:alert(1)", "ssh://host", "/usr/bin/true", "data:text/html,x", ""] {
+        for bad in ["file:///etc/passwd", "javascript:alert(1)", "ssh://host", "/usr/bin/true", "data:text/html,x", ""]
+        {
             assert!(!is_harmless(bad), "{bad}");
         }
     }
