@@ -30,8 +30,12 @@ pub(crate) async fn examine(
         Ok(mut visit) => {
             let (connected, ping) = visit.times();
             found("reached", Ok(format!("connected in {connected:.0?}, a ping takes {ping:.1?}")));
-            if let Some(token) = token {
-                found("token", visit.show(token.as_bytes()).await.map(|()| "accepted".to_owned()));
+            match token {
+                Some(token) => drop(found("token", visit.show(token.as_bytes()).await.map(|()| "accepted".to_owned()))),
+                None if visit.show(&[]).await.is_err() => {
+                    found("token", Err("the node serves only who shows one: give it with --token".to_owned()));
+                }
+                None => {}
             }
             let Offers { rendezvous, kademlia, relay, autonat, mailbox } = visit.offers();
             let offered = |yes: bool| Ok(if yes { "offered" } else { "not offered" }.to_owned());

@@ -12,10 +12,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bayou_core::id::Address;
-use bayou_core::net::NetError;
 use bayou_core::net::mailbox::Letters;
 use bayou_core::net::meeting::{self, Counts, Meeting, MeetingConfig, MeetingEvent, Welcome};
 use bayou_core::net::tls::Certificate;
+use bayou_core::net::{NetError, with_peer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -130,6 +130,9 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), Failure> {
         let (address, answering) = answering.map_err(|reason| Failure::Status(address, reason))?;
         announce("status", &address.to_string(), json);
         tokio::spawn(answering);
+    }
+    for external in &config.external {
+        announce("address", &with_peer(&Address(external.clone()), meeting.peer()).0, json);
     }
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -62,7 +62,7 @@ impl<'a> Followed<'a> {
     /// Shows what an event brought.
     pub(crate) async fn show(&mut self, event: Result<Event, RecvError>) -> Result<(), Failure> {
         match event {
-            Ok(Event::Row { conversation, row }) if conversation == self.conversation => self.show_row(&row),
+            Ok(Event::Row { conversation, row, .. }) if conversation == self.conversation => self.show_row(&row),
             Ok(Event::Joining { conversation, state }) if conversation == self.conversation => {
                 self.output.remark(&match state.as_str() {
                     "in" => "you are in now".to_owned(),
@@ -77,7 +77,7 @@ impl<'a> Followed<'a> {
                     .remark(&format!("{name} ({user}) asks to come in: bayou admit {} {user}", short(&conversation)));
                 Ok(())
             }
-            Ok(Event::Notice { conversation, notice }) if conversation == self.conversation => {
+            Ok(Event::Notice { conversation, notice, .. }) if conversation == self.conversation => {
                 self.show_notice(&notice)
             }
             Ok(
@@ -88,6 +88,9 @@ impl<'a> Followed<'a> {
                 | Event::Joining { .. }
                 | Event::Draft { .. }
                 | Event::Settings { .. }
+                | Event::Read { .. }
+                | Event::Conversation(_)
+                | Event::Status(_)
                 | Event::Profile { .. }
                 | Event::Asker(_)
                 | Event::Asked(_),

@@ -16,6 +16,7 @@ mod phrase;
 mod qr;
 mod row;
 mod unlock;
+mod web;
 
 use std::process::ExitCode;
 

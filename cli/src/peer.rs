@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bayou_core::id::Address;
-use bayou_core::node::{Circle, HomeKey, Network, Node, NodeConfig, Roots};
+use bayou_core::node::{Circle, HomeKey, Network, Node, NodeConfig, Porch, Roots};
 use bayou_core::rpc::client::Client;
 use bayou_core::rpc::socket::Server;
 use bayou_core::rpc::{Event, Reply, Request, RpcError};
@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
-use crate::unlock::Home;
+use crate::unlock::{Home, Unopened};
 
 /// The socket's name within a home.
 const SOCKET: &str = "bayou.sock";
@@ -100,7 +100,7 @@ pub(crate) enum Peer {
 impl Peer {
     /// Reaches the running peer, or opens the home offline.
     pub(crate) async fn reach(home: &Home) -> Result<Peer, Failure> {
-        Ok(match find(home, None).await? {
+        Ok(match find(home, None, None).await? {
             Found::Running(client) => Peer::Running(client),
             Found::Free(node) => Peer::Offline(node),
         })
@@ -108,7 +108,7 @@ impl Peer {
 
     /// Reaches the running peer, or becomes it.
     pub(crate) async fn reach_or_host(home: &Home, network: &NetworkArguments) -> Result<Peer, Failure> {
-        Ok(match find(home, Some(network)).await? {
+        Ok(match find(home, Some(network), None).await? {
             Found::Running(client) => Peer::Running(client),
             Found::Free(node) => Peer::Hosted(Host::start(home, node).await?),
         })
@@ -161,12 +161,31 @@ pub(crate) struct Host {
 impl Host {
     /// Starts the peer of a home in which none runs.
     pub(crate) async fn new(home: &Home, network: &NetworkArguments) -> Result<Host, Failure> {
-        match find(home, Some(network)).await? {
+        match find(home, Some(network), None).await? {
             Found::Free(node) => Host::start(home, node).await,
-            Found::Running(_) => {
-                Err(Failure::machine("a peer is already running in this home: use it, or choose another --home"))
-            }
+            Found::Running(_) => Err(runs_already()),
         }
+    }
+
+    /// Starts the peer of a home as soon as it can be opened, by who stands on its porch if need be.
+    pub(crate) async fn meet(home: &Home, network: &NetworkArguments, porch: &Porch) -> Result<Host, Failure> {
+        if Client::connect(&home.path.join(SOCKET)).await.is_ok() {
+            return Err(runs_already());
+        }
+        let node = match home.unlock_unasked() {
+            Ok(key) => match find(home, Some(network), Some(key)).await? {
+                Found::Free(node) => node,
+                Found::Running(_) => return Err(runs_already()),
+            },
+            Err(Unopened::Waits) => {
+                porch.wait();
+                porch.opened().await
+            }
+            Err(Unopened::Failed(failure)) => return Err(failure),
+        };
+        let host = Host::start(home, node).await?;
+        porch.enter(host.node.clone());
+        Ok(host)
     }
 
     async fn start(home: &Home, node: Node) -> Result<Host, Failure> {
@@ -197,6 +216,10 @@ impl Host {
     }
 }
 
+fn runs_already() -> Failure {
+    Failure::machine("a peer is already running in this home: use it, or choose another --home")
+}
+
 enum Found {
     Running(Client),
     Free(Node),
@@ -206,8 +229,8 @@ enum Found {
 ///
 /// Between the two lies a moment in which a peer holds the home and does not listen yet, and short commands hold it one
 /// after the other: so both are tried for a while.
-async fn find(home: &Home, network: Option<&NetworkArguments>) -> Result<Found, Failure> {
-    let (mut tries, mut key) = (0, None);
+async fn find(home: &Home, network: Option<&NetworkArguments>, key: Option<HomeKey>) -> Result<Found, Failure> {
+    let (mut tries, mut key) = (0, key);
     loop {
         if let Ok(client) = Client::connect(&home.path.join(SOCKET)).await {
             return Ok(Found::Running(client));

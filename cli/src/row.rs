@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 
-use bayou_core::rpc::{Notice, Reaction, Row};
+use bayou_core::rpc::{Notice, Quote, QuoteState, Reaction, Row};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -143,6 +143,7 @@ fn said(row: &Row, shows_blocked: bool) -> String {
         (false, _) => clean(&row.text).trim_end().replace('\n', "\n        "),
     };
     let mut parts = vec![text];
+    parts.extend(row.reply_to.as_ref().map(answers));
     if row.edited && !row.deleted {
         parts.push("(edited)".into());
     }
@@ -152,6 +153,18 @@ fn said(row: &Row, shows_blocked: bool) -> String {
         parts.push(format!("· {}", clean_line(&row.state)));
     }
     parts.join("  ")
+}
+
+/// Returns what a message answers.
+fn answers(quote: &Quote) -> String {
+    match (quote.state, &quote.text) {
+        (QuoteState::Missing, _) => "(answers a message that is not here)".into(),
+        (QuoteState::Deleted, _) => "(answers a message that is gone)".into(),
+        (QuoteState::Here, text) => {
+            let (author, text) = (clean_line(&quote.author), clean_line(text.as_deref().unwrap_or("…")));
+            format!("(answers {author}: {text})")
+        }
+    }
 }
 
 /// Returns one part for each emoji: `👍 alice, bob`.

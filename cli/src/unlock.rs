@@ -94,6 +94,14 @@ fn ask_twice() -> Result<Passphrase, Failure> {
     Ok(first)
 }
 
+/// Why a home was not opened.
+pub(crate) enum Unopened {
+    /// It is still to be made, or waits for its passphrase.
+    Waits,
+    /// It cannot be.
+    Failed(Failure),
+}
+
 /// A home, and how to unlock it.
 #[derive(Debug)]
 pub(crate) struct Home {
@@ -107,5 +115,14 @@ impl Home {
     /// Opens its lock. Blocks: for the slow derivation, and perhaps for the person.
     pub(crate) fn unlock(&self) -> Result<HomeKey, Failure> {
         unlock(&self.path, self.passphrase_file.as_deref())
+    }
+
+    /// Opens its lock without asking anybody.
+    pub(crate) fn unlock_unasked(&self) -> Result<HomeKey, Unopened> {
+        let given = given(self.passphrase_file.as_deref()).map_err(Unopened::Failed)?;
+        node::unlock(&self.path, given.as_ref()).map_err(|error| match error {
+            NodeError::NoHome(_) | NodeError::Locked => Unopened::Waits,
+            error => Unopened::Failed(error.into()),
+        })
     }
 }

@@ -20,6 +20,7 @@
 //! | `devices` | commands about them: list, let in, retire |
 //! | `recover` | from what is kept to a running engine; rebuilds what the index lacks |
 //! | `outbound` | commands that write: send, edit, delete, react |
+//! | `repeats` | what a front end sends again |
 //! | `roles` | commands that change who may do what: begin, grant, remove, leave |
 //! | `invites` | links that invite, and who asks to be let in |
 //! | `inbound` | frames with changes: gate, verify, keep |
@@ -33,10 +34,11 @@
 //! | `bundles` | the same, carried by hand |
 //! | `links` | links: proof of device, shared conversations |
 //! | `rendezvous` | under which namespaces members find each other at nodes |
+//! | `crowds` | carries out what gossip decides; where other members' peers may be reached |
 //! | `exchange` | heads, what is missing, bodies that are missing |
 //! | `forks` | chains that their device wrote twice |
 //! | `expiry` | messages that disappear |
-//! | `queries`, `people`, `notices`, `standing` | what front ends read |
+//! | `queries`, `pages`, `people`, `notices`, `standing` | what front ends read |
 //! | `watchdog` | linked peers who do not get on |
 //! | `upkeep` | the tick: dial again, ask again, compact |
 
@@ -49,6 +51,7 @@ mod bundles;
 mod contacts;
 mod controls;
 mod conversation;
+mod crowds;
 mod cuts;
 mod devices;
 mod direct;
@@ -69,11 +72,13 @@ mod mail;
 mod notices;
 mod outbound;
 mod own;
+mod pages;
 mod people;
 mod profile;
 mod queries;
 mod recover;
 mod rendezvous;
+mod repeats;
 mod requests;
 mod roles;
 mod rows;
@@ -95,6 +100,7 @@ use crate::authority::Authority;
 use crate::conversation::SegmentId;
 use crate::crypto::{DeviceKey, Entropy};
 use crate::envelope::Frame;
+use crate::gossip::{self, Gossip};
 use crate::id::{Address, ConversationId, DeviceId, PeerId, StreamId, UserId};
 use crate::identity::{Profile, RegisterKey, Registers};
 use crate::rpc::{ErrorCode, Reply, RpcError};
@@ -112,6 +118,7 @@ use facts::Fact;
 use links::Link;
 use mail::Mail;
 use rendezvous::Rendezvous;
+use repeats::Repeats;
 use shelf::Shelf;
 use upkeep::Tails;
 use watchdog::Watchdog;
@@ -142,12 +149,14 @@ pub struct Engine {
     facts: Vec<Fact>,
     conversations: BTreeMap<ConversationId, Conversation>,
     shelf: Shelf,
+    repeats: Repeats,
     waiting: Waiting,
     mail: Mail,
     /// Bundles that are being made.
     exports: Exports,
     links: BTreeMap<PeerId, Link>,
     watchdog: Watchdog,
+    gossip: Gossip,
     book: AddressBook,
     rendezvous: Rendezvous,
     /// Where we listen: for invites, and for people.
@@ -196,6 +205,7 @@ impl Engine {
             Input::Continue => self.go_on(now, view),
             Input::Gathered => self.judge_gathered(),
             Input::Tick => self.tick(now, view),
+            Input::Alarm => self.gossip(now, gossip::Input::Alarm),
         }
         self.written.clear();
         std::mem::take(&mut self.effects)

@@ -30,4 +30,4 @@ pub use epochs::{
 };
 pub use parcel::{BadParcel, MAX_PARCEL, Packing, Parcel, Part, size};
 pub use seal::{BadEnvelope, MAX_CONTENT, MAX_ENVELOPE, OpenError, Opened, Sealed, TooLarge};
-pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, Tips, Told, Turned};
+pub use wire::{Answer, BadFrame, Frame, MAX_FRAME, News, Tips, Told, Turned, Whereabouts};

@@ -20,6 +20,7 @@ mod linking;
 mod listen;
 mod mail;
 mod nodes;
+mod porch;
 mod run;
 mod system_keys;
 mod vault;
@@ -32,14 +33,15 @@ pub use crate::engine::Report;
 pub use crate::identity::{BadPhrase, Phrase};
 pub use crate::net::Circle;
 pub use crate::net::tls::{BadCertificate, Roots};
-pub use home::{Identified, Made, identity, init, new_phrase, restore, words_to_ask};
+pub use home::{Identified, Made, identity, init, new_phrase, random, restore, words_to_ask};
 pub use key::{HomeKey, Passphrase, Protection, protect, unlock};
 pub use keys::Keyring;
 pub use linking::{LetIn, Linking};
+pub use porch::Porch;
 pub use vault::Vault;
 
 use crate::id::{Address, DeviceId, PeerId};
-use crate::rpc::socket::Answer;
+use crate::rpc::session::Answer;
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
 use crate::store::StoreError;
 

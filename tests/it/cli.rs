@@ -146,7 +146,7 @@ fn a_person_alone_writes_edits_deletes_and_reacts() {
     let ids: Vec<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
     assert_eq!(ids, [&first, &second, &third], "oldest first");
     assert_eq!(rows[0]["text"], "Are you coming?");
-    assert_eq!(rows[0]["reactions"], serde_json::json!([{ "emoji": "👍", "by": "alice" }]));
+    assert_eq!(rows[0]["reactions"], serde_json::json!([{ "emoji": "👍", "by": "alice", "user": rows[0]["user"] }]));
     assert_eq!((&rows[1]["text"], &rows[1]["edited"]), (&"At eight".into(), &true.into()));
     assert_eq!((&rows[2]["text"], &rows[2]["deleted"]), (&"".into(), &true.into()));
     assert!(rows.iter().all(|row| row["author"] == "alice" && row["state"] == "kept"), "{rows:?}");

@@ -163,7 +163,7 @@ impl Story {
         for number in 0..SEGMENT_CHANGES / 3 + 20 {
             for who in writers {
                 let (text, conversation) = (format!("<{number} by {who}>"), self.world.conversation(0));
-                self.world.asks(who, Request::Send { conversation, text });
+                self.world.asks(who, Request::send(conversation, text));
             }
         }
         self.world.run(20_000);
@@ -227,7 +227,8 @@ impl Story {
             (0..2, Some(message), _) => Request::Edit { message, text },
             (2, Some(message), _) => Request::Delete { message },
             (3..6, _, Some(message)) => Request::React { message, emoji, off },
-            _ => Request::Send { conversation, text },
+            (6, _, Some(message)) => Request::Send { conversation, text, reply_to: Some(message), id: None },
+            _ => Request::send(conversation, text),
         };
         self.world.asks(who, request);
     }

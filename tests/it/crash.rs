@@ -59,7 +59,7 @@ fn tell(seed: u64, victim: Who, fuse: Option<u64>) -> (u64, u64) {
 fn writes(world: &mut World, who: Who, text: &str) {
     for number in 0..6 {
         let conversation = world.conversation(number % 2);
-        ask(world, who, Request::Send { conversation, text: format!("<{text} {number}>") });
+        ask(world, who, Request::send(conversation, format!("<{text} {number}>")));
     }
 }
 

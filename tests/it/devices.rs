@@ -57,7 +57,7 @@ fn a_device_learns_from_another_of_the_user_where_the_user_is() {
         panic!("no conversation")
     };
     world.run(3_000);
-    world.does(alice, Request::Send { conversation, text: "I know of it".into() }).expect("in it, too");
+    world.does(alice, Request::send(conversation, "I know of it")).expect("in it, too");
     // Bob learns of the device without having met it.
     world.link(alice, bob);
     world.says(other, "from the phone");
@@ -93,7 +93,7 @@ fn what_is_done_on_one_device_is_the_users() {
     world.run(1_000);
     world.does(other, Request::Leave { conversation: conversation.clone() }).expect("may leave");
     world.run(3_000);
-    refused(world.does(alice, Request::Send { conversation, text: "still?".into() }), "not in this conversation");
+    refused(world.does(alice, Request::send(conversation, "still?")), "not in this conversation");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_retired_device_is_out_and_what_it_wrote_before_stays() {
     }
     assert!(!world.sees(stolen).contains("not for the thief"));
     let conversation = world.conversation(0);
-    refused(world.does(stolen, Request::Send { conversation, text: "more".into() }), "retired");
+    refused(world.does(stolen, Request::send(conversation, "more")), "retired");
     let states: Vec<String> = devices(&mut world, alice).into_iter().map(|(_, state)| state).collect();
     assert!(states.contains(&"retired".into()) && states.contains(&"yours".into()), "{states:?}");
 }
@@ -238,7 +238,7 @@ fn step(world: &mut World, all: &[Who]) -> bool {
     match world.dice.below(20) {
         0..9 => {
             let text = format!("words {}", world.dice.number());
-            world.does(who, Request::Send { conversation, text }).ok();
+            world.does(who, Request::send(conversation, text)).ok();
         }
         9 | 10 if who != other && world.peers[who].user() == world.peers[other].user() => {
             return retires(world, who, other).is_ok();

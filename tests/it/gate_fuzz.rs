@@ -123,7 +123,7 @@ fn judge(scene: &Scene, author: &Author, run: Vec<Sent>, tally: &mut Tally) {
     tally.slowest = tally.slowest.max(begin.elapsed());
     let outcome = match outcome {
         Err(refusal) => refusal.to_string(),
-        Ok(Outcome::Known) => "known".to_owned(),
+        Ok(Outcome::Known(_)) => "known".to_owned(),
         Ok(Outcome::Early(_)) => "early".to_owned(),
         Ok(Outcome::Next(gated)) => {
             let signed = gated.to_sent().iter().map(|sent| author.resign(sent, sent.change.clone())).collect();
@@ -237,8 +237,10 @@ fn record(scene: &Scene, dice: &mut Dice) -> Vec<u8> {
     let message = scene.message;
     let emoji = "x".repeat(dice.pick(&[1, MAX_EMOJI, MAX_EMOJI + 1]));
     let text = Record::encode_text(PayloadHash([1; 32]), dice.pick(&[0, MAX_BODY, MAX_BODY + 1, usize::MAX]));
+    let answer =
+        Record::encode_answer(Target { segment: 9, message }, PayloadHash([1; 32]), 5, dice.pick(&[0, u32::MAX]));
     let noise = (0..dice.pick(&[0, 1, 40, 1024, 1025, 3000])).map(|_| dice.any() as u8).collect();
-    dice.pick(&[Record::encode_reaction(Target { segment: 0, message }, emoji, false), text, noise])
+    dice.pick(&[Record::encode_reaction(Target { segment: 0, message }, emoji, false), text, answer, noise])
 }
 
 fn action(dice: &mut Dice) -> OpType {
@@ -336,7 +338,7 @@ fn a_known_run_is_known_wherever_it_is_cut() {
     let mut scene = Scene::new();
     for (_, run) in scene.room.settle().unwrap().missing(&Default::default(), usize::MAX, usize::MAX).0 {
         for end in 1..=run.len() {
-            assert!(matches!(scene.room.gate(run[..end].to_vec()), Ok(Outcome::Known)));
+            assert!(matches!(scene.room.gate(run[..end].to_vec()), Ok(Outcome::Known(_))));
         }
     }
 }

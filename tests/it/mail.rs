@@ -100,7 +100,7 @@ fn a_burst_goes_in_few_envelopes_and_what_all_have_in_none() {
     assert_eq!(world.mailboxes.node(&nodes[0]).put, before);
     goes(&mut world, bob);
     for number in 0..50 {
-        let request = Request::Send { conversation: world.conversation(0), text: format!("number {number}") };
+        let request = Request::send(world.conversation(0), format!("number {number}"));
         world.asks(alice, request);
     }
     world.run(A_MOMENT);

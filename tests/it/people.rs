@@ -59,7 +59,7 @@ fn contact(world: &mut World, who: Who, name: &str) -> Contact {
 }
 
 fn writes(world: &mut World, who: Who, conversation: &str, text: &str) {
-    let request = Request::Send { conversation: conversation.into(), text: text.into() };
+    let request = Request::send(conversation, text);
     world.does(who, request).expect("may write");
 }
 

@@ -31,7 +31,7 @@ fn role(world: &mut World, who: Who, member: &str, role: &str) -> Result<Reply, 
 
 fn sends(world: &mut World, who: Who, text: &str) -> Result<Reply, RpcError> {
     let conversation = world.conversation(0);
-    world.does(who, Request::Send { conversation, text: text.into() })
+    world.does(who, Request::send(conversation, text))
 }
 
 /// Returns those who are in, as the first of them knows it.

@@ -275,7 +275,7 @@ fn a_full_disk_says_so_and_loses_nothing() {
     world.says(alice, "kept");
     world.peers[alice].full = 1;
     let conversation = world.conversation(0);
-    let refused = world.does(alice, bayou_core::rpc::Request::Send { conversation, text: "not kept".into() });
+    let refused = world.does(alice, bayou_core::rpc::Request::send(conversation, "not kept"));
     assert_eq!(refused.expect_err("the disk is full").code, bayou_core::rpc::ErrorCode::Machine);
     world.says(alice, "kept again");
     world.link(alice, bob);

@@ -22,8 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("conversation", &["crypto", "id", "time"]),
     ("envelope", &["conversation", "crypto", "id", "time"]),
     ("sync", &["conversation", "crypto", "id", "time"]),
-    // Who was told already travels with a push, as the envelope's type.
-    ("gossip", &["envelope", "id"]),
+    // Who was told already travels with a push, as the envelope's type. Links are chosen by lot.
+    ("gossip", &["envelope", "crypto", "id", "time"]),
     ("timeline", &["conversation", "id", "time"]),
     ("rpc", &["id", "time"]),
     (
@@ -63,6 +63,17 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Foreign crates, and where alone they may be named.
 const DOORS: &[(&str, &[&str])] = &[
     ("automerge", &["core/src/conversation"]),
+    ("pulldown_cmark", &["core/src/rpc/markdown"]),
+    ("qrcode", &["core/src/rpc/qr"]),
+    // The types of the calls derive from it where they are; nothing else does.
+    ("ts_rs", &["core/src/rpc"]),
+    // The web is one front end of several, and stands in one place.
+    ("hyper", &["cli/src/web"]),
+    ("hyper_util", &["cli/src/web"]),
+    ("http_body_util", &["cli/src/web"]),
+    ("rust_embed", &["cli/src/web"]),
+    ("tokio_rustls", &["cli/src/web"]),
+    ("tokio_tungstenite", &["cli/src/web"]),
     ("sled", &["core/src/store/disk"]),
     ("zstd", &["core/src/store"]),
     ("crc32fast", &["core/src/store", "bootstrap-node/src/mailbox"]),

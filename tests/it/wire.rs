@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use bayou_core::authority::{Cut, Item, Mark, Record, Role, Said, Standpoint, UserRecord, UserSaid};
-use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Sent, Vector};
+use bayou_core::conversation::{AuthoredPayload, EntryId, ForkProof, Genesis, Record as Message, Sent, Target, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
-    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Head, Parcel, Part, Recipient, Room, Sealed, Tips,
-    Turned, day,
+    Announced, Answer, Commitment, Epoch, EpochBox, Epochs, Frame, Head, News, Parcel, Part, Recipient, Room, Sealed,
+    Tips, Turned, Whereabouts, day,
 };
-use bayou_core::id::{ActorId, ChangeHash, ConversationId, DeviceId, PeerId, RecordHash, UserId};
+use bayou_core::id::{ActorId, Address, ChangeHash, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::time::{Hlc, Timestamp};
 use bayou_tests::craft::{Author, segment_id};
 
@@ -91,6 +91,8 @@ fn a_signed_change_is_written_as_documented() {
     let id = EntryId { at: Hlc { ms: AT, counter: 0 }, actor: ActorId([0xaa; 16]), number: 0 };
     check("key", &id.to_key());
     check("message id", &id.to_string());
+    let target = Target { segment: 300, message: id };
+    check("answer", &hex(&Message::encode_answer(target, sent.payloads[0].hash(), 5, 0)));
 }
 
 #[test]
@@ -103,6 +105,9 @@ fn every_kind_of_frame_is_written_as_documented() {
     let (body, payloads) = (authored.id(), vec![authored]);
     let (runs, told) = (vec![vec![sent]], vec![PeerId([3; 32]).into()]);
     let (item, invite) = (vec![0xc0, 0xff, 0xee], RecordHash([0x1e; 32]));
+    let place = News { segment, actor: author.actor, seq: 300, hops: 2 };
+    let nearby =
+        Whereabouts { peer: PeerId([3; 32]), addresses: vec![Address("/ip4/192.0.2.7/udp/4001/quic-v1".into())] };
     let (tag, log, proof_of_link) = ([0x7a; 16], vec![item.clone().into()], Signature([0x5a; 64]));
     let frames = [
         ("Prove", Frame::Prove { device: alice().device(), signature: Signature([0x5a; 64]) }),
@@ -114,7 +119,7 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Controls", Frame::Controls { conversation, items: vec![item.clone().into()] }),
         ("Have", Frame::Have { conversation, segment, tips: Tips::from([(author.actor, (1, [0x11; 8]))]) }),
         ("Changes", Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete }),
-        ("Push", Frame::Push { conversation, segment, told, runs }),
+        ("Push", Frame::Push { conversation, segment, told, hops: 1, runs }),
         ("Ack", Frame::Ack { conversation, segment, vector }),
         ("Want", Frame::Want { conversation, segment, bodies: vec![body] }),
         ("Payloads", Frame::Payloads { conversation, segment, payloads }),
@@ -136,6 +141,11 @@ fn every_kind_of_frame_is_written_as_documented() {
         ("Boxes", Frame::Boxes { conversation, boxes: vec![item.clone().into()] }),
         ("AtHome", Frame::AtHome { tag, log: log.clone() }),
         ("Request", Frame::Request { proof: proof_of_link, secret: [0x5e; 32], message: "It is me".into(), log }),
+        ("Announce", Frame::Announce { conversation, news: vec![place] }),
+        ("Graft", Frame::Graft { conversation, chains: vec![place] }),
+        ("Prune", Frame::Prune { conversation, chains: vec![(segment, author.actor)] }),
+        ("Nearby", Frame::Nearby { conversation, peers: vec![nearby] }),
+        ("Enough", Frame::Enough),
     ];
     for (kind, (name, frame)) in (0..).zip(frames) {
         let bytes = frame.encode();

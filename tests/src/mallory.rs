@@ -238,7 +238,7 @@ impl Mallory {
 
     /// Returns a frame that pushes a run.
     pub fn push(&self, segment: u32, runs: Vec<Vec<Sent>>) -> Frame {
-        Frame::Push { conversation: self.conversation(), segment, told: vec![], runs }
+        Frame::Push { conversation: self.conversation(), segment, told: vec![], hops: 1, runs }
     }
 
     /// Says something.

@@ -60,6 +60,8 @@ impl Node {
         command.args(["netns", "exec", &self.host]).arg(program).arg("--home").arg(self.folder.path()).arg("--json");
         command.args(self.listen.iter().flat_map(|address| ["--listen", address]));
         command.args(self.settings.iter().flat_map(|setting| ["--set", setting]));
+        // Not the settings of a node that is installed on this machine.
+        command.env("BAYOU_BOOTSTRAP_CONFIG", "/dev/null");
         // A busy machine that runs tests is not full.
         command.args(["--set", "status=127.0.0.1:0", "--set", "full.load_per_core=0"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;

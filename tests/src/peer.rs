@@ -85,6 +85,7 @@ pub struct Peer {
     /// When it ticks next.
     pub tick_at: u64,
     /// The next of each other thing that happens to it by itself.
+    pub(crate) alarm_at: Option<u64>,
     pub(crate) disk_at: Option<u64>,
     pub(crate) back_at: Option<u64>,
     /// Whether its machine is connected at all. Of two copies of a home, one is.
@@ -155,6 +156,7 @@ impl Peer {
             executed: 0,
             history: None,
             tick_at: 0,
+            alarm_at: None,
             disk_at: None,
             back_at: None,
             online: true,
@@ -226,6 +228,7 @@ impl Peer {
         self.engine = None;
         self.fuse = None;
         self.disk_at = None;
+        self.alarm_at = None;
         self.batches.clear();
         self.snapshots.clear();
         self.answers.clear();
@@ -290,6 +293,10 @@ impl Peer {
                 Effect::Emit(Event::Row { .. }) => {}
                 Effect::Emit(event) => self.told.push(event),
                 Effect::Report(_) => {}
+                Effect::Alarm(at) => {
+                    let at = now + at.since(self.time(now));
+                    self.alarm_at = Some(self.alarm_at.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Send(..)
                 | Effect::Close(_)
                 | Effect::Dial(..)

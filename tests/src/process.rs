@@ -128,6 +128,24 @@ impl Peer {
     /// # Errors
     /// When it is not ready before the deadline; the message ends with what it complained about.
     pub fn serve_with(&mut self, options: &[String]) -> io::Result<()> {
+        self.serve_until("ready", options).map(drop)
+    }
+
+    /// Serves the web UI, too, on loopback. Returns the address to open; the home may still have to be made or opened.
+    ///
+    /// # Errors
+    /// When it is not served before the deadline.
+    pub fn serve_web(&mut self, others: &[&Peer], options: &[&str]) -> io::Result<String> {
+        let on_loopback = ["--no-mdns", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--web", "127.0.0.1:0"];
+        let mut all: Vec<String> = on_loopback.iter().chain(options).map(|option| (*option).into()).collect();
+        for other in others.iter().filter(|other| other.serving.is_some()) {
+            all.extend(["--peer".into(), other.address()?]);
+        }
+        text(&self.serve_until("web", &all)?, "address")
+    }
+
+    /// Serves; returns what it prints of a happening, as soon as it does.
+    fn serve_until(&mut self, happening: &str, options: &[String]) -> io::Result<Value> {
         let mut command = match &self.host {
             None => self.bayou()?,
             Some(host) => {
@@ -139,9 +157,9 @@ impl Peer {
         let complaints = std::fs::File::create(self.complaints())?;
         command.args(["serve", "--json"]).args(options).stderr(complaints);
         let serving = Running::start(&mut command)?;
-        let ready = serving.event(&format!("{} is ready", self.name), |event| event["event"] == "ready");
+        let told = serving.event(&format!("{} is {happening}", self.name), |event| event["event"] == happening);
         self.serving = Some(serving);
-        ready.map(drop).map_err(|e| {
+        told.map_err(|e| {
             let complaints = std::fs::read_to_string(self.complaints()).unwrap_or_default();
             io::Error::new(e.kind(), format!("{e}\n{complaints}"))
         })

@@ -181,5 +181,7 @@ fn command() -> io::Result<Command> {
     for (name, _) in ours {
         command.env_remove(name);
     }
+    // Not the settings of a node that is installed on this machine.
+    command.env("BAYOU_BOOTSTRAP_CONFIG", "/dev/null");
     Ok(command)
 }

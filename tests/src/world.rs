@@ -83,6 +83,10 @@ pub struct World {
     pub tape: Option<Vec<Taped>>,
     /// What never arrives, without anybody noticing.
     pub swallow: Option<Swallow>,
+    /// Whether dials lead to whom they are for, without a node. Stories say who is linked, otherwise.
+    pub dials: bool,
+    /// Frames with new changes, unasked, that were sent.
+    pub pushed: u64,
     /// Pairs that cannot be linked now.
     apart: BTreeSet<(Who, Who)>,
     inbox: VecDeque<(Who, Input)>,
@@ -106,6 +110,8 @@ impl World {
             answers: BTreeMap::new(),
             tape: None,
             swallow: None,
+            dials: false,
+            pushed: 0,
             apart: BTreeSet::new(),
             inbox: VecDeque::new(),
             dialled: VecDeque::new(),
@@ -175,7 +181,7 @@ impl World {
 
     /// Writes a message in one of several conversations; returns its id.
     pub fn says_in(&mut self, who: Who, conversation: usize, text: &str) -> String {
-        let request = Request::Send { conversation: self.conversation(conversation), text: text.into() };
+        let request = Request::send(self.conversation(conversation), text);
         self.sends(who, request)
     }
 
@@ -385,7 +391,8 @@ impl World {
     fn next(&self) -> Option<u64> {
         let own = self.peers.iter().flat_map(|peer| {
             let tick = peer.is_up().then_some(peer.tick_at);
-            [tick, peer.disk_at.filter(|_| peer.is_up()), peer.back_at]
+            let own = |at: Option<u64>| at.filter(|_| peer.is_up());
+            [tick, own(peer.disk_at), own(peer.alarm_at), peer.back_at]
         });
         own.flatten().chain(self.network.next()).chain(self.answers.keys().next().copied()).min()
     }
@@ -410,6 +417,10 @@ impl World {
             if due(self.peers[who].disk_at, self.now) {
                 let effects = self.peers[who].disk(self.now);
                 self.carry_out(who, effects);
+            }
+            if due(self.peers[who].alarm_at, self.now) {
+                self.peers[who].alarm_at = None;
+                self.give(who, Input::Alarm);
             }
             if self.peers[who].is_up() && self.peers[who].tick_at <= self.now {
                 self.peers[who].tick_at = self.now + TICK_MS;
@@ -456,12 +467,14 @@ impl World {
         }
     }
 
-    /// Links whom a dial reaches: over the node, and no other way.
+    /// Links whom a dial reaches: over the node, or directly if dials lead there.
     fn dial(&mut self, who: Who, addresses: &[Address]) {
-        let reached = (0..self.peers.len()).find(|other| addresses.contains(&board::way(*other)));
-        if let Some(other) = reached.filter(|_| self.board.is_some()) {
-            self.dialled.push_back((who, other));
-        }
+        let over = self.board.is_some();
+        let leads = |other: &Who| {
+            let direct = self.dials && addresses.contains(&Address(format!("/memory/{other}")));
+            direct || (over && addresses.contains(&board::way(*other)))
+        };
+        self.dialled.extend((0..self.peers.len()).find(leads).map(|other| (who, other)));
     }
 
     fn seek(&mut self, who: Who, namespaces: &[Namespace]) {
@@ -484,6 +497,8 @@ impl World {
         if self.swallow.as_ref().is_some_and(is_swallowed) {
             return;
         }
+        // The kind of a frame is its second byte.
+        self.pushed += u64::from(frame.get(1) == Some(&6));
         if self.network.post(self.now, (who, other), frame) == Posted::Congested {
             self.inbox.push_back((who, Input::Congested(to)));
         }

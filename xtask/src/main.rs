@@ -12,6 +12,7 @@ mod run;
 mod sim;
 mod step;
 mod test;
+mod types;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Task {
     Sim(sim::Options),
     /// The stories in network namespaces; fails where `test` would skip them.
     Lab,
+    /// Writes the types of the calls for the page, from the Rust types.
+    Types,
     /// A public node on this machine: rendezvous, relay, autonat, mailbox.
     Node,
     /// Measures, in release build; one JSON object a line.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Sim(options) => sim::run(&options),
         Task::Lab => lab::run(),
+        Task::Types => types::run(),
         Task::Node => node::run(),
         Task::Bench(options) => bench::run(&options),
     };

@@ -84,7 +84,7 @@ fn parse(conversation: &str, line: &str) -> Line {
     let line = line.trim_end();
     let Some(command) = line.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
         let text = line.strip_prefix('/').unwrap_or(line);
-        let send = || Line::Ask(Request::Send { conversation: conversation.into(), text: text.into() });
+        let send = || Line::Ask(Request::send(conversation, text));
         return if text.is_empty() { Line::Nothing } else { send() };
     };
     let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn send(text: &str) -> Line {
-        Line::Ask(Request::Send { conversation: "3f9a".into(), text: text.into() })
+        Line::Ask(Request::send("3f9a", text))
     }
 
     #[test]

@@ -16,12 +16,17 @@ pub(crate) struct Send {
     /// The text; `-` reads it from stdin
     #[arg(allow_hyphen_values = true)]
     text: String,
+
+    /// Answer this message
+    #[arg(long, value_name = "MSG")]
+    reply_to: Option<String>,
 }
 
 impl Send {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
         let (conversation, text) = (self.conversation, text_of(self.text).await?);
-        let reply = peer::ask(home, Request::Send { conversation, text }).await?;
+        let request = Request::Send { conversation, text, reply_to: self.reply_to, id: None };
+        let reply = peer::ask(home, request).await?;
         let Reply::Sent { id } = &reply else { return Err(Failure::unexpected()) };
         output.say(&reply, || format!("message {}", short(id)))
     }

@@ -1,27 +1,34 @@
 use std::collections::HashSet;
 
-use bayou_core::node::Report;
+use bayou_core::node::{Porch, Report};
 use bayou_core::rpc::{Asked, Asker, Event, Reply, Request};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
 
 use super::asked_to_stop;
 use crate::failure::Failure;
 use crate::output::{Output, clean_line, short};
 use crate::peer::{Host, NetworkArguments};
 use crate::unlock::Home;
+use crate::web::{self, WebArguments};
 
 /// Run the peer until it is interrupted; other commands then ask it
 #[derive(clap::Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
     network: NetworkArguments,
+
+    #[command(flatten)]
+    web: WebArguments,
 }
 
 /// What `serve` prints, one line each.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Happening {
+    /// The web UI can be opened at an address, by whoever has it, once.
+    Web { address: String },
     /// The peer takes calls.
     Ready { peer: String, device: String },
     /// It listens at an address, ready for another's `--peer`.
@@ -68,6 +75,9 @@ impl Path {
 
 impl Serve {
     pub(crate) async fn run(self, home: &Home, output: &Output) -> Result<(), Failure> {
+        if self.web.web.is_some() {
+            return self.run_with_web(home, output).await;
+        }
         let host = Host::new(home, &self.network).await?;
         let outcome = tokio::select! {
             outcome = tell(&host, output) => outcome,
@@ -75,6 +85,35 @@ impl Serve {
         };
         host.stop().await;
         outcome
+    }
+
+    /// Runs the peer as soon as the home is open, and the web UI from now on: it may be there that it is opened, or made.
+    async fn run_with_web(self, home: &Home, output: &Output) -> Result<(), Failure> {
+        let server = web::Server::bind(&self.web).await?;
+        let porch = Porch::new(home.path.clone(), Some(self.network.network()));
+        let mut host = None;
+        let outcome = tokio::select! {
+            biased;
+            outcome = show(server, &porch, output) => outcome,
+            outcome = async {
+                let host = host.insert(Host::meet(home, &self.network, &porch).await?);
+                tell(host, output).await
+            } => outcome,
+            stopped = asked_to_stop() => stopped.map_err(Failure::from),
+        };
+        if let Some(host) = host {
+            host.stop().await;
+        }
+        outcome
+    }
+}
+
+/// Serves the web UI, and prints where the next browser opens it.
+async fn show(mut server: web::Server, porch: &Porch, output: &Output) -> Result<(), Failure> {
+    let mut connections = JoinSet::new();
+    loop {
+        print(output, Happening::Web { address: server.address()? })?;
+        server.run(porch, &mut connections).await;
     }
 }
 
@@ -141,6 +180,7 @@ fn print(output: &Output, happening: Happening) -> Result<(), Failure> {
 
 fn words(happening: &Happening) -> String {
     match happening {
+        Happening::Web { address } => format!("open {address} in a browser; it lets in once"),
         Happening::Ready { peer, device } => {
             format!("peer {} on device {} is ready; Ctrl-C stops it", short(peer), short(device))
         }

@@ -22,7 +22,8 @@ impl Status {
         }
         let reply = peer::ask(home, Request::Status).await?;
         let Reply::Status(status) = &reply else { return Err(Failure::unexpected()) };
-        output.say(&reply, || lines(status))
+        let Reply::Nodes { nodes } = peer::ask(home, Request::Nodes).await? else { return Err(Failure::unexpected()) };
+        output.say(&reply, || [lines(status), node_lines(&nodes)].concat().join("\n"))
     }
 }
 
@@ -68,7 +69,16 @@ fn device_line(device: &rpc::DeviceStanding) -> String {
     parts.join(", ")
 }
 
-fn lines(status: &rpc::Status) -> String {
+/// Tells of the nodes that are of no use now.
+fn node_lines(nodes: &[rpc::Node]) -> Vec<String> {
+    let line = |node: &rpc::Node| {
+        let problem = node.problem.as_ref()?;
+        Some(format!("node           {}: {}", clean_line(&node.address), clean_line(problem)))
+    };
+    nodes.iter().filter_map(line).collect()
+}
+
+fn lines(status: &rpc::Status) -> Vec<String> {
     let online = match (status.online, status.links) {
         (false, _) => "no: bayou serve runs the network".into(),
         (true, 1) => "yes, 1 link".into(),
@@ -91,7 +101,7 @@ fn lines(status: &rpc::Status) -> String {
         lines.push(format!("erasing        {} deleted texts are still on this disk, for a moment", status.erasing));
     }
     lines.extend(status.problem.iter().map(|problem| format!("problem        {}", clean_line(problem))));
-    lines.join("\n")
+    lines
 }
 
 #[cfg(test)]
@@ -146,6 +156,19 @@ mailbox: not reached, 2 errands on their way, /ip4/192.0.2.9/tcp/4001
     }
 
     #[test]
+    fn nodes_are_told_of_when_they_are_of_no_use() {
+        let node = |problem: Option<&str>| rpc::Node {
+            address: "/ip4/192.0.2.7/tcp/4001/p2p/12D3".into(),
+            reachable: false,
+            mail: false,
+            token: false,
+            problem: problem.map(str::to_owned),
+        };
+        let told = node_lines(&[node(None), node(Some("not reached: timed out"))]);
+        assert_eq!(told, ["node           /ip4/192.0.2.7/tcp/4001/p2p/12D3: not reached: timed out"]);
+    }
+
+    #[test]
     fn a_status_names_what_is_wrong() {
         let status = rpc::Status {
             name: "alice".into(),
@@ -171,6 +194,6 @@ listens at     /ip4/192.0.2.7/tcp/4001/p2p/12D3
 behind         bob lacks 4 in 3f9a3f9a
 erasing        2 deleted texts are still on this disk, for a moment
 problem        the disk is full";
-        assert_eq!(lines(&status), expected);
+        assert_eq!(lines(&status).join("\n"), expected);
     }
 }

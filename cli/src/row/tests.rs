@@ -13,6 +13,8 @@ fn row(id: &str, author: &str, at: u64, text: &str, state: &str) -> Row {
         at,
         expires: None,
         text: text.into(),
+        body: vec![],
+        reply_to: None,
         edited: false,
         deleted: false,
         hidden: false,
@@ -24,7 +26,7 @@ fn row(id: &str, author: &str, at: u64, text: &str, state: &str) -> Row {
 }
 
 fn reaction(emoji: &str, by: &str) -> Reaction {
-    Reaction { emoji: emoji.into(), by: by.into() }
+    Reaction { emoji: emoji.into(), by: by.into(), user: "ee".repeat(32) }
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum Outcome {
     /// It continues its chain; these changes are new.
     Next(Gated),
     /// All of it is known.
-    Known,
+    Known(ActorId),
     /// Something before it is missing, or the chain's first change with its header.
     Early(ActorId),
 }
@@ -225,7 +225,7 @@ pub(super) fn gate(
     }
     match (walk.filter(|gated| !gated.changes.is_empty()), of) {
         (Some(gated), _) => Ok(Outcome::Next(gated)),
-        (None, Some(_)) => Ok(Outcome::Known),
+        (None, Some(actor)) => Ok(Outcome::Known(actor)),
         (None, None) => Err(Refusal::Run),
     }
 }

@@ -80,6 +80,17 @@ impl EntryId {
         Some(EntryId { at: Hlc { ms: time >> 16, counter: low16(time) }, actor, number })
     }
 
+    /// Returns a text that sorts as the ids do: its place in the timeline.
+    pub fn to_place(&self) -> String {
+        BASE32_DNSSEC.encode(&self.to_sortable())
+    }
+
+    /// Reads what [`EntryId::to_place`] wrote.
+    pub fn from_place(text: &str) -> Option<Self> {
+        let (time, actor, number) = unpack(text)?;
+        Some(EntryId { at: Hlc { ms: time >> 16, counter: low16(time) }, actor, number })
+    }
+
     fn pack(&self, time: u64) -> [u8; LEN] {
         let mut bytes = [self.number; LEN];
         bytes[..8].copy_from_slice(&time.to_be_bytes());
@@ -153,6 +164,7 @@ mod tests {
         for id in [id(0, 0, 0, 0), id(MAX_MS, u16::MAX, 255, 255), id(1_700_000_000_000, 3, 9, 1)] {
             assert_eq!(EntryId::from_key(&id.to_key()), Some(id));
             assert_eq!(EntryId::from_sortable(&id.to_sortable()), Some(id));
+            assert_eq!(EntryId::from_place(&id.to_place()), Some(id));
             assert_eq!(id.to_string().parse(), Ok(id));
             assert_eq!(id.to_key().len(), TEXT_LEN);
         }
@@ -164,6 +176,7 @@ mod tests {
         assert!(ids.is_sorted());
         assert!(ids.iter().rev().map(EntryId::to_key).is_sorted());
         assert!(ids.iter().map(EntryId::to_sortable).is_sorted());
+        assert!(ids.iter().map(EntryId::to_place).is_sorted());
     }
 
     #[test]
@@ -180,5 +193,7 @@ mod tests {
         assert_eq!(EntryId::from_key(&key[1..]), None);
         assert_eq!(EntryId::from_key(&format!("{key}0")), None);
         assert_eq!(EntryId::from_key(&"é".repeat(20)), None);
+        assert_eq!(EntryId::from_place(&key.to_uppercase()), None);
+        assert_eq!(EntryId::from_place(&"é".repeat(20)), None);
     }
 }

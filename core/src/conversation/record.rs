@@ -70,6 +70,8 @@ pub enum Record {
         payload: PayloadId,
         /// After how many seconds it disappears, as its author was told to let it; 0: never.
         lifetime: u32,
+        /// The message that it answers, if it answers one. That may be another conversation's or nobody's: it only names it.
+        answers: Option<Target>,
     },
     /// Something about a message.
     About(Target, Annotation),
@@ -119,6 +121,7 @@ pub struct Entry {
 enum MessageWire {
     Text { payload: PayloadHash, len: u32 },
     Passing { payload: PayloadHash, len: u32, lifetime: u32 },
+    Answer { payload: PayloadHash, len: u32, lifetime: u32, to: Target },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -151,6 +154,11 @@ impl Record {
         encode(&MessageWire::Passing { payload, len: u32::try_from(len).unwrap_or(u32::MAX), lifetime })
     }
 
+    /// Writes a message of text that answers another; a lifetime of 0 seconds is none.
+    pub fn encode_answer(to: Target, payload: PayloadHash, len: usize, lifetime: u32) -> Vec<u8> {
+        encode(&MessageWire::Answer { payload, len: u32::try_from(len).unwrap_or(u32::MAX), lifetime, to })
+    }
+
     /// Writes an edit that brings a body.
     pub fn encode_edit(target: Target, payload: PayloadHash, len: usize) -> Vec<u8> {
         let said = SaidWire::Edit { payload };
@@ -172,13 +180,8 @@ impl Record {
     pub(super) fn decode(place: Place, author: &DeviceId, value: &[u8]) -> Result<Record, BreaksLimit> {
         let Some((&VERSION, bytes)) = value.split_first() else { return Ok(Record::Unknown) };
         let (record, len) = match place {
-            Place::Messages => match postcard::from_bytes(bytes) {
-                Ok(MessageWire::Text { payload, len }) => {
-                    (Record::Text { payload: payload::id_of(author, &payload), lifetime: 0 }, len)
-                }
-                Ok(MessageWire::Passing { payload, len, lifetime }) => {
-                    (Record::Text { payload: payload::id_of(author, &payload), lifetime }, len)
-                }
+            Place::Messages => match postcard::from_bytes::<MessageWire>(bytes) {
+                Ok(message) => message.by(author),
                 Err(_) => return Ok(Record::Unknown),
             },
             Place::Annotations => match postcard::from_bytes::<AnnotationWire>(bytes) {
@@ -209,6 +212,22 @@ impl Entry {
         let lifetime = u64::from(lifetime) * 1000;
         let step = (lifetime / LIFETIME_STEPS).max(1);
         Some(Timestamp(self.id.at.ms.saturating_add(lifetime).div_ceil(step).saturating_mul(step)))
+    }
+}
+
+impl MessageWire {
+    /// Returns what it says, and how long it says that its body is.
+    fn by(self, author: &DeviceId) -> (Record, u32) {
+        let text = |payload: &PayloadHash, lifetime, answers| Record::Text {
+            payload: payload::id_of(author, payload),
+            lifetime,
+            answers,
+        };
+        match self {
+            MessageWire::Text { payload, len } => (text(&payload, 0, None), len),
+            MessageWire::Passing { payload, len, lifetime } => (text(&payload, lifetime, None), len),
+            MessageWire::Answer { payload, len, lifetime, to } => (text(&payload, lifetime, Some(to)), len),
+        }
     }
 }
 

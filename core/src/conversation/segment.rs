@@ -100,7 +100,7 @@ impl Segment {
                         runs.push(run);
                     }
                     // What comes before it cannot be read any more: others bring it, and then this one, again.
-                    Outcome::Known | Outcome::Early(_) => {}
+                    Outcome::Known(_) | Outcome::Early(_) => {}
                 },
                 Tail::Payloads(payloads) => drop(payloads.into_iter().map(|p| segment.add_payload(p)).count()),
                 Tail::Erased(hashes) => drop(hashes.into_iter().map(|id| segment.payloads.erase(id)).count()),

@@ -5,11 +5,11 @@
 //! there still. A few are dialled at a time, so that a long absence does not end in a storm.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Address, DeviceId, PeerId};
+use crate::id::{Address, ConversationId, DeviceId, PeerId};
 use crate::time::Timestamp;
 
 /// Peers that are remembered.
@@ -18,14 +18,17 @@ const MAX_PEERS: usize = 4096;
 /// Addresses that are remembered of one peer.
 const MAX_ADDRESSES: usize = 8;
 
-/// Peers that are dialled at a time.
-const MAX_DIALS: usize = 16;
+/// Peers of which only others told: so that whoever tells of many who do not exist leaves room for those who do.
+const MAX_HEARSAY: usize = MAX_PEERS / 2;
+
+/// Conversations that are remembered of one peer.
+const MAX_CONVERSATIONS: usize = 64;
 
 const FIRST_WAIT_MS: u64 = 500;
 const LONGEST_WAIT_MS: u64 = 60_000;
 
 /// What is remembered of a peer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
     /// The one that worked last comes first.
     pub(super) addresses: Vec<Address>,
@@ -33,6 +36,8 @@ pub(super) struct Known {
     pub(super) seen: Timestamp,
     /// The device that proved to be there.
     pub(super) device: Option<DeviceId>,
+    /// In which of our conversations it was found, or said to be.
+    pub(super) conversations: BTreeSet<ConversationId>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,8 +64,7 @@ impl AddressBook {
             let oldest = self.peers.iter().min_by_key(|(_, (known, _))| known.seen).map(|(peer, _)| *peer);
             oldest.and_then(|oldest| self.peers.remove(&oldest));
         }
-        let unknown = || (Known { addresses: Vec::new(), seen: Timestamp(0), device: None }, Redial::default());
-        let (known, _) = self.peers.entry(peer).or_insert_with(unknown);
+        let (known, _) = self.peers.entry(peer).or_default();
         let mut better: Vec<Address> = Vec::new();
         for address in addresses.into_iter().chain(known.addresses.iter().cloned()) {
             if !better.contains(&address) && better.len() < MAX_ADDRESSES {
@@ -72,11 +76,33 @@ impl AddressBook {
         changed
     }
 
+    /// Notes what another said of a peer: it stands behind what is known already. Tells whether that changed what is known.
+    pub(super) fn hear(&mut self, peer: PeerId, addresses: impl IntoIterator<Item = Address>) -> bool {
+        if !self.peers.contains_key(&peer) && self.peers.len() >= MAX_HEARSAY {
+            return false;
+        }
+        let (known, _) = self.peers.entry(peer).or_default();
+        let before = known.addresses.len();
+        for address in addresses {
+            if !known.addresses.contains(&address) && known.addresses.len() < MAX_ADDRESSES {
+                known.addresses.push(address);
+            }
+        }
+        known.addresses.len() > before
+    }
+
+    /// Notes that a peer is in a conversation; tells whether that was not known.
+    pub(super) fn shares(&mut self, peer: PeerId, conversation: ConversationId) -> bool {
+        let known = self.peers.get_mut(&peer).map(|(known, _)| &mut known.conversations);
+        known.is_some_and(|known| known.len() < MAX_CONVERSATIONS && known.insert(conversation))
+    }
+
     /// Takes in what was remembered of a peer before this start.
     pub(super) fn recall(&mut self, peer: PeerId, remembered: Known) {
         self.note(peer, remembered.addresses);
         if let Some((known, _)) = self.peers.get_mut(&peer) {
             (known.seen, known.device) = (remembered.seen, remembered.device);
+            known.conversations = remembered.conversations;
         }
     }
 
@@ -127,25 +153,31 @@ impl AddressBook {
         }
     }
 
-    /// Returns whom to dial now, and when to try next is noted.
-    pub(super) fn due(
-        &mut self,
-        now: Timestamp,
-        linked: impl Fn(&PeerId) -> bool,
-    ) -> Vec<(Option<PeerId>, Vec<Address>)> {
-        let away = self.peers.iter_mut().filter(|(peer, (known, _))| !linked(peer) && !known.addresses.is_empty());
-        let mut waiting: Vec<_> = away.filter(|(_, (_, redial))| redial.is_due(now)).collect();
-        waiting.sort_by_key(|(_, (known, _))| Reverse(known.seen));
-        let mut due = Vec::new();
-        for (peer, (known, redial)) in waiting.into_iter().take(MAX_DIALS) {
-            redial.tried(now);
-            due.push((Some(*peer), known.addresses.clone()));
-        }
-        for (address, redial) in self.nameless.iter_mut().filter(|(_, redial)| redial.is_due(now)) {
-            redial.tried(now);
-            due.push((None, vec![address.clone()]));
-        }
-        due
+    /// Returns the peers that are not linked and might be dialled now, who was seen last first.
+    pub(super) fn ready(&self, now: Timestamp, linked: impl Fn(&PeerId) -> bool) -> Vec<PeerId> {
+        let ready = |(peer, (known, redial)): &(&PeerId, &(Known, Redial))| {
+            !linked(peer) && !known.addresses.is_empty() && redial.is_due(now)
+        };
+        let mut ready: Vec<_> = self.peers.iter().filter(ready).collect();
+        ready.sort_by_key(|(_, (known, _))| Reverse(known.seen));
+        ready.into_iter().map(|(peer, _)| *peer).collect()
+    }
+
+    /// Returns where to dial a peer, and notes when to try next.
+    pub(super) fn dial(&mut self, now: Timestamp, peer: &PeerId) -> Option<Vec<Address>> {
+        let (known, redial) = self.peers.get_mut(peer)?;
+        redial.wait(now);
+        Some(known.addresses.clone())
+    }
+
+    /// Returns the addresses to dial now at which nobody is known, and notes when to try next.
+    pub(super) fn dial_nameless(&mut self, now: Timestamp) -> Vec<Address> {
+        let due = self.nameless.iter_mut().filter(|(_, redial)| redial.is_due(now));
+        due.map(|(address, redial)| {
+            redial.wait(now);
+            address.clone()
+        })
+        .collect()
     }
 
     pub(super) fn get(&self, peer: &PeerId) -> Option<&Known> {
@@ -158,12 +190,12 @@ impl AddressBook {
 }
 
 impl Redial {
+    /// Tells whether it is time; also if that is further ahead than any wait: then the clock was set back.
     fn is_due(&self, now: Timestamp) -> bool {
-        // Further ahead than any wait: the clock was set back.
         now >= self.at || self.at.since(now) > LONGEST_WAIT_MS
     }
 
-    fn tried(&mut self, now: Timestamp) {
+    fn wait(&mut self, now: Timestamp) {
         self.wait = (self.wait * 2).clamp(FIRST_WAIT_MS, LONGEST_WAIT_MS);
         self.at = now.plus(self.wait);
     }
@@ -183,20 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn who_was_seen_last_is_dialled_first_and_few_at_a_time() {
+    fn who_was_seen_last_comes_first_and_who_was_dialled_waits() {
         let mut book = AddressBook::default();
         for number in 0..40 {
             book.recall(
                 peer(number),
-                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number)), device: None },
+                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number)), ..Known::default() },
             );
         }
         let now = Timestamp(1_000_000);
-        let dialled: Vec<PeerId> =
-            (0..3).flat_map(|_| book.due(now, |who| *who == peer(39))).filter_map(|d| d.0).collect();
-        assert_eq!(dialled, (0..39).rev().map(peer).collect::<Vec<_>>());
-        assert_eq!(book.due(now, |_| false), [(Some(peer(39)), vec![at(39)])]);
-        assert_eq!(book.due(now.plus(FIRST_WAIT_MS), |_| false).len(), MAX_DIALS);
+        assert_eq!(book.ready(now, |who| *who == peer(39)), (0..39).rev().map(peer).collect::<Vec<_>>());
+        assert_eq!(book.dial(now, &peer(38)), Some(vec![at(38)]));
+        assert_eq!(book.ready(now, |_| false)[..2], [39, 37].map(peer));
+        assert_eq!(book.ready(now.plus(FIRST_WAIT_MS), |_| false)[..2], [39, 38].map(peer));
     }
 
     #[test]
@@ -205,7 +236,7 @@ mod tests {
         for number in 0..MAX_PEERS as u16 {
             book.recall(
                 peer(number),
-                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number) + 5), device: None },
+                Known { addresses: vec![at(number)], seen: Timestamp(u64::from(number) + 5), ..Known::default() },
             );
         }
         assert!(book.note(peer(u16::MAX), [at(1)]));

@@ -8,6 +8,7 @@ use super::entrance::{Guest, Joining};
 use super::io::CallId;
 use crate::authority::{Authority, ChainOf, Item, ItemName, MessageName, Participant, Role};
 use crate::conversation::{EntryId, Vector};
+use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, UserId};
 use crate::sync::SegmentHeads;
 use crate::time::Timestamp;
@@ -83,6 +84,12 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
+    /// Tells whether it has more devices than are all linked with each other. Those of others tell what they have if they are
+    /// linked with us, and only then.
+    pub(super) fn is_large(&self) -> bool {
+        self.devices.len() > gossip::SMALL + 1
+    }
+
     pub(super) fn new(id: ConversationId, number: u32, secret: [u8; 32]) -> Self {
         Conversation {
             number,

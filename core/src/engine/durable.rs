@@ -12,8 +12,8 @@ use super::conversation::Author;
 use super::inbound::Source;
 use super::io::{CallId, Effect, Ticket, View};
 use super::{Engine, keys, machine};
-use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Vector, Verified};
-use crate::envelope::{Frame, Told};
+use crate::conversation::{AuthoredPayload, EntryId, Fork, SegmentId, Sent, Verified};
+use crate::envelope::{Frame, News, Told};
 use crate::gossip;
 use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash, StreamId};
 use crate::identity::RegisterKey;
@@ -88,8 +88,12 @@ struct Applied {
     origin: Origin,
 }
 
-/// Frames are told apart by what they name: runs with the same audience share one.
-type Audience = (Vec<Told>, Option<PeerId>);
+/// Frames are told apart by what they name: runs with the same audience share one. In large conversations each chain has its
+/// own.
+type Audience = (Option<ActorId>, Vec<Told>, Option<PeerId>, u8);
+
+/// Runs for one audience, by chain, and where each ends.
+type Share = (Vec<News>, Vec<(ActorId, Vec<Sent>)>);
 
 impl Engine {
     pub(super) fn persisted(&mut self, now: Timestamp, tickets: Vec<(Ticket, Lsn)>, view: &dyn View) {
@@ -112,7 +116,7 @@ impl Engine {
             self.settled(now, pending, view);
         }
         for (id, runs) in &mut runs {
-            self.pass_on(*id, runs);
+            self.pass_on(now, *id, runs);
         }
         self.durable = Some((runs, forks, complete));
         self.effects.push(Effect::Continue);
@@ -232,53 +236,73 @@ impl Engine {
         conversation.recent.push_back((id.number, run.seq, *entry));
     }
 
-    /// Tells those who sent or wrote the runs that they are durable here too.
+    /// Tells those who wrote the runs that they are durable here too; of large conversations once a second.
     fn acknowledge(&mut self, id: SegmentId, applied: &[Applied]) {
-        let mut acks: BTreeMap<PeerId, Vector> = BTreeMap::new();
-        for run in applied {
-            let Origin::Peer(source) = &run.origin else { continue };
+        let mut acks: Vec<(PeerId, &Applied)> = Vec::new();
+        for run in applied.iter().filter(|run| matches!(run.origin, Origin::Peer(_))) {
             let author = self.links.iter().find(|(_, link)| link.device == Some(run.device)).map(|(peer, _)| *peer);
-            for peer in author.into_iter().chain(source.from) {
-                acks.entry(peer).or_default().insert(run.actor, run.seq);
-            }
+            acks.extend(author.map(|peer| (peer, run)));
         }
-        for (peer, vector) in acks {
-            if self.links.contains_key(&peer) {
-                let frame = Frame::Ack { conversation: id.conversation, segment: id.number, vector };
-                self.send(peer, &frame);
-            }
+        let late = self.gossip.is_large(&id.conversation);
+        for (peer, run) in &acks {
+            let Some(link) = self.links.get_mut(peer) else { continue };
+            link.unacknowledged.entry(id).or_default().insert(run.actor, run.seq);
+        }
+        for (peer, _) in acks.iter().filter(|_| !late) {
+            self.acknowledge_late(*peer);
+        }
+    }
+
+    /// Tells a peer what became durable here of chains that it wrote.
+    pub(super) fn acknowledge_late(&mut self, peer: PeerId) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        for (id, vector) in std::mem::take(&mut link.unacknowledged) {
+            self.send(peer, &Frame::Ack { conversation: id.conversation, segment: id.number, vector });
         }
     }
 
     /// Pushes new changes on: our own, and those that were pushed to us.
-    fn pass_on(&mut self, id: SegmentId, runs: &mut [DurableRun]) {
-        let mut audiences: BTreeMap<Audience, Vec<(ActorId, Vec<Sent>)>> = BTreeMap::new();
+    fn pass_on(&mut self, now: Timestamp, id: SegmentId, runs: &mut [DurableRun]) {
+        let large = self.gossip.is_large(&id.conversation);
+        let mut audiences: BTreeMap<Audience, Share> = BTreeMap::new();
         for durable in runs {
+            let (actor, seq) = (durable.run.gated().actor(), durable.run.gated().seq());
+            let chain = large.then_some(actor);
             let audience = match &durable.origin {
-                Origin::Own(..) => (Vec::new(), None),
-                Origin::Peer(Source { from, told: Some(told) }) => (told.clone(), *from),
+                Origin::Own(..) => (chain, Vec::new(), None, 0),
+                Origin::Peer(Source { from, told: Some(told), hops }) => (chain, told.clone(), *from, *hops),
                 Origin::Peer(Source { told: None, .. }) => continue,
             };
-            let run = (durable.run.gated().actor(), std::mem::take(&mut durable.sent));
-            audiences.entry(audience).or_default().push(run);
+            let (news, runs) = audiences.entry(audience).or_default();
+            news.push(News { segment: id.number, actor, seq, hops: 0 });
+            runs.push((actor, std::mem::take(&mut durable.sent)));
         }
-        for ((told, from), runs) in audiences {
-            self.push(id, &told, from, runs);
+        for ((_, told, from, hops), (news, runs)) in audiences {
+            let input = gossip::Input::New { conversation: id.conversation, news, from, told, hops };
+            self.push(now, id, input, runs);
         }
     }
 
     /// Answers our own calls, and has others told that heads moved by what we fetched.
     fn answer(&mut self, now: Timestamp, id: SegmentId, applied: Vec<Applied>) {
-        let (mut fetched, mut unasked) = (BTreeSet::new(), false);
+        let (mut fetched, mut unasked) = (BTreeMap::<PeerId, Vec<News>>::new(), false);
         for run in applied {
             match run.origin {
-                Origin::Own(call, entry) => self.reply(call, Ok(Reply::Sent { id: entry.to_string() })),
-                Origin::Peer(Source { from: Some(from), told: None }) => drop(fetched.insert(from)),
+                Origin::Own(call, entry) => self.written_now(call, &entry),
+                Origin::Peer(Source { from: Some(from), told: None, .. }) => {
+                    let news = News { segment: id.number, actor: run.actor, seq: run.seq, hops: 0 };
+                    fetched.entry(from).or_default().push(news);
+                }
                 Origin::Peer(Source { from: None, .. }) => unasked = true,
                 Origin::Peer(_) => {}
             }
         }
-        for from in fetched {
+        for (from, news) in fetched {
+            let large = self.gossip.is_large(&id.conversation);
+            self.gossip(now, gossip::Input::Fetched(id.conversation, from, news));
+            if large {
+                continue;
+            }
             if let Some(link) = self.links.get_mut(&from) {
                 link.news.insert(id.conversation);
             }
@@ -289,16 +313,23 @@ impl Engine {
         }
     }
 
-    fn push(&mut self, id: SegmentId, told: &[Told], from: Option<PeerId>, runs: Vec<(ActorId, Vec<Sent>)>) {
-        let (peers, told) = gossip::spread(self.peer, self.sharing(id.conversation), told, from);
-        let peers: Vec<PeerId> =
-            peers.into_iter().filter(|peer| self.links.get(peer).is_some_and(|link| !link.congested)).collect();
+    /// Pushes runs to whom gossip names for them.
+    fn push(&mut self, now: Timestamp, id: SegmentId, input: gossip::Input, runs: Vec<(ActorId, Vec<Sent>)>) {
+        let (mut peers, mut told, mut hops) = (Vec::new(), Vec::new(), 0);
+        for effect in self.gossip.handle(now, input) {
+            match effect {
+                gossip::Effect::Push(to, named, links) => (peers, told, hops) = (to, named, links),
+                other => self.fulfil(now, other),
+            }
+        }
+        let open = |peer: &PeerId| self.links.get(peer).is_some_and(|link| !link.congested);
+        peers.retain(|peer| self.is_shared(peer, &id.conversation) && open(peer));
         if peers.is_empty() {
             return;
         }
         let (conversation, segment) = (id.conversation, id.number);
         for runs in frames(runs) {
-            let frame = Bytes::from(Frame::Push { conversation, segment, told: told.clone(), runs }.encode());
+            let frame = Bytes::from(Frame::Push { conversation, segment, told: told.clone(), hops, runs }.encode());
             self.effects.extend(peers.iter().map(|peer| Effect::Send(*peer, frame.clone())));
         }
     }
@@ -322,7 +353,7 @@ impl Engine {
         }
         for pending in self.pending.remove(&ticket).unwrap_or_default() {
             match pending {
-                Pending::Run { origin: Origin::Own(call, _), .. } => self.reply(call, Err(machine(why))),
+                Pending::Run { origin: Origin::Own(call, entry), .. } => self.not_written(call, &entry, why),
                 Pending::Joined { call, id } => {
                     self.forget_conversation(id);
                     self.reply(call, Err(machine(why)));

@@ -8,6 +8,8 @@
 //! Want(bodies) ──►  ◄── Payloads
 //! ```
 
+use std::collections::BTreeSet;
+
 use super::conversation::Conversation;
 use super::durable::{Pending, frames};
 use super::inbound::Reception;
@@ -27,7 +29,7 @@ pub(super) const FRAME_BUDGET: usize = 512 * 1024;
 
 /// About how many bytes of changes go into one answer. Several answers may wait for a peer, within the bound of its
 /// queue.
-const ANSWER_BUDGET: usize = 2 * 1024 * 1024;
+pub(super) const ANSWER_BUDGET: usize = 2 * 1024 * 1024;
 
 /// What a frame may weigh more than is reckoned.
 const SLACK: usize = 64 * 1024;
@@ -35,7 +37,8 @@ const SLACK: usize = 64 * 1024;
 /// The most bodies that are asked for or given in one frame.
 const MAX_WANTS: usize = 256;
 
-/// How often heads are told again on a link where they differ from what either end told last.
+/// How often heads are told again on a link where they differ from what either end told last; of a large conversation on one
+/// link in turn.
 const HEADS_EVERY_MS: u64 = 30_000;
 
 /// How often they are told even if nothing moved, for whatever nobody thought of.
@@ -74,7 +77,9 @@ impl Engine {
     pub(super) fn tell_again(&mut self, now: Timestamp, peer: PeerId) {
         let Some(link) = self.links.get(&peer) else { return };
         let is_due = |told: &Told| now < told.looked || now.since(told.looked) >= HEADS_EVERY_MS;
-        let due = link.shared.iter().filter(|id| link.told.get(id).is_none_or(is_due));
+        let round = now.0.checked_div(HEADS_EVERY_MS).unwrap_or(0);
+        let shared = link.shared.iter().filter(|id| self.gossip.has_turn(id, &peer, round));
+        let due = shared.filter(|id| link.told.get(id).is_none_or(is_due));
         for id in due.copied().collect::<Vec<ConversationId>>() {
             let Some(ours) = self.heads_for(peer, id).map(|frame| digest(&frame)) else { continue };
             let Some(link) = self.links.get_mut(&peer) else { return };
@@ -218,18 +223,9 @@ impl Engine {
             Ok(ours) => (!covers(&ours.admitted(), have), ours.missing(have, ANSWER_BUDGET, FRAME_BUDGET)),
             Err(error) => return self.problem(error.to_string()),
         };
-        let (mut runs, complete) = missing;
-        for (actor, run) in runs.iter_mut().filter(|_| !due.is_empty()) {
-            let author = self.conversations.get(&conversation).and_then(|c| c.authors.get(&(segment, *actor)));
-            let is_due = |payload: &Payload| author.is_some_and(|author| due.contains(&payload.id(&author.device)));
-            run.iter_mut().for_each(|sent| sent.payloads.retain(|payload| !is_due(payload)));
-        }
-        let mut frames = frames(runs).into_iter().peekable();
-        while let Some(mut runs) = frames.next() {
-            if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
-                // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
-                runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
-            }
+        let (runs, complete) = missing;
+        let mut frames = self.fit(id, runs, &due).into_iter().peekable();
+        while let Some(runs) = frames.next() {
             let answer = match frames.peek() {
                 Some(_) => Answer::Continues,
                 None if complete => Answer::Complete,
@@ -243,6 +239,28 @@ impl Engine {
             }
             self.ask(now, peer, view);
         }
+    }
+
+    /// Cuts runs into frames, without bodies whose time has come.
+    pub(super) fn fit(
+        &self,
+        id: SegmentId,
+        mut runs: Vec<(ActorId, Vec<Sent>)>,
+        due: &BTreeSet<PayloadId>,
+    ) -> Vec<Vec<Vec<Sent>>> {
+        for (actor, run) in runs.iter_mut().filter(|_| !due.is_empty()) {
+            let author = self.conversations.get(&id.conversation).and_then(|c| c.authors.get(&(id.number, *actor)));
+            let is_due = |payload: &Payload| author.is_some_and(|author| due.contains(&payload.id(&author.device)));
+            run.iter_mut().for_each(|sent| sent.payloads.retain(|payload| !is_due(payload)));
+        }
+        let mut frames = frames(runs);
+        for runs in &mut frames {
+            if runs.iter().flatten().map(Sent::weight).sum::<usize>() > MAX_FRAME - SLACK {
+                // A run that cannot be cut is too heavy with its bodies. They are asked for by themselves.
+                runs.iter_mut().flatten().for_each(|sent| sent.payloads.clear());
+            }
+        }
+        frames
     }
 
     /// Goes on after an answer: asks for the rest, or for the next segment, or tells others what was learned.
@@ -306,7 +324,7 @@ impl Engine {
         for message in messages {
             let row = view.get(&keys::row(number, &message)).ok().flatten();
             if let Some(row) = row.and_then(|bytes| rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
-                self.tell_row(id, &message, &row);
+                self.tell_row(now, id, &message, &row, view);
             }
         }
     }
@@ -371,7 +389,7 @@ fn digest(heads: &Frame) -> [u8; 8] {
 
 impl Engine {
     /// Tells whether who is at the other end of a link may read a segment.
-    fn may_read(&self, peer: PeerId, id: SegmentId) -> bool {
+    pub(super) fn may_read(&self, peer: PeerId, id: SegmentId) -> bool {
         let device = self.links.get(&peer).and_then(|link| link.device);
         let conversation = self.conversations.get(&id.conversation);
         device.zip(conversation).is_some_and(|(device, known)| known.reads_from(&device) <= id.number)

@@ -127,7 +127,7 @@ impl Engine {
         let Some(number) = self.conversations.get(&id).map(|conversation| conversation.number) else { return };
         let row = rows::written_or_kept(&self.written, view, &keys::row(number, message));
         if let Some(row) = row.and_then(|bytes| rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
-            self.tell_row(id, message, &row);
+            self.tell_row(now, id, message, &row, view);
         }
     }
 

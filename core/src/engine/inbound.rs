@@ -10,7 +10,8 @@ use super::{Engine, View, stream};
 use crate::authority::{ChainOf, Mark, Reach, Verdict};
 use crate::conversation::{Gated, Outcome, Refusal, SegmentId, Sent, Tail, Verified};
 use crate::envelope::{Frame, Told};
-use crate::id::{ConversationId, PeerId};
+use crate::gossip;
+use crate::id::{ActorId, ConversationId, PeerId};
 use crate::store::Record;
 use crate::sync::{Early, covers};
 use crate::time::Timestamp;
@@ -22,6 +23,8 @@ pub(super) struct Source {
     pub(super) from: Option<PeerId>,
     /// Whom the frame named as told; `None` for an answer to a question.
     pub(super) told: Option<Vec<Told>>,
+    /// Over how many links they came, if that is known.
+    pub(super) hops: u8,
 }
 
 /// What became of the runs of a frame.
@@ -37,6 +40,8 @@ pub(super) enum Reception {
 
 /// Why a run was not let in.
 enum Rejected {
+    /// It is here already.
+    Known(ActorId),
     /// It may be let in later.
     Early,
     /// Never, and no honest peer would have passed it on.
@@ -89,11 +94,11 @@ impl Engine {
             }
             Frame::Changes { conversation, segment: number, runs, answer } => {
                 let id = segment(conversation, number);
-                let reception = self.runs(now, id, runs, &Source { from: Some(peer), told: None }, view);
+                let reception = self.runs(now, id, runs, &Source { from: Some(peer), told: None, hops: 0 }, view);
                 self.answered(now, peer, id, answer, reception, view);
             }
-            Frame::Push { conversation, segment: number, told, runs } => {
-                let (id, source) = (segment(conversation, number), Source { from: Some(peer), told: Some(told) });
+            Frame::Push { conversation, segment: number, told, hops, runs } => {
+                let (id, source) = (segment(conversation, number), Source { from: Some(peer), told: Some(told), hops });
                 self.runs(now, id, runs, &source, view);
                 self.ask(now, peer, view);
             }
@@ -107,6 +112,7 @@ impl Engine {
             Frame::Forks { conversation, segment: number, proofs } => {
                 self.take_forks(peer, segment(conversation, number), proofs, view);
             }
+            hint => self.hint(now, peer, hint, view),
         }
     }
 
@@ -128,11 +134,10 @@ impl Engine {
         source: &Source,
         view: &dyn View,
     ) -> Reception {
-        let (mut batch, mut pending, mut reception) = (Vec::new(), Vec::new(), Reception::Futile);
+        let (mut batch, mut pending, mut known, mut reception) = (vec![], vec![], vec![], Reception::Futile);
         for run in runs {
             match self.admit(now, id, run.clone(), view) {
-                Ok(None) => reception = reception.max(Reception::Taken),
-                Ok(Some(run)) => {
+                Ok(run) => {
                     reception = reception.max(Reception::Taken);
                     let sent = run.gated().to_sent();
                     let record = Tail::Run(sent);
@@ -140,6 +145,10 @@ impl Engine {
                     batch.push(Record { stream: stream(id), bytes });
                     let Tail::Run(sent) = record else { continue };
                     pending.push(Pending::Run { id, run, sent, origin: Origin::Peer(source.clone()) });
+                }
+                Err(Rejected::Known(actor)) => {
+                    reception = reception.max(Reception::Taken);
+                    known.push((id.number, actor));
                 }
                 Err(Rejected::Early) => {
                     reception = Reception::Early;
@@ -165,6 +174,9 @@ impl Engine {
             self.shelf.hold(id, pending.len());
             self.persist(batch, pending);
         }
+        if let Some(from) = source.from.filter(|_| source.told.is_some()) {
+            self.gossip(now, gossip::Input::Stale(id.conversation, from, known, source.hops));
+        }
         reception
     }
 
@@ -174,31 +186,28 @@ impl Engine {
         id: SegmentId,
         mut run: Vec<Sent>,
         view: &dyn View,
-    ) -> Result<Option<Verified>, Rejected> {
-        let Some(mut verified) = self.verify(id, run.clone(), view)? else { return Ok(None) };
+    ) -> Result<Verified, Rejected> {
+        let mut verified = self.verify(id, run.clone(), view)?;
         let surplus = self.entitled(id, verified.gated())?;
         if surplus > 0 {
             run.truncate(run.len().saturating_sub(surplus));
-            match self.verify(id, run, view)? {
-                Some(fewer) => verified = fewer,
-                None => return Ok(None),
-            }
+            verified = self.verify(id, run, view)?;
         }
         self.opens(id, verified.gated(), view)?;
         verified.leave_out_expired(now);
         self.leave_out_erased(id, &mut verified);
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         segment.admit(&verified);
-        Ok(Some(verified))
+        Ok(verified)
     }
 
-    fn verify(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Option<Verified>, Rejected> {
+    fn verify(&mut self, id: SegmentId, run: Vec<Sent>, view: &dyn View) -> Result<Verified, Rejected> {
         let segment = self.shelf.get(id, view).map_err(|error| Rejected::Machine(error.to_string()))?;
         match segment.gate(run) {
-            Ok(Outcome::Next(gated)) => Verified::check(gated)
-                .map(Some)
-                .map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong")),
-            Ok(Outcome::Known) => Ok(None),
+            Ok(Outcome::Next(gated)) => {
+                Verified::check(gated).map_err(|_| Rejected::Faulty("it sent a change whose signature is wrong"))
+            }
+            Ok(Outcome::Known(actor)) => Err(Rejected::Known(actor)),
             Ok(Outcome::Early(_)) => Err(Rejected::Early),
             Err(Refusal::Fork) => Err(Rejected::Fork),
             Err(_) => Err(Rejected::Faulty("it sent a change that breaks the rules")),
@@ -246,7 +255,7 @@ impl Engine {
             return;
         }
         for early in self.waiting.take(conversation, from) {
-            let source = Source { from: early.from, told: Some(Vec::new()) };
+            let source = Source { from: early.from, told: Some(Vec::new()), hops: u8::MAX };
             self.runs(now, early.segment, vec![early.run], &source, view);
         }
     }

@@ -6,6 +6,7 @@ use crate::envelope::WriteKey;
 use crate::id::{Address, Namespace, PeerId, StreamId};
 use crate::rpc::{Event, Reply, Request, RpcError};
 use crate::store::{Batch, Entry, IndexOp, Lsn, Store, StoreError, Stream};
+use crate::time::Timestamp;
 
 /// Names a call until it is answered. The caller chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,8 @@ pub struct MailTicket(pub u64);
 pub struct Errand {
     /// The node, with its `/p2p/…`.
     pub node: Address,
+    /// Whether the conversation names it; else something may lie there or not.
+    pub named: bool,
     /// The key of the topic. Each request is signed with it.
     pub key: WriteKey,
     /// What is wanted.
@@ -144,6 +147,8 @@ pub enum Input {
     Gathered,
     /// Some time has passed. Comes about once a second.
     Tick,
+    /// The time has come that [`Effect::Alarm`] named.
+    Alarm,
 }
 
 /// What the engine wants done. Effects are executed in order.
@@ -173,6 +178,8 @@ pub enum Effect {
     /// A peer sent what is dear to judge: come back with [`Input::Gathered`] when whatever else has come meanwhile was
     /// handled, and count the time for this peer.
     Gather(PeerId),
+    /// Come back with [`Input::Alarm`] at this time. Of several the earliest counts; who comes too early does no harm.
+    Alarm(Timestamp),
     /// Answer a call.
     Reply(CallId, Box<Result<Reply, RpcError>>),
     /// Tell whoever follows.

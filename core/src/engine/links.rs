@@ -12,8 +12,10 @@ use super::conversation::Conversation;
 use super::own::Kinship;
 use super::requests::Approach;
 use super::{Effect, Engine, Report, keys};
+use crate::conversation::{SegmentId, Vector};
 use crate::crypto::{self, Signature};
 use crate::envelope::Frame;
+use crate::gossip;
 use crate::id::{Address, ConversationId, DeviceId, PeerId, UserId};
 use crate::store::IndexOp;
 use crate::sync::Pull;
@@ -62,6 +64,8 @@ pub(super) struct Link {
     pub(super) round_trip: Option<u32>,
     /// How far we are if one of both asks the other to be a contact.
     pub(super) approach: Approach,
+    /// In large conversations: what is durable here of chains of the other end that it was not told yet.
+    pub(super) unacknowledged: BTreeMap<SegmentId, Vector>,
 }
 
 /// What we told last that we have of a conversation.
@@ -105,6 +109,7 @@ impl Engine {
         self.book.note(peer, dialled.into_iter().chain(listens));
         self.book.linked(peer, &address, now);
         self.remember(peer);
+        self.gossip(now, gossip::Input::Gone(peer));
         let link = Link {
             binding,
             address,
@@ -124,6 +129,7 @@ impl Engine {
             heard: BTreeMap::new(),
             round_trip: None,
             approach: Approach::default(),
+            unacknowledged: BTreeMap::new(),
         };
         self.links.insert(peer, link);
         let signature = self.key.sign(CONTEXT, &[&binding, self.peer.as_bytes(), peer.as_bytes()]);
@@ -142,7 +148,7 @@ impl Engine {
     }
 
     /// Writes what is known of a peer into the index.
-    fn remember(&mut self, peer: PeerId) {
+    pub(super) fn remember(&mut self, peer: PeerId) {
         if let Some(entry) = self.book.get(&peer) {
             let value = postcard::to_stdvec(entry).expect("an address book entry always encodes");
             self.effects.push(Effect::Index(vec![IndexOp::Put(keys::peer(&peer), value)], self.complete));
@@ -151,6 +157,7 @@ impl Engine {
 
     pub(super) fn link_down(&mut self, now: Timestamp, peer: PeerId) {
         self.watchdog.forget(peer);
+        self.gossip(now, gossip::Input::Gone(peer));
         if let Some(link) = self.links.remove(&peer) {
             self.look_again(now, &link.shared);
             if self.book.seen(peer, now) {
@@ -223,6 +230,7 @@ impl Engine {
 
     /// Looks again at what the other end of each link is in a conversation: its ruling changed.
     pub(super) fn regard_all(&mut self, now: Timestamp, id: ConversationId) {
+        self.count(now, id);
         let peers: Vec<PeerId> = self.links.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.regard(now, peer, id));
     }
@@ -234,7 +242,9 @@ impl Engine {
         let Some(device) = link.device else { return };
         if !conversation.listens() || !link.tags.contains(&tag(conversation, &link.binding, peer)) {
             link.acquainted.remove(&id);
-            link.shared.remove(&id);
+            if link.shared.remove(&id) {
+                self.gossip(now, gossip::Input::Down(id, peer));
+            }
             return;
         }
         link.acquainted.insert(id);
@@ -242,16 +252,20 @@ impl Engine {
             link.introduced.remove(&id);
             if link.shared.insert(id) {
                 let early = link.early.remove(&id).unwrap_or_default();
+                self.shared_now(now, peer, id);
                 self.want(peer, id, &early);
                 self.look_soon(id, now);
                 self.tell_heads(now, peer, id);
             }
         } else {
-            link.shared.remove(&id);
+            let shared = link.shared.remove(&id);
             // Who is out is shown why, from records of the time when they were in.
             let whose = conversation.outsider(&device).unwrap_or(user);
             if link.introduced.insert(id) {
                 self.introduce(peer, id, whose);
+            }
+            if shared {
+                self.gossip(now, gossip::Input::Down(id, peer));
             }
         }
     }
@@ -263,6 +277,11 @@ impl Engine {
             self.share(peer);
             self.meet(now, peer);
         }
+    }
+
+    /// Tells whether a linked peer shares a conversation: nobody else is told of it.
+    pub(super) fn is_shared(&self, peer: &PeerId, conversation: &ConversationId) -> bool {
+        self.links.get(peer).is_some_and(|link| link.shared.contains(conversation))
     }
 
     /// Returns the linked peers that share a conversation.

@@ -6,6 +6,10 @@
 //! (gate, signature, authority, disk). A mailbox that drops, doubles, reorders, replays or invents harms nothing: what
 //! does not fit is dropped and counted, what is lost comes by another way, and nobody is to blame.
 //!
+//! Of a **large** conversation an author hears from few who has what, so nothing would ever be with all. What [`ENOUGH`] other
+//! devices have is left to them: they hand it on, and no mailbox carries what a thousand read. Who is linked with as many
+//! looks into it as rarely as where all are linked.
+//!
 //! Who was away when a mailbox was named does not know of it. So everyone looks, at the start and a few times a day, into
 //! mailboxes that are likely to be it: of their own nodes, and of those over which the others could be reached last. Nothing
 //! is put there.
@@ -43,6 +47,12 @@ use outbox::Outbox;
 
 /// How long who is linked may take to acknowledge what we said before it is mailed.
 const GRACE_MS: u64 = 500;
+
+/// The same for large conversations, of which is acknowledged once a second.
+const GRACE_OF_LARGE_MS: u64 = 5_000;
+
+/// In a large conversation: how many devices are enough to bring something to all others.
+const ENOUGH: usize = 6;
 
 /// Errands to one node that may be on their way at a time.
 const MAX_ERRANDS: usize = 8;
@@ -261,12 +271,16 @@ impl Engine {
         over
     }
 
-    /// Tells whether a member's device is not linked: it may send what we do not hear, and does not hear us.
+    /// Tells whether a member's device is not linked: it may send what we do not hear, and does not hear us. Of a large
+    /// conversation: whether too few are linked who could bring it.
     fn is_anyone_away(&self, id: ConversationId) -> bool {
         let me = self.key.device();
         let Some(conversation) = self.conversations.get(&id) else { return false };
         let linked = self.links.values().filter(|link| link.shared.contains(&id)).filter_map(|link| link.device);
-        let linked: BTreeSet<DeviceId> = linked.collect();
+        let linked: BTreeSet<DeviceId> = linked.filter(|device| *device != me).collect();
+        if conversation.is_large() {
+            return linked.len() < ENOUGH;
+        }
         conversation.devices.keys().any(|device| *device != me && !linked.contains(device))
     }
 
@@ -339,7 +353,7 @@ impl Engine {
         for message in messages {
             let row = view.get(&keys::row(number, message)).ok().flatten();
             if let Some(row) = row.and_then(|bytes| super::rows::decode(&bytes)).filter(|row| !row.is_over(now)) {
-                self.tell_row(id, message, &row);
+                self.tell_row(now, id, message, &row, view);
             }
         }
     }

@@ -12,12 +12,12 @@ use super::{Engine, keys, people};
 use crate::authority::{
     DeviceStatus, Devices, Item, ItemName, Role, Said, Setting, Standing, UserRecord, UserSaid, abbreviate,
 };
-use crate::conversation::{Fork, SegmentId};
+use crate::conversation::{EntryId, Fork, SegmentId};
 use crate::crypto;
 use crate::id::{ActorId, ConversationId, DeviceId, RecordHash, UserId};
 use crate::rpc::{ErrorCode, Event, Notice, NoticeKind, Reply, RpcError};
 use crate::store::{IndexOp, StoreError};
-use crate::time::Timestamp;
+use crate::time::{Hlc, MAX_MS, Timestamp};
 
 /// The most notices of one answer.
 const MAX_NOTICES: u32 = 1000;
@@ -36,6 +36,14 @@ struct Happening {
     kind: NoticeKind,
     who: Option<UserId>,
     what: Option<String>,
+}
+
+impl Happening {
+    /// Returns where in the timeline it stands: before all messages of its moment.
+    fn place(&self) -> EntryId {
+        let [actor @ .., number, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = self.id;
+        EntryId { at: Hlc { ms: self.at.min(MAX_MS), counter: 0 }, actor: ActorId(actor), number }
+    }
 }
 
 /// The grants that count, as they are read one after the other.
@@ -81,8 +89,7 @@ impl Engine {
         let Some(conversation) = self.conversations.get(&id) else {
             return Err(RpcError::new(ErrorCode::NotFound, "no such conversation"));
         };
-        let mut happened = conversation.happenings();
-        happened.extend(conversation.disputes(view)?);
+        let mut happened = conversation.happened(view)?;
         happened.retain(|one| one.at >= after && before.is_none_or(|before| one.at < before));
         // Stable: of what happened at one moment, causes stay before effects.
         happened.sort_by_key(|one| one.at);
@@ -91,16 +98,30 @@ impl Engine {
         Ok(Reply::Notices { conversation: id.to_string(), notices })
     }
 
+    /// Tells all that happened in a conversation, each in its place in the timeline.
+    pub(super) fn placed_notices(
+        &self,
+        conversation: &Conversation,
+        view: &dyn View,
+    ) -> Result<Vec<(EntryId, Notice)>, StoreError> {
+        let happened = conversation.happened(view)?;
+        let mut placed: Vec<(EntryId, Notice)> =
+            happened.iter().map(|one| (one.place(), self.notice(conversation, one))).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        Ok(placed)
+    }
+
     /// Tells whoever follows what new items say.
     pub(super) fn tell_notices(&mut self, id: ConversationId, items: &[Vec<u8>]) {
         let Some(conversation) = self.conversations.get(&id).filter(|conversation| conversation.was_in) else { return };
         let names: BTreeSet<ItemName> = items.iter().filter_map(|bytes| Item::name_of(bytes)).collect();
         let is_new = |one: &Happening| names.contains(&abbreviate(&one.source));
         let new: Vec<Happening> = conversation.happenings().into_iter().filter(is_new).collect();
-        let notices: Vec<Notice> =
-            new.iter().rev().take(MAX_TOLD).rev().map(|one| self.notice(conversation, one)).collect();
-        for notice in notices {
-            self.effects.push(Effect::Emit(Event::Notice { conversation: id.to_string(), notice }));
+        let newest = new.iter().rev().take(MAX_TOLD).rev();
+        let notices: Vec<(String, Notice)> =
+            newest.map(|one| (one.place().to_place(), self.notice(conversation, one))).collect();
+        for (key, notice) in notices {
+            self.effects.push(Effect::Emit(Event::Notice { conversation: id.to_string(), key, notice }));
         }
     }
 
@@ -142,12 +163,19 @@ impl Engine {
     pub(super) fn tell_dispute(&self, now: Timestamp, id: SegmentId, fork: &Fork) -> Option<Effect> {
         let conversation = self.conversations.get(&id.conversation)?;
         let dispute = conversation.dispute(id.number, &fork.actor(), now.0, fork.name())?;
-        let notice = self.notice(conversation, &dispute);
-        Some(Effect::Emit(Event::Notice { conversation: id.conversation.to_string(), notice }))
+        let (key, notice) = (dispute.place().to_place(), self.notice(conversation, &dispute));
+        Some(Effect::Emit(Event::Notice { conversation: id.conversation.to_string(), key, notice }))
     }
 }
 
 impl Conversation {
+    /// Returns all that happened.
+    fn happened(&self, view: &dyn View) -> Result<Vec<Happening>, StoreError> {
+        let mut happened = self.happenings();
+        happened.extend(self.disputes(view)?);
+        Ok(happened)
+    }
+
     /// Returns what the records tell, each after what it rests on.
     fn happenings(&self) -> Vec<Happening> {
         let (authority, mut roll) = (&self.authority, Roll::default());

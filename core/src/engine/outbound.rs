@@ -57,7 +57,9 @@ impl Engine {
             }
             Request::MoveRoot { phrase, to } => self.move_root(now, call, phrase.expose(), to.expose()),
             Request::Hide { message, off, erase } => self.hide(now, call, &message, (!off, erase), view),
-            Request::Send { conversation, text } => self.say(now, call, &conversation, text, view),
+            Request::Send { conversation, text, reply_to, id } => {
+                self.say(now, call, &conversation, text, (reply_to.as_deref(), id.as_deref()), view)
+            }
             Request::Edit { message, text } => self.edit(now, call, &message, text, view),
             Request::Delete { message } => self.delete(now, call, &message, view),
             Request::React { message, emoji, off } => self.react(now, call, &message, emoji, !off, view),
@@ -84,17 +86,46 @@ impl Engine {
         call: CallId,
         conversation: &str,
         text: String,
+        (answers, name): (Option<&str>, Option<&str>),
         view: &dyn View,
     ) -> Result<(), RpcError> {
         let id = self.find_conversation(conversation)?;
+        let salt = name.map(|name| self.salt_of(id, name)).transpose()?;
+        if let Some(salt) = &salt
+            && self.answer_again(call, id, salt, view)?
+        {
+            return Ok(());
+        }
         self.check_readers(id)?;
-        let payload = self.payload(text)?;
+        let answers = answers.map(|message| self.target_of_answer(now, id, message, view)).transpose()?;
+        let mut payload = self.payload(text)?;
+        payload.salt = salt.unwrap_or(payload.salt);
         let lifetime = self.conversations.get(&id).map_or(0, |c| c.authority.last_ruling().settings().disappear);
-        let record = match lifetime {
-            0 => Record::encode_text(payload.hash(), payload.body.len()),
-            some => Record::encode_passing(payload.hash(), payload.body.len(), some),
+        let (hash, len) = (payload.hash(), payload.body.len());
+        let record = match (answers, lifetime) {
+            (Some(to), lifetime) => Record::encode_answer(to, hash, len, lifetime),
+            (None, 0) => Record::encode_text(hash, len),
+            (None, some) => Record::encode_passing(hash, len, some),
         };
-        self.write(now, call, id, Place::Messages, record, vec![payload], view)
+        let message = self.write(now, call, id, Place::Messages, record, vec![payload], view)?;
+        if let Some(salt) = salt {
+            self.repeats.begun(id, salt, message);
+        }
+        Ok(())
+    }
+
+    /// Finds the message that another answers.
+    fn target_of_answer(
+        &self,
+        now: Timestamp,
+        id: ConversationId,
+        message: &str,
+        view: &dyn View,
+    ) -> Result<Target, RpcError> {
+        match self.find_message(now, message, view)? {
+            (of, message, row) if of == id => Ok(Target { segment: row.segment, message }),
+            _ => Err(invalid("the message that this one answers is in another conversation".into())),
+        }
     }
 
     fn edit(
@@ -109,13 +140,13 @@ impl Engine {
         self.check_readers(id)?;
         let payload = self.payload(text)?;
         let record = Record::encode_edit(target, payload.hash(), payload.body.len());
-        self.write(now, call, id, Place::Annotations, record, vec![payload], view)
+        self.write(now, call, id, Place::Annotations, record, vec![payload], view).map(drop)
     }
 
     fn delete(&mut self, now: Timestamp, call: CallId, message: &str, view: &dyn View) -> Result<(), RpcError> {
         let (id, target, _) = self.own_message(now, message, "delete", view)?;
         let record = Record::encode_delete(target);
-        self.write(now, call, id, Place::Annotations, record, vec![], view)
+        self.write(now, call, id, Place::Annotations, record, vec![], view).map(drop)
     }
 
     fn react(
@@ -136,7 +167,7 @@ impl Engine {
         }
         let target = Target { segment: row.segment, message };
         let record = Record::encode_reaction(target, emoji, on);
-        self.write(now, call, id, Place::Annotations, record, vec![], view)
+        self.write(now, call, id, Place::Annotations, record, vec![], view).map(drop)
     }
 
     fn own_message(
@@ -163,7 +194,7 @@ impl Engine {
         Ok(Payload { salt: self.rng.bytes(), body })
     }
 
-    /// Writes one entry into the newest segment, or opens the next if that one is full.
+    /// Writes one entry into the newest segment, or opens the next if that one is full. Returns its id: it is not kept yet.
     #[allow(clippy::too_many_arguments, reason = "the sentence of the way out names all that goes into it")]
     fn write(
         &mut self,
@@ -174,7 +205,7 @@ impl Engine {
         record: Vec<u8>,
         payloads: Vec<Payload>,
         view: &dyn View,
-    ) -> Result<(), RpcError> {
+    ) -> Result<EntryId, RpcError> {
         let grant = self.writes_under(id)?;
         let (id, opens) = self.writing_segment(id);
         if self.shelf.has_lost() {
@@ -199,11 +230,11 @@ impl Engine {
         self.shelf.hold(id, 1);
         let tail = Tail::Run(run.gated().to_sent());
         let bytes = postcard::to_stdvec(&tail).expect("a record always encodes");
-        let Tail::Run(sent) = tail else { return Ok(()) };
-        let origin = Origin::Own(call, EntryId { at, actor, number: 0 });
+        let entry = EntryId { at, actor, number: 0 };
+        let Tail::Run(sent) = tail else { return Ok(entry) };
         let batch = vec![store::Record { stream: stream(id), bytes }];
-        self.persist(batch, vec![Pending::Run { id, run, sent, origin }]);
-        Ok(())
+        self.persist(batch, vec![Pending::Run { id, run, sent, origin: Origin::Own(call, entry) }]);
+        Ok(entry)
     }
 
     /// Returns the grant under which we write.

@@ -439,7 +439,7 @@ fn user_tag(user: &UserId, binding: &[u8; 32], teller: PeerId) -> [u8; 16] {
     first16(crypto::keyed_hash(&user.0, &[b"return", binding, teller.as_bytes()]))
 }
 
-fn first16(hash: [u8; 32]) -> [u8; 16] {
+pub(super) fn first16(hash: [u8; 32]) -> [u8; 16] {
     let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
     first
 }

@@ -6,11 +6,11 @@ use super::conversation::Conversation;
 use super::epochs::Group;
 use super::io::{Effect, View};
 use super::keys::{self, Part};
+use super::pages::stretch;
 use super::{Engine, people, rows};
 use crate::conversation::EntryId;
 use crate::id::{Address, ConversationId, DeviceId, UserId};
 use crate::rpc::{self, ErrorCode, Event, Reaction, Reply, Request, RpcError};
-use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::timeline::{Row, Text};
 
@@ -39,13 +39,17 @@ impl Engine {
             }
             Request::Disputed { conversation, limit, before } => {
                 let (id, found) = self.page(now, &conversation, Part::Disputed, limit, before.as_deref(), view)?;
-                Ok(self.show_all(id, &found))
+                Ok(self.show_all(now, id, &found, view))
             }
+            Request::Page { conversation, from, limit } => self.timeline_page(now, &conversation, &from, limit, view),
+            Request::Read { conversation, up_to } => self.read(&conversation, &up_to),
+            Request::History { message } => self.history(now, &message, view),
             Request::Notices { conversation, after, before, limit } => {
                 self.notices(&conversation, after, before, limit, view)
             }
             Request::Follow { conversation, limit } => self.log(now, &conversation, limit, None, view),
             Request::Conversations => self.list(now, view),
+            Request::Conversation { conversation } => self.listed(now, &conversation, view),
             Request::Contacts => Ok(self.contacts()),
             Request::Contact { user } => self.contact(&user),
             Request::Words { conversation } => self.words(&conversation),
@@ -54,11 +58,19 @@ impl Engine {
             Request::Requests => Ok(self.requests()),
             Request::Draft { conversation, .. } => self.draft(&conversation),
             Request::Settings { .. } => Ok(self.settings()),
+            Request::Qr { text } => rpc::Qr::answer(&text),
+            Request::Home => Ok(self.home()),
             Request::Devices => Ok(self.devices()),
             Request::Peers => Ok(self.peers()),
             Request::Status => Ok(self.status(now)),
             Request::ConversationStatus { conversation } => self.conversation_status(now, &conversation),
             Request::MessageStatus { message } => self.message_status(now, &message, view),
+            Request::Init { .. }
+            | Request::Restore { .. }
+            | Request::Unlock { .. }
+            | Request::OfferDevice
+            | Request::AwaitDigits
+            | Request::SettleIn { .. } => Err(RpcError::new(ErrorCode::Invalid, "this home is open already")),
             _ => Err(RpcError::new(ErrorCode::Invalid, "this peer cannot do that")),
         }
     }
@@ -128,7 +140,7 @@ impl Engine {
         view: &dyn View,
     ) -> Result<Reply, RpcError> {
         let (id, found) = self.page(now, text, Part::Rows, limit, before, view)?;
-        let shown = self.show_all(id, &found);
+        let shown = self.show_all(now, id, &found, view);
         if let (None, Some((newest, _))) = (before, found.last()) {
             self.mark_read(id, *newest);
         }
@@ -156,54 +168,69 @@ impl Engine {
             }
             None => end,
         };
-        let mut found = newest(now, &from, to, limit.min(MAX_ROWS) as usize, view)?;
+        let mut found = stretch(now, &from, &to, limit.min(MAX_ROWS) as usize, true, view)?;
         found.reverse();
         Ok((id, found))
     }
 
-    fn show_all(&self, id: ConversationId, rows: &[(EntryId, Row)]) -> Reply {
+    fn show_all(&self, now: Timestamp, id: ConversationId, rows: &[(EntryId, Row)], view: &dyn View) -> Reply {
         let known = self.conversations.get(&id);
-        let rows = rows.iter().filter_map(|(message, row)| Some(self.show(known?, message, row)));
+        let rows = rows.iter().filter_map(|(message, row)| Some(self.show(now, known?, message, row, view)));
         Reply::Log { conversation: id.to_string(), rows: rows.collect() }
     }
 
     fn list(&self, now: Timestamp, view: &dyn View) -> Result<Reply, RpcError> {
-        let mut list = Vec::new();
-        for (id, conversation) in &self.conversations {
-            let (from, to) = keys::all(keys::Part::Rows, conversation.number);
-            let last = newest(now, &from, to.clone(), 1, view)?.pop();
-            let after = keys::row(conversation.number, &conversation.read);
-            let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
-            let counts = |key: &[u8], row: &Row| {
-                row.author != self.profile.user
-                    && !row.is_erased()
-                    && !self.is_blocked(&row.author)
-                    && !row.is_over(now)
-                    && keys::id(key) != Some(conversation.read)
-            };
-            let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
-            list.push(rpc::Conversation {
-                conversation: id.to_string(),
-                title: self.title_of(conversation),
-                with: self.other_of(conversation).map(|user| user.to_string()),
-                members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
-                role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
-                joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
-                disappear: conversation.authority.last_ruling().settings().disappear,
-                mailboxes: conversation.mailboxes().iter().map(ToString::to_string).collect(),
-                last_at: last.as_ref().map(|(message, _)| message.at.ms),
-                last_text: last
-                    .filter(|(_, row)| !self.is_blocked(&row.author))
-                    .map(|(_, row)| preview(&row))
-                    .unwrap_or_default(),
-                unread: u32::try_from(unread).unwrap_or(u32::MAX),
-                topic: conversation.authority.last_ruling().settings().topic.clone(),
-                history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
-                epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
-            });
-        }
+        let known = self.conversations.iter();
+        let list = known.map(|(id, conversation)| self.in_list(now, id, conversation, view));
+        let mut list = list.collect::<Result<Vec<_>, _>>()?;
         list.sort_by_key(|c| std::cmp::Reverse(c.last_at));
         Ok(Reply::Conversations { conversations: list })
+    }
+
+    fn listed(&self, now: Timestamp, text: &str, view: &dyn View) -> Result<Reply, RpcError> {
+        let id = self.find_conversation(text)?;
+        let Some(conversation) = self.conversations.get(&id) else { return Err(not_found("no such conversation")) };
+        Ok(Reply::Listed { listed: Box::new(self.in_list(now, &id, conversation, view)?) })
+    }
+
+    /// Tells of a conversation what the list does.
+    fn in_list(
+        &self,
+        now: Timestamp,
+        id: &ConversationId,
+        conversation: &Conversation,
+        view: &dyn View,
+    ) -> Result<rpc::Conversation, RpcError> {
+        let (from, to) = keys::all(keys::Part::Rows, conversation.number);
+        let last = stretch(now, &from, &to, 1, true, view)?.pop();
+        let after = keys::row(conversation.number, &conversation.read);
+        let unread = view.scan(&after, &to, MAX_UNREAD, false)?;
+        let counts = |key: &[u8], row: &Row| self.is_unread(now, row) && keys::id(key) != Some(conversation.read);
+        let unread = unread.iter().filter(|(key, v)| rows::decode(v).is_some_and(|row| counts(key, &row))).count();
+        Ok(rpc::Conversation {
+            conversation: id.to_string(),
+            title: self.title_of(conversation),
+            with: self.other_of(conversation).map(|user| user.to_string()),
+            members: conversation.users().map(|user| self.name_of(conversation, user)).collect(),
+            role: conversation.role(&self.profile.user).map(|role| people::role_name(role).to_owned()),
+            joining: conversation.joining.as_ref().map(|joining| joining.told.to_string()),
+            disappear: conversation.authority.last_ruling().settings().disappear,
+            mailboxes: conversation.mailboxes().iter().map(ToString::to_string).collect(),
+            last_at: last.as_ref().map(|(message, _)| message.at.ms),
+            last_text: last
+                .filter(|(_, row)| !self.is_blocked(&row.author))
+                .map(|(_, row)| preview(&row))
+                .unwrap_or_default(),
+            unread: u32::try_from(unread).unwrap_or(u32::MAX),
+            topic: conversation.authority.last_ruling().settings().topic.clone(),
+            history: people::history(conversation.authority.last_ruling().settings().history).to_owned(),
+            epoch: self.groups.get(id).and_then(Group::current).map(|epoch| epoch.to_string()),
+        })
+    }
+
+    fn home(&self) -> Reply {
+        let (name, version) = (self.shown_as(&self.profile.user).name, env!("CARGO_PKG_VERSION").to_owned());
+        Reply::Home { state: rpc::HomeState::Open, name: Some(name), version }
     }
 
     fn peers(&self) -> Reply {
@@ -241,11 +268,15 @@ impl Engine {
         Reply::Status(Box::new(status))
     }
 
-    /// Lists the members who were not heard to have all that we wrote.
+    /// Lists the members who were not heard to have all that we wrote; of a large conversation those who would tell.
     fn behind<'a>(&'a self, id: &'a ConversationId, c: &'a Conversation) -> impl Iterator<Item = rpc::Behind> + 'a {
+        let linked = self.linked_devices(*id);
         let others = c.users().filter(|user| **user != self.profile.user);
         others.filter_map(move |user| {
             let devices: Vec<DeviceId> = c.devices.iter().filter(|(_, of)| *of == user).map(|(d, _)| *d).collect();
+            if c.is_large() && !devices.iter().any(|device| linked.contains_key(device)) {
+                return None;
+            }
             let lacks: u64 = c
                 .acks
                 .iter()
@@ -259,23 +290,41 @@ impl Engine {
         })
     }
 
-    pub(super) fn tell_row(&mut self, id: ConversationId, message: &EntryId, row: &Row) {
+    pub(super) fn tell_row(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        message: &EntryId,
+        row: &Row,
+        view: &dyn View,
+    ) {
         if let Some(conversation) = self.conversations.get(&id) {
-            let row = self.show(conversation, message, row);
-            self.effects.push(Effect::Emit(Event::Row { conversation: id.to_string(), row }));
+            let row = self.show(now, conversation, message, row, view);
+            self.effects.push(Effect::Emit(Event::Row { conversation: id.to_string(), key: message.to_place(), row }));
         }
     }
 
     pub(super) fn tell_gone(&mut self, id: ConversationId, message: &EntryId) {
-        let (conversation, id) = (id.to_string(), message.to_string());
-        self.effects.push(Effect::Emit(Event::Gone { conversation, id }));
+        let (conversation, key, id) = (id.to_string(), message.to_place(), message.to_string());
+        self.effects.push(Effect::Emit(Event::Gone { conversation, key, id }));
     }
 
-    fn show(&self, conversation: &Conversation, message: &EntryId, row: &Row) -> rpc::Row {
+    pub(super) fn show(
+        &self,
+        now: Timestamp,
+        conversation: &Conversation,
+        message: &EntryId,
+        row: &Row,
+        view: &dyn View,
+    ) -> rpc::Row {
         let name = |user: &UserId| self.name_of(conversation, user);
         let hidden = conversation.hides(row.segment, message);
-        let mut reactions: Vec<Reaction> =
-            row.reactions().map(|(emoji, user)| Reaction { emoji: emoji.to_owned(), by: name(&user) }).collect();
+        let reaction = |(emoji, user): (&str, UserId)| Reaction {
+            emoji: emoji.to_owned(),
+            by: name(&user),
+            user: user.to_string(),
+        };
+        let mut reactions: Vec<Reaction> = row.reactions().map(reaction).collect();
         reactions.sort_by(|a, b| (&a.emoji, &a.by).cmp(&(&b.emoji, &b.by)));
         rpc::Row {
             id: message.to_string(),
@@ -290,6 +339,8 @@ impl Engine {
                 Text::Unknown => "(written by a newer version of Bayou)".to_owned(),
                 Text::Absent(_) | Text::Erased => String::new(),
             },
+            body: Vec::new(),
+            reply_to: self.quote(now, conversation, row, view),
             edited: !row.edits.is_empty(),
             deleted: row.deleted,
             hidden,
@@ -325,6 +376,8 @@ impl Engine {
             (0, _) if self.is_mailed(conversation, message, row) => "with a mailbox".to_owned(),
             (0, _) => "kept".to_owned(),
             (k, n) if k >= n => "with all".to_owned(),
+            // Of a large conversation only those tell who are linked with us.
+            (k, n) if conversation.is_large() => format!("with at least {k} of {n}"),
             (k, n) => format!("with {k} of {n}"),
         }
     }
@@ -367,29 +420,12 @@ pub(super) fn is_relayed(address: &Address) -> bool {
     address.0.contains("/p2p-circuit")
 }
 
-/// Reads the newest rows between two keys, newest first, without those whose time has come.
-fn newest(
-    now: Timestamp,
-    from: &[u8],
-    mut to: Vec<u8>,
-    limit: usize,
-    view: &dyn View,
-) -> Result<Vec<(EntryId, Row)>, StoreError> {
-    let mut found = Vec::new();
-    loop {
-        let lacking = limit - found.len();
-        let page = view.scan(from, &to, lacking, true)?;
-        let rows = page.iter().filter_map(|(key, value)| Some((keys::id(key)?, rows::decode(value)?)));
-        found.extend(rows.filter(|(_, row)| !row.is_over(now)));
-        match page.last() {
-            Some((last, _)) if page.len() == lacking && found.len() < limit => to.clone_from(last),
-            _ => return Ok(found),
-        }
-    }
+fn preview(row: &Row) -> String {
+    if let Text::Held(text) = &row.text { cut(text) } else { String::new() }
 }
 
-fn preview(row: &Row) -> String {
-    let Text::Held(text) = &row.text else { return String::new() };
+/// Cuts a text to one line.
+pub(super) fn cut(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(100).collect()
 }
 

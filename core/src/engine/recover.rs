@@ -10,13 +10,15 @@ use super::facts::{self, Fact};
 use super::io::{Effect, Ticket, View};
 use super::mail::Mail;
 use super::rendezvous::Rendezvous;
+use super::repeats::Repeats;
 use super::shelf::Shelf;
 use super::upkeep::Tails;
 use super::watchdog::Watchdog;
 use super::{Engine, keys, rows};
 use crate::authority::{Authority, Avatar, Item, UserRecord};
 use crate::conversation::{Entry, EntryId, Place, SegmentId};
-use crate::crypto::Entropy;
+use crate::crypto::{self, Entropy};
+use crate::gossip::Gossip;
 use crate::id::{ConversationId, DeviceId, PayloadId, PeerId, StreamId};
 use crate::identity::{JoinLink, Profile, Register, Registers};
 use crate::store::{Lsn, StoreError};
@@ -70,11 +72,13 @@ impl Engine {
             facts: Vec::new(),
             conversations: BTreeMap::new(),
             shelf: Shelf::default(),
+            repeats: Repeats::default(),
             waiting: Waiting::default(),
             mail: Mail::default(),
             exports: Exports::default(),
             links: BTreeMap::new(),
             watchdog: Watchdog::default(),
+            gossip: Gossip::new(config.peer, crypto::hash("bayou/1/seed of gossip", &[&config.seed])),
             book: AddressBook::default(),
             rendezvous: Rendezvous::default(),
             listening: Vec::new(),
@@ -97,11 +101,10 @@ impl Engine {
         engine.recall_people();
         engine.read_secrets(now, view)?;
         view.streams().into_iter().for_each(|stream| engine.tails.found(stream, view.backlog(stream)));
-        engine.read_peers(view)?;
+        engine.read_peers(now, view)?;
         engine.stale = engine.stale_segments(view);
         // What was kept before a crash may not have been carried out.
-        let ids: Vec<ConversationId> = engine.conversations.keys().copied().collect();
-        for id in ids {
+        for id in engine.conversations.keys().copied().collect::<Vec<_>>() {
             engine.extend_cuts(now, id, view);
             engine.enforce_all(now, id, view);
         }
@@ -220,10 +223,14 @@ impl Engine {
         });
     }
 
-    fn read_peers(&mut self, view: &dyn View) -> Result<(), StoreError> {
+    fn read_peers(&mut self, now: Timestamp, view: &dyn View) -> Result<(), StoreError> {
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.count(now, id));
         for (key, value) in view.scan(keys::PEERS.0, keys::PEERS.1, usize::MAX, false)? {
             let (Some(peer), Ok(known)) = (keys::last32(&key), postcard::from_bytes::<Known>(&value)) else { continue };
+            let conversations = known.conversations.clone();
             self.book.recall(PeerId(peer), known);
+            conversations.into_iter().for_each(|id| self.shares(now, PeerId(peer), id));
         }
         Ok(())
     }

@@ -175,10 +175,17 @@ impl Engine {
         let mut fold = Fold::new(&reader, now);
         add(&mut fold)?;
         let change = fold.finish();
-        Ok(self.rows_changed(id, change, rebuilding, view))
+        Ok(self.rows_changed(now, id, change, rebuilding, view))
     }
 
-    fn rows_changed(&mut self, id: ConversationId, change: Change, rebuilding: bool, view: &dyn View) -> Vec<IndexOp> {
+    fn rows_changed(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        change: Change,
+        rebuilding: bool,
+        view: &dyn View,
+    ) -> Vec<IndexOp> {
         let Some(conversation) = self.conversations.get_mut(&id) else { return Vec::new() };
         let number = conversation.number;
         let mut ops = Vec::with_capacity(change.rows.len());
@@ -213,7 +220,7 @@ impl Engine {
         }
         if !rebuilding {
             for (message, row) in change.rows.iter().filter(|(_, row)| !row.gone && !row.disputed) {
-                self.tell_row(id, message, row);
+                self.tell_row(now, id, message, row, view);
             }
             gone.iter().for_each(|message| self.tell_gone(id, message));
         }

@@ -13,6 +13,9 @@ use crate::timeline::{Row, Text};
 /// Parts of time in milliseconds, and what they are called.
 const SPANS: [(u64, &str); 4] = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1000, "second")];
 
+/// What is said of a member of a large conversation who is not linked.
+const UNHEARD: &str = "tells us nothing of what they have";
+
 impl Engine {
     pub(super) fn conversation_status(&self, now: Timestamp, text: &str) -> Result<Reply, RpcError> {
         let id = self.find_conversation(text)?;
@@ -48,6 +51,7 @@ impl Engine {
         let you = *user == self.profile.user;
         let best = devices.iter().max_by_key(|device| (device.linked, !device.relayed, device.seen));
         let says = match best {
+            Some(best) if known.is_large() && !best.linked => format!("{}, {UNHEARD}", path(now, best)),
             Some(best) => format!("{}, {}", path(now, best), having(&devices)),
             None if you => "this device".to_owned(),
             None => "no device of theirs is known".to_owned(),
@@ -147,12 +151,16 @@ impl Engine {
     ) -> Vec<Holder> {
         let acks = known.acks.get(&(row.segment, message.actor));
         let hears = row.device == self.key.device() && !row.disputed;
-        let holder = |(device, user): (&DeviceId, &UserId)| Holder {
-            user: user.to_string(),
-            name: self.name_of(known, user),
-            device: device.to_string(),
-            has: hears.then(|| acks.and_then(|acks| acks.get(device)).is_some_and(|seq| *seq >= row.seq)),
-            path: path(now, &self.device_standing(id, known, device)),
+        let holder = |(device, user): (&DeviceId, &UserId)| {
+            let standing = self.device_standing(id, known, device);
+            let has = acks.and_then(|acks| acks.get(device)).is_some_and(|seq| *seq >= row.seq);
+            Holder {
+                user: user.to_string(),
+                name: self.name_of(known, user),
+                device: device.to_string(),
+                has: (hears && (has || standing.linked || !known.is_large())).then_some(has),
+                path: path(now, &standing),
+            }
         };
         let me = self.key.device();
         let others = known.devices.iter().filter(|(device, _)| **device != me);
@@ -186,6 +194,7 @@ impl Engine {
             (0, _) if self.is_mailed(known, message, row) => "kept here, and in a mailbox".to_owned(),
             (0, _) => "kept on this device only".to_owned(),
             (k, n) if k == n => format!("kept here, and on all {n} other devices"),
+            (k, n) if known.is_large() => format!("kept here, and on at least {k} of {n} other devices"),
             (k, n) => format!("kept here, and on {k} of {n} other devices"),
         }
     }

@@ -13,6 +13,7 @@ use super::Engine;
 use super::facts::{self, Fact};
 use super::io::{Effect, View};
 use crate::conversation::{EntryId, SegmentId};
+use crate::gossip;
 use crate::id::{ConversationId, PeerId, StreamId};
 use crate::time::Timestamp;
 
@@ -72,15 +73,18 @@ impl Tails {
 impl Engine {
     pub(super) fn tick(&mut self, now: Timestamp, view: &dyn View) {
         let linked: BTreeSet<PeerId> = self.links.keys().copied().collect();
-        for (peer, addresses) in self.book.due(now, |peer| linked.contains(peer)) {
-            self.effects.push(Effect::Dial(peer, addresses));
+        for address in self.book.dial_nameless(now) {
+            self.effects.push(Effect::Dial(None, vec![address]));
         }
+        let ready = self.book.ready(now, |peer| linked.contains(peer));
+        self.gossip(now, gossip::Input::Ready(ready));
         for peer in linked {
             let Some(link) = self.links.get_mut(&peer) else { continue };
             link.pull.expire(now);
             link.forget_knock();
             self.tell_again(now, peer);
             self.ask(now, peer, view);
+            self.acknowledge_late(peer);
         }
         self.watch(now, view);
         if let Err(error) = self.shelf.settle() {
@@ -163,5 +167,6 @@ impl Engine {
         let Some(conversation) = self.conversations.get_mut(&id).filter(|c| c.read < upto) else { return };
         conversation.read = upto;
         self.note(Fact::Read { conversation: id, upto });
+        self.tell_read(id, upto);
     }
 }

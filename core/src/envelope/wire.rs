@@ -10,13 +10,18 @@
 //!   Controls  conversation, items of its authority: control records, users' records, cuts
 //!   Have      conversation, segment, per chain its length and 8 bytes of its newest hash: "send what is beyond"
 //!   Changes   conversation, segment, runs, whether more follows, is to be asked for, or that is all: the answer to Have
-//!   Push      conversation, segment, runs, and who was told already: new changes, unasked
+//!   Push      conversation, segment, who was told already, over how many links it came, runs: new changes, unasked
 //!   Ack       conversation, segment, version vector of chains that are durable here now
 //!   Want      conversation, segment, payload ids
 //!   Payloads  conversation, segment, payloads with their authors: the answer to Want
 //!   Forks     conversation, segment, proofs that chains were written twice
 //!   Ask       conversation, epochs that the sender lacks
 //!   Boxes     conversation, boxes with epochs for the receiver: the answer to Ask, and unasked for a new epoch
+//!   Announce  conversation, newest changes of chains: "ask me for them if nobody else brings them"
+//!   Graft     conversation, how much of chains the sender has: "send what is beyond, and push them from now on"
+//!   Prune     conversation, chains: "do not push them to me, announce only"
+//!   Nearby    conversation, members' peers and where they may be reached
+//!   Enough    "I have links enough; if you have, too, close this one"
 //!
 //!   Knock     tag of an invite on this link: "are you of the conversation that I was invited to?"
 //!   Door      the same invite's tag the other way, and the record that made it: "I am"
@@ -44,7 +49,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::{AuthoredPayload, ForkProof, Sent, Vector};
 use crate::crypto::Signature;
-use crate::id::{ActorId, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
+use crate::id::{ActorId, Address, ConversationId, DeviceId, PayloadId, PeerId, RecordHash};
 
 const VERSION: u8 = 1;
 
@@ -60,6 +65,28 @@ impl From<PeerId> for Told {
         let [a, b, c, d, ..] = peer.0;
         Told([a, b, c, d])
     }
+}
+
+/// A change of a chain, by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct News {
+    /// The segment that the chain is in.
+    pub segment: u32,
+    /// The chain.
+    pub actor: ActorId,
+    /// Where in the chain; in a `Graft` zero if the sender has nothing of it.
+    pub seq: u32,
+    /// Over how many links it came to the sender, as far as that is known.
+    pub hops: u8,
+}
+
+/// A peer, and where it may be reached; the likeliest place comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// The peer.
+    pub peer: PeerId,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
 }
 
 /// How far an answer to `Have` goes.
@@ -90,7 +117,7 @@ pub enum Frame {
     /// What is beyond a vector.
     Changes { conversation: ConversationId, segment: u32, runs: Vec<Vec<Sent>>, answer: Answer },
     /// New changes.
-    Push { conversation: ConversationId, segment: u32, told: Vec<Told>, runs: Vec<Vec<Sent>> },
+    Push { conversation: ConversationId, segment: u32, told: Vec<Told>, hops: u8, runs: Vec<Vec<Sent>> },
     /// What the sender now keeps durably.
     Ack { conversation: ConversationId, segment: u32, vector: Vector },
     /// Bodies that the sender lacks.
@@ -136,6 +163,16 @@ pub enum Frame {
     AtHome { tag: [u8; 16], log: Vec<serde_bytes::ByteBuf> },
     /// Somebody wants to talk one to one.
     Request { proof: Signature, secret: [u8; 32], message: String, log: Vec<serde_bytes::ByteBuf> },
+    /// The sender has these changes, and all before them.
+    Announce { conversation: ConversationId, news: Vec<News> },
+    /// The sender lacks what is beyond these changes, and wants these chains pushed.
+    Graft { conversation: ConversationId, chains: Vec<News> },
+    /// The sender was pushed what it had of these chains: it wants announcements only.
+    Prune { conversation: ConversationId, chains: Vec<(u32, ActorId)> },
+    /// Other members' peers.
+    Nearby { conversation: ConversationId, peers: Vec<Whereabouts> },
+    /// The sender could do without this link.
+    Enough,
 }
 
 /// Why nobody is let in by a link.
@@ -199,7 +236,8 @@ impl Frame {
             | Frame::Owned { .. }
             | Frame::Linking { .. }
             | Frame::AtHome { .. }
-            | Frame::Request { .. } => None,
+            | Frame::Request { .. }
+            | Frame::Enough => None,
             Frame::Heads { conversation, .. }
             | Frame::Controls { conversation, .. }
             | Frame::Have { conversation, .. }
@@ -211,7 +249,11 @@ impl Frame {
             | Frame::Forks { conversation, .. }
             | Frame::Names { conversation, .. }
             | Frame::Ask { conversation, .. }
-            | Frame::Boxes { conversation, .. } => Some(*conversation),
+            | Frame::Boxes { conversation, .. }
+            | Frame::Announce { conversation, .. }
+            | Frame::Graft { conversation, .. }
+            | Frame::Prune { conversation, .. }
+            | Frame::Nearby { conversation, .. } => Some(*conversation),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::crypto::{Entropy, Secret};
 use crate::engine::Newborn;
 use crate::id::{DeviceId, PeerId, UserId};
 use crate::identity::{Phrase, Prekeys, Profile};
+use crate::rpc::Storage;
 
 const VERSION: u8 = 5;
 
@@ -205,10 +206,31 @@ pub(super) fn load(home: &Path, vault: &Vault) -> Result<Newborn, NodeError> {
 }
 
 /// Returns random bytes of the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], NodeError> {
+///
+/// # Errors
+/// When it gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], NodeError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| NodeError::Io(format!("the system gives no randomness: {error}")))?;
     Ok(bytes)
+}
+
+/// Returns how many bytes the home takes.
+pub(super) fn storage(home: &Path) -> Storage {
+    let (journal, snapshots) = (size(&home.join("journal")), size(&home.join("snapshots")));
+    let index = size(&home.join("index"));
+    Storage { journal, snapshots, index, other: size(home).saturating_sub(journal + snapshots + index) }
+}
+
+/// Returns how many bytes the files below a folder have. What cannot be read, or goes meanwhile, counts nothing.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let one = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => size(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.map(one).sum()
 }
 
 #[cfg(test)]

@@ -1,12 +1,33 @@
 //! Between what the engine wants of a mailbox and what the network asks: who signs, for which node, and when.
 
-use crate::engine::{Errand, MailAnswer, Wanted};
+use super::nodes::Nodes;
+use crate::engine::{Errand, MailAnswer, MailTicket, Wanted};
 use crate::id::PeerId;
 use crate::net::mailbox::{Answer, GET, GetRequest, PUT, PutRequest, Request, id_of};
+use crate::net::{Circle, Net, split_peer};
 use crate::time::Timestamp;
 
+/// Sends an errand on its way.
+///
+/// # Errors
+/// In plain words why not.
+pub(super) fn send(
+    net: Option<&Net>,
+    (nodes, circle): (&Nodes, Circle),
+    (ticket, errand): (MailTicket, Errand),
+    now: Timestamp,
+) -> Result<(), &'static str> {
+    let net = net.ok_or("no network runs")?;
+    let node = split_peer(&errand.node).ok().and_then(|(_, node)| node).ok_or("its address leads nowhere")?;
+    if circle == Circle::OwnNodes && !errand.named && !nodes.uses(node) {
+        return Err("it leads farther than this peer is set to go");
+    }
+    net.mail(ticket.0, errand.node.clone(), request(errand, node, now));
+    Ok(())
+}
+
 /// Signs what is wanted, for one node and for now.
-pub(super) fn request(errand: Errand, node: PeerId, now: Timestamp) -> Request {
+fn request(errand: Errand, node: PeerId, now: Timestamp) -> Request {
     let (key, time) = (errand.key.public(), now.0);
     let sign = |context, last: &[u8]| errand.key.sign(context, &[node.as_bytes(), &time.to_be_bytes(), last]);
     match errand.wanted {

@@ -74,6 +74,11 @@ impl Nodes {
         self.each().flat_map(chosen).collect()
     }
 
+    /// Tells whether a node is in use.
+    pub(super) fn uses(&self, node: PeerId) -> bool {
+        self.each().any(|kept| kept.peer == node)
+    }
+
     /// Returns where they make us reachable.
     pub(super) fn ways(&self) -> Vec<Address> {
         self.each().flat_map(|node| &node.addresses).map(through).collect()

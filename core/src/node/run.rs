@@ -14,13 +14,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{self, MissedTickBehavior};
 
 use super::baton::{self, Baton};
 use super::fairness::{self, Fairness};
 use super::nodes::Nodes;
 use super::{Keyring, NodeConfig, NodeError, Vault, compactor, home, listen, mail};
-use crate::engine::{CallId, Config, Effect, Engine, Errand, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
+use crate::engine::{CallId, Config, Effect, Engine, Input, MailAnswer, MailTicket, Newborn, Report, Ticket};
 use crate::id::{Address, DeviceId, PeerId};
 use crate::net::{Circle, Net, NetEvent, NetEvents};
 use crate::rpc::{ErrorCode, Event, Reply, Request, RpcError};
@@ -89,6 +89,8 @@ struct Shell {
     circle: Circle,
     calls: HashMap<CallId, oneshot::Sender<Result<Reply, RpcError>>>,
     next_call: u64,
+    /// When the engine wants to be woken.
+    alarm: Option<time::Instant>,
     /// What this round's inputs asked to be kept.
     unwritten: Vec<(Ticket, Batch)>,
     fairness: Fairness,
@@ -108,13 +110,8 @@ impl Shell {
         let (answers, disk) = mpsc::channel(2 * compactor::MAX_JOBS);
         let (snapshots, compactor) = compactor::start(store.clone(), answers).map_err(io)?;
         let nodes = Nodes::open(&home, &vault, network.as_ref().map_or(&[], |network| &network.nodes))?;
-        let (net, events) = match &network {
-            Some(network) => {
-                let started = listen::start(&home, &vault, &born.profile, network, &nodes);
-                started.map(|(net, events)| (Some(net), Some(events)))?
-            }
-            None => (None, None),
-        };
+        let start = |network| listen::start(&home, &vault, &born.profile, network, &nodes);
+        let (net, events) = network.as_ref().map(start).transpose()?.unzip();
         let Newborn { profile, log, is_back } = born;
         let first = profile.prekeys.clone();
         let config = Config { profile, log, is_back, peer, instance: baton.instance(), seed: home::random()? };
@@ -137,6 +134,7 @@ impl Shell {
             circle,
             calls: HashMap::new(),
             next_call: 0,
+            alarm: None,
             unwritten: Vec::new(),
             fairness: Fairness::default(),
             heard: BTreeMap::new(),
@@ -163,6 +161,10 @@ impl Shell {
                 biased;
                 Some(answer) = inputs.disk.recv() => self.handle(answer),
                 _ = ticks.tick() => self.handle(Input::Tick),
+                () = due(self.alarm) => {
+                    self.alarm = None;
+                    self.handle(Input::Alarm);
+                }
                 Some(event) = next(&mut inputs.net) => self.net_event(event),
                 call = asked.recv() => match call {
                     Some(Asked::Call(request, reply)) => self.call(request, reply),
@@ -259,6 +261,7 @@ impl Shell {
             }
             Request::RemoveNode { node } => self.nodes.remove(&self.vault, node).map(|()| self.use_nodes()),
             Request::Nodes => Ok(Reply::Nodes { nodes: self.nodes.list(&self.listening) }),
+            Request::Storage => Ok(Reply::Storage { storage: home::storage(&self.home) }),
             _ => return self.ask_engine(request, reply),
         };
         // Who asked may be gone.
@@ -359,6 +362,10 @@ impl Shell {
             match effect {
                 Effect::Continue => self.handle(Input::Continue),
                 Effect::Gather(peer) => drop(self.gathering.insert(peer)),
+                Effect::Alarm(at) => {
+                    let at = time::Instant::now() + Duration::from_millis(at.since(now()));
+                    self.alarm = Some(self.alarm.map_or(at, |earlier| earlier.min(at)));
+                }
                 Effect::Persist(ticket, batch) => self.unwritten.push((ticket, batch)),
                 Effect::Index(ops, complete) => {
                     if let Err(error) = self.store.index(ops, complete) {
@@ -372,7 +379,12 @@ impl Shell {
                 }
                 Effect::Send(peer, frame) => self.with_net(|net| net.send(peer, frame)),
                 Effect::Close(peer) => self.with_net(|net| net.close(peer)),
-                Effect::Mail(ticket, errand) => self.run_errand(ticket, errand),
+                Effect::Mail(ticket, errand) => {
+                    let sent = mail::send(self.net.as_ref(), (&self.nodes, self.circle), (ticket, errand), now());
+                    if let Err(why) = sent {
+                        self.handle(Input::Mailed(ticket, MailAnswer::Unreachable(why.to_owned())));
+                    }
+                }
                 Effect::Dial(peer, addresses) => self.with_net(|net| net.dial(peer, addresses)),
                 Effect::Register(namespaces) => self.with_net(|net| net.register(namespaces)),
                 Effect::Seek(namespaces) => self.with_net(|net| net.seek(namespaces)),
@@ -384,14 +396,6 @@ impl Shell {
                 Effect::Emit(event) => drop(self.told.events.send(event)),
                 Effect::Report(report) => self.report(report),
             }
-        }
-    }
-
-    fn run_errand(&mut self, ticket: MailTicket, errand: Errand) {
-        let node = crate::net::split_peer(&errand.node).ok().and_then(|(_, node)| node);
-        match (&self.net, node) {
-            (Some(net), Some(node)) => net.mail(ticket.0, errand.node.clone(), mail::request(errand, node, now())),
-            _ => self.handle(Input::Mailed(ticket, MailAnswer::Unreachable("no network runs".to_owned()))),
         }
     }
 
@@ -464,6 +468,13 @@ fn open_store(home: &Path, vault: &Arc<Vault>, device: DeviceId) -> Result<(Arc<
 async fn next(net: &mut Option<NetEvents>) -> Option<NetEvent> {
     match net {
         Some(net) => net.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(alarm: Option<time::Instant>) {
+    match alarm {
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::socket::MAX_IN_FLIGHT;
+use super::session::MAX_IN_FLIGHT;
 use super::wire::{self, CallId, Incoming, Lines};
 use super::{ErrorCode, Event, Reply, Request, RpcError};
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a call failed. The message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[error("{message}")]
 pub struct RpcError {
     /// The kind of failure.
@@ -14,6 +15,7 @@ pub struct RpcError {
 
 /// The kinds of failure: JSON-RPC's `error.code` and the exit code of `bayou`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS), ts(type = "number"))]
 #[serde(into = "i32", try_from = "i32")]
 pub enum ErrorCode {
     /// The request makes no sense. (exit code 2)

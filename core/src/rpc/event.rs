@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
-use super::Conversation;
-use super::{Asked, Asker, Notice, Row};
+use super::Request;
+use super::markdown;
+use super::{Asked, Asker, Conversation, Notice, Row, Status};
 
 /// What a follower is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
 pub enum Event {
     /// A row is new or has changed. Rows are told apart by their `id`.
     Row {
         /// The conversation's whole id.
         conversation: String,
+        /// Its place in the timeline, as in a page.
+        key: String,
         /// The row as it is now.
         row: Row,
     },
@@ -23,6 +27,8 @@ pub enum Event {
     Gone {
         /// The conversation's whole id.
         conversation: String,
+        /// Its place in the timeline.
+        key: String,
         /// The message's whole id.
         id: String,
     },
@@ -30,9 +36,22 @@ pub enum Event {
     Notice {
         /// The conversation's whole id.
         conversation: String,
+        /// Its place in the timeline.
+        key: String,
         /// What.
         notice: Notice,
     },
+    /// Our user read on in a conversation, on whichever device.
+    Read {
+        /// The conversation's whole id.
+        conversation: String,
+        /// The whole id of the newest message that was read.
+        up_to: String,
+    },
+    /// A conversation is another in the list, or is new there. Only after [`Request::Watch`].
+    Conversation(Box<Conversation>),
+    /// This peer is otherwise. Only after [`Request::Watch`].
+    Status(Box<Status>),
     /// Somebody waits to be let in.
     Guest {
         /// The conversation's whole id.
@@ -78,4 +97,14 @@ pub enum Event {
     Asked(Asked),
     /// The follower was too slow and missed events: read again what you show.
     Lagged,
+}
+
+impl Event {
+    /// Reads the Markdown of the message in it.
+    pub fn with_body(mut self) -> Event {
+        if let Event::Row { row, .. } = &mut self {
+            row.body = markdown::read(&row.text);
+        }
+        self
+    }
 }

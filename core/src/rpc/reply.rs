@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::markdown;
 use super::{
-    Asked, Asker, Avatar, BundleBlock, Contact, Conversation, Device, Guest, Invite, Member, Node, Notice, Peer,
-    Profile, Row, Standing, Status, Whereabouts,
+    Asked, Asker, Avatar, BundleBlock, Contact, Conversation, Device, Guest, HomeState, Invite, Item, Member, Node,
+    Notice, Peer, Profile, Row, Standing, Status, Storage, Version, Whereabouts, Words,
 };
 #[cfg(doc)]
 use super::{Event, Request};
 
 /// The answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case", untagged)]
 pub enum Reply {
     /// To `log`, `disputed` and `follow`.
@@ -21,6 +23,24 @@ pub enum Reply {
         conversation: String,
         /// The rows, oldest first.
         rows: Vec<Row>,
+    },
+    /// To `page`.
+    Page {
+        /// The conversation's whole id.
+        conversation: String,
+        /// The items, oldest first.
+        items: Vec<Item>,
+        /// Whether there are older ones.
+        older: bool,
+        /// Whether there are newer ones.
+        newer: bool,
+        /// The key of the first message that was not read yet; absent when all was.
+        unread: Option<String>,
+    },
+    /// To `history`.
+    History {
+        /// What it said, oldest first.
+        versions: Vec<Version>,
     },
     /// To `notices`.
     Notices {
@@ -34,6 +54,11 @@ pub enum Reply {
         /// One each, the one with the newest message first.
         conversations: Vec<Conversation>,
     },
+    /// To `conversation`.
+    Listed {
+        /// The conversation, as in the list.
+        listed: Box<Conversation>,
+    },
     /// To `peers`.
     Peers {
         /// One each.
@@ -41,6 +66,37 @@ pub enum Reply {
     },
     /// To `status`.
     Status(Box<Status>),
+    /// To `storage`.
+    Storage {
+        /// How many bytes.
+        storage: Storage,
+    },
+    /// To `qr`.
+    Qr {
+        /// How many modules wide and high it is, with the light border that cameras need.
+        size: u32,
+        /// The dark modules, as the `d` of an SVG path in a square of that size.
+        path: String,
+    },
+    /// To `home`.
+    Home {
+        /// Whether there is one.
+        state: HomeState,
+        /// The name of who lives there, if it is open.
+        name: Option<String>,
+        /// The version of this peer.
+        version: String,
+    },
+    /// To `init`.
+    Phrase {
+        /// The recovery phrase: 24 words. It is kept nowhere and never given again.
+        phrase: Words,
+    },
+    /// To `offer_device`.
+    Offer {
+        /// What is to be shown to the other device, as text and as the content of a QR code.
+        offer: String,
+    },
     /// To `nodes`.
     Nodes {
         /// One each address.
@@ -111,6 +167,11 @@ pub enum Reply {
         digits: String,
         /// The new device.
         device: String,
+    },
+    /// To `await_digits`.
+    Offered {
+        /// Six digits, in two groups.
+        digits: String,
     },
     /// To `import_bundle`.
     Imported {
@@ -192,4 +253,26 @@ pub enum Reply {
         /// Always true.
         done: bool,
     },
+}
+
+impl Reply {
+    /// Reads the Markdown of the messages in it that are to be shown.
+    pub fn with_bodies(mut self) -> Reply {
+        match &mut self {
+            Reply::Page { items, .. } => {
+                for item in items {
+                    if let Item::Row { row, .. } = item {
+                        row.body = markdown::read(&row.text);
+                    }
+                }
+            }
+            Reply::History { versions } => {
+                for version in versions {
+                    version.body = version.text.as_deref().map(markdown::read).unwrap_or_default();
+                }
+            }
+            _ => {}
+        }
+        self
+    }
 }

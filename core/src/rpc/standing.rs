@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a conversation gets on with each of its members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Standing {
     /// The conversation's whole id.
     pub conversation: String,
@@ -28,6 +29,7 @@ pub struct Standing {
 
 /// How it stands with a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct MailboxStanding {
     /// The node's address.
     pub address: String,
@@ -47,6 +49,7 @@ pub struct MailboxStanding {
 
 /// How it stands with a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct MemberStanding {
     /// Their id.
     pub user: String,
@@ -62,6 +65,7 @@ pub struct MemberStanding {
 
 /// How it stands with a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct DeviceStanding {
     /// The device, in hexadecimal.
     pub device: String,
@@ -89,6 +93,7 @@ pub struct DeviceStanding {
 
 /// Where a message is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Whereabouts {
     /// The message's whole id.
     pub message: String,
@@ -108,6 +113,7 @@ pub struct Whereabouts {
 
 /// Whether a device has a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Holder {
     /// Whose device: their id.
     pub user: String,

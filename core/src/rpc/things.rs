@@ -5,9 +5,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[cfg(doc)]
 use super::Reply;
+use super::{Block, Quote};
 
 /// One message as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Row {
     /// The message's whole id. Printed short elsewhere; any unambiguous beginning will do.
     pub id: String,
@@ -23,6 +25,10 @@ pub struct Row {
     pub expires: Option<u64>,
     /// What it says now. Empty when it was deleted, or has not arrived yet (then `state` is `"waiting"`).
     pub text: String,
+    /// The same to be shown: its Markdown, read. Only in pages and events; else empty.
+    pub body: Vec<Block>,
+    /// What it answers, if it answers anything.
+    pub reply_to: Option<Quote>,
     /// Whether it was edited.
     pub edited: bool,
     /// Whether it was deleted.
@@ -35,23 +41,27 @@ pub struct Row {
     pub look_alike: bool,
     /// Who reacted how, in order of emoji, then name.
     pub reactions: Vec<Reaction>,
-    /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with all"`. Others':
-    /// `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to
-    /// `disputed`: `"disputed"`.
+    /// Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with at least 8 of 40"`, `"with
+    /// all"`. Others': `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In
+    /// an answer to `disputed`: `"disputed"`.
     pub state: String,
 }
 
 /// One reaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Reaction {
     /// The emoji.
     pub emoji: String,
     /// The name of who reacted.
     pub by: String,
+    /// Their id.
+    pub user: String,
 }
 
 /// What happened in a conversation, besides messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Notice {
     /// Its whole id.
     pub id: String,
@@ -71,6 +81,7 @@ pub struct Notice {
 
 /// What happens in a conversation, besides messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// It began; `what`: its title.
@@ -105,6 +116,7 @@ pub enum NoticeKind {
 
 /// A conversation in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Conversation {
     /// Its whole id.
     pub conversation: String,
@@ -138,21 +150,27 @@ pub struct Conversation {
 
 /// What an invite is good for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct InviteOptions {
     /// How many people it lets in; 1 to 1000.
     #[serde(default = "one")]
+    #[cfg_attr(feature = "types", ts(as = "Option<_>", optional))]
     pub uses: u32,
     /// For how many hours; 1 to 8784.
     #[serde(default = "three_days")]
+    #[cfg_attr(feature = "types", ts(as = "Option<_>", optional))]
     pub hours: u32,
     /// Whether an admin has to say yes to each.
     #[serde(default)]
+    #[cfg_attr(feature = "types", ts(as = "Option<_>", optional))]
     pub approve: bool,
     /// The role that it gives; `"member"` when absent.
     #[serde(default)]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub role: Option<String>,
     /// Makes a web link with this host, which can be opened in a browser.
     #[serde(default)]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub host: Option<String>,
 }
 
@@ -172,6 +190,7 @@ fn three_days() -> u32 {
 
 /// A setting of a conversation, for all who are in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(tag = "setting", content = "value", rename_all = "snake_case")]
 pub enum Setting {
     /// What it is called; 1 to 200 bytes.
@@ -188,6 +207,7 @@ pub enum Setting {
 
 /// A block of a bundle. In the file, each stands behind its length: four bytes, big-endian.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct BundleBlock {
     /// Names the bundle as long as it is being made.
     pub bundle: u64,
@@ -199,6 +219,7 @@ pub struct BundleBlock {
 
 /// Bytes. In JSON they are text in base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS), ts(type = "string"))]
 pub struct Base64(pub Vec<u8>);
 
 impl Serialize for Base64 {
@@ -222,6 +243,7 @@ pub const MAX_BUNDLE_BLOCK: u32 = 1024 * 1024;
 
 /// An invite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Invite {
     /// Its id.
     pub invite: String,
@@ -239,6 +261,7 @@ pub struct Invite {
 
 /// One of our user's devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Device {
     /// Its id, in hexadecimal.
     pub device: String,
@@ -255,6 +278,7 @@ pub struct Device {
 
 /// Words that nobody must see: they print as nothing, and are wiped when dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct Words(String);
 
@@ -278,6 +302,7 @@ impl std::fmt::Debug for Words {
 
 /// Why somebody is to be confirmed before we write where they read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Alarm {
     /// They are called like somebody whom we verified, and are somebody else.
@@ -288,6 +313,7 @@ pub enum Alarm {
 
 /// Someone who is in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Member {
     /// Their id.
     pub user: String,
@@ -313,6 +339,7 @@ pub struct Member {
 
 /// Somebody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Contact {
     /// Their id.
     pub user: String,
@@ -340,6 +367,7 @@ pub struct Contact {
 
 /// How our user shows themselves to all with whom they share a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Profile {
     /// Their id.
     pub user: String,
@@ -353,6 +381,7 @@ pub struct Profile {
 
 /// A picture. It came from somebody else, and nothing of it was looked at but its first bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Avatar {
     /// `"image/png"`, `"image/jpeg"` or `"image/webp"`.
     pub kind: String,
@@ -362,6 +391,7 @@ pub struct Avatar {
 
 /// Somebody who asks to be a contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Asker {
     /// Their id.
     pub user: String,
@@ -375,6 +405,7 @@ pub struct Asker {
 
 /// Somebody whom we asked to be a contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Asked {
     /// Their id.
     pub user: String,
@@ -388,6 +419,7 @@ pub struct Asked {
 
 /// Someone who waits to be let in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Guest {
     /// Their id.
     pub user: String,
@@ -397,6 +429,7 @@ pub struct Guest {
 
 /// A peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Peer {
     /// Its peer id, in hexadecimal.
     pub peer: String,
@@ -412,6 +445,7 @@ pub struct Peer {
 
 /// A node that this peer uses: it makes us reachable, and tells those who share a secret with us where we are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Node {
     /// Its address, with `/p2p/…`.
     pub address: String,
@@ -427,6 +461,7 @@ pub struct Node {
 
 /// How this peer is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Status {
     /// Our name.
     pub name: String,
@@ -454,6 +489,7 @@ pub struct Status {
 
 /// A linked peer whose heads differ from ours in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Behind {
     /// The conversation's whole id.
     pub conversation: String,

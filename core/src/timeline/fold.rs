@@ -166,11 +166,28 @@ impl<'a, R: Rows> Fold<'a, R> {
         let Entry { segment, seq, device, .. } = *entry;
         let author = self.read.author(entry);
         let expires = entry.expires();
+        let answers = match entry.record {
+            Record::Text { answers, .. } => answers,
+            _ => None,
+        };
         let (edits, marks) = (vec![], vec![]);
         let (deleted, gone, removed) = (false, false, self.read.is_removed(segment, &entry.id));
         let text = if removed { Text::Erased } else { text };
-        let mut row =
-            Row { segment, seq, author, device, text, edits, deleted, removed, marks, expires, gone, disputed };
+        let mut row = Row {
+            segment,
+            seq,
+            author,
+            device,
+            answers,
+            text,
+            edits,
+            deleted,
+            removed,
+            marks,
+            expires,
+            gone,
+            disputed,
+        };
         let waiting = match self.change.orphans.get(&entry.id) {
             Some(orphans) => orphans.clone(),
             None => self.read.orphans(&entry.id)?,

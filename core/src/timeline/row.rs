@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::EntryId;
+use crate::conversation::{EntryId, Target};
 use crate::id::{DeviceId, PayloadId, UserId};
 use crate::time::Timestamp;
 
@@ -17,6 +17,8 @@ pub struct Row {
     pub author: UserId,
     /// On which device.
     pub device: DeviceId,
+    /// The message that it answers.
+    pub answers: Option<Target>,
     /// What it says now.
     pub text: Text,
     /// All edits by its author, oldest first.

@@ -73,12 +73,12 @@ fn who_floods_the_waiting_room_is_forgotten() {
         let conversation = scene.mallory.conversation();
         // As many segments as there are numbers, each with a run that waits for ever.
         let run = Sent { payloads: vec![Payload { salt: [0; 16], body: text.clone() }], ..author.next(&["early"]) };
-        let early = Frame::Push { conversation, segment: number, told: vec![], runs: vec![vec![run]] };
+        let early = Frame::Push { conversation, segment: number, told: vec![], hops: 1, runs: vec![vec![run]] };
         scene.tells(scene.alice, &early);
     }
     scene.world.run(5_000);
     let conversation = scene.world.conversation(0);
-    let sent = scene.world.does(scene.alice, Request::Send { conversation, text: "still quick".into() });
+    let sent = scene.world.does(scene.alice, Request::send(conversation, "still quick"));
     assert!(sent.is_ok());
     scene.ends_well();
 }
@@ -93,7 +93,7 @@ fn what_waits_for_ever_makes_nobody_slow() {
     let early = author.next(&["early"]);
     let conversation = scene.mallory.conversation();
     for segment in 0..20_000 {
-        let frame = Frame::Push { conversation, segment, told: vec![], runs: vec![vec![early.clone()]] };
+        let frame = Frame::Push { conversation, segment, told: vec![], hops: 1, runs: vec![vec![early.clone()]] };
         scene.tells(scene.alice, &frame);
     }
     scene.world.run(1_000);

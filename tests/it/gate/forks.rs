@@ -75,7 +75,7 @@ fn tell(from: &mut Segment, to: &mut Segment) {
     for (_, run) in runs {
         match to.gate(run.clone()).expect("nobody is blamed for a fork that is known") {
             Outcome::Next(_) => drop(take(to, run)),
-            Outcome::Known => {}
+            Outcome::Known(_) => {}
             Outcome::Early(actor) => panic!("a gap in {actor}"),
         }
     }
@@ -128,7 +128,7 @@ fn what_was_said_behind_the_fork_is_named_and_nothing_else_is_lost() {
     assert_eq!(segment.freeze(histories.fork(0)).unwrap(), None, "known");
     assert_eq!(segment.freeze(histories.fork(2)).unwrap(), None, "a later place says nothing new");
     for branch in &histories.branches {
-        assert!(matches!(segment.gate(branch.clone()), Ok(Outcome::Known)), "it never comes back");
+        assert!(matches!(segment.gate(branch.clone()), Ok(Outcome::Known(_))), "it never comes back");
     }
     let mut alice = Author::new(segment_id(0), 1);
     take(
@@ -163,7 +163,7 @@ fn a_fork_at_the_first_change_leaves_nothing_of_the_chain() {
     assert_eq!(segment.freeze(histories.fork(0)).unwrap().unwrap().len(), 2);
     assert!(segment.chain(&histories.mallory.actor).is_none());
     assert!(!segment.vector().contains_key(&histories.mallory.actor));
-    assert!(matches!(segment.gate(histories.branches[1].clone()), Ok(Outcome::Known)));
+    assert!(matches!(segment.gate(histories.branches[1].clone()), Ok(Outcome::Known(_))));
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_fork_outlives_the_image_and_the_journal() {
         assert_eq!(texts(&mut again), texts(&mut segment));
         assert_eq!(again.disputed(), segment.disputed());
         let late: Vec<Sent> = histories.branches[0].clone();
-        assert!(matches!(again.gate(late), Ok(Outcome::Known)));
+        assert!(matches!(again.gate(late), Ok(Outcome::Known(_))));
     }
 }
 
@@ -279,7 +279,7 @@ fn a_piece_of_the_way_to_the_end_is_not_let_in() {
     take(&mut segment, histories.common.clone());
     for (side, length) in [(0, 1), (0, 2), (1, 1), (1, 3)] {
         let piece = histories.branches[side][..length].to_vec();
-        assert!(matches!(segment.gate(piece), Ok(Outcome::Known)), "{length} of side {side}");
+        assert!(matches!(segment.gate(piece), Ok(Outcome::Known(_))), "{length} of side {side}");
     }
     take(&mut segment, histories.branches[0].clone());
     assert_eq!(segment.hash(&histories.mallory.actor, 5), Some(histories.end(0, 3).hash));

@@ -7,7 +7,7 @@ use bayou_core::net::mailbox::{Answer, Refusal};
 use bayou_core::net::{peer_of, with_peer};
 use bayou_tests::certificate::Certificate;
 use bayou_tests::dice::Dice;
-use bayou_tests::public_node::PublicNode;
+use bayou_tests::public_node::{PublicNode, bootstrap};
 use nix::sys::signal::Signal;
 
 use super::{envelope, get_all, put, try_visit, until, visit, write_key};
@@ -71,6 +71,10 @@ async fn with_tokens_only_who_shows_one_is_served() {
     assert_eq!(alice.show(b"0123456789abcdef").await, Ok(()));
     assert_eq!(put(&mut alice, &key, envelope(1, 256)).await, Answer::Kept);
     assert_eq!(alice.reserve().await, Ok(()));
+    let doctor = |arguments: &[&str]| String::from_utf8(bootstrap(arguments).unwrap().stdout).unwrap();
+    let address = node.address().0;
+    assert!(doctor(&["doctor", &address]).contains("serves only who shows one"));
+    assert!(doctor(&["doctor", &address, "--token", "0123456789abcdef"]).contains("ok   token: accepted"));
     // Who shows none is sent away after ten seconds; who did may stay.
     visit(2, &node.address()).await.stay().await;
     assert_eq!(get_all(&mut alice, &key).await.len(), 1);

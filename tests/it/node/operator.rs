@@ -87,6 +87,14 @@ async fn numbers_move_and_logs_name_nobody() {
     }
 }
 
+/// Behind a port forward people are given the addresses that the operator named, with the node's name.
+#[test]
+fn named_addresses_are_printed_with_the_name_of_the_node() {
+    let node = PublicNode::start(&["external=[\"/dns4/node.example.org/udp/4001/quic-v1\"]"]).unwrap();
+    let address = node.address().0;
+    assert!(address.starts_with("/dns4/node.example.org/udp/4001/quic-v1/p2p/12D3"), "{address}");
+}
+
 #[test]
 fn every_number_of_the_dashboard_exists() {
     let dashboard = include_str!("../../../bootstrap-node/packaging/grafana.json");

@@ -6,7 +6,7 @@ use bayou_core::authority::{
 use bayou_core::conversation::{AuthoredPayload, ForkProof, Vector};
 use bayou_core::crypto::{BoxKey, DeviceKey, Entropy, Secret, Signature};
 use bayou_core::envelope::{
-    Answer, BundleKey, Commitment, EpochBox, Frame, Head, Parcel, Part, Recipient, Tips, Turned,
+    Answer, BundleKey, Commitment, EpochBox, Frame, Head, News, Parcel, Part, Recipient, Tips, Turned, Whereabouts,
 };
 use bayou_core::id::{ActorId, Address, ConversationId, DeviceId, PeerId, RecordHash, UserId};
 use bayou_core::identity::{Register, RegisterKey};
@@ -144,6 +144,8 @@ pub(super) fn frames() -> Vec<Frame> {
     let authored = AuthoredPayload { author: author.key.device(), payload: sent.payloads[0].clone() };
     let (body, payloads) = (authored.id(), vec![authored]);
     let (runs, told) = (vec![vec![sent.clone(), author.says(&["again"])]], vec![PeerId([3; 32]).into()]);
+    let place = News { segment, actor: author.actor, seq: 300, hops: 2 };
+    let nearby = Whereabouts { peer: PeerId([3; 32]), addresses: vec![Address("/ip4/192.0.2.7/tcp/1".into()); 2] };
     vec![
         Frame::Prove { device: author.key.device(), signature: Signature([0x5a; 64]) },
         Frame::Share { tags: vec![[0x7a; 16], [0x7b; 16]] },
@@ -151,7 +153,7 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Controls { conversation, items: vec![vec![0xc0, 0xff, 0xee].into()] },
         Frame::Have { conversation, segment, tips: Tips::from([(author.actor, (1, [0x11; 8]))]) },
         Frame::Changes { conversation, segment, runs: runs.clone(), answer: Answer::Complete },
-        Frame::Push { conversation, segment, told, runs },
+        Frame::Push { conversation, segment, told, hops: 3, runs },
         Frame::Ack { conversation, segment, vector: Vector::from([(author.actor, 300)]) },
         Frame::Want { conversation, segment, bodies: vec![body] },
         Frame::Payloads { conversation, segment, payloads },
@@ -183,6 +185,11 @@ pub(super) fn frames() -> Vec<Frame> {
             message: "it is me".into(),
             log: vec![vec![0xc0, 0xff].into(); 2],
         },
+        Frame::Announce { conversation, news: vec![place; 2] },
+        Frame::Graft { conversation, chains: vec![place] },
+        Frame::Prune { conversation, chains: vec![(segment, author.actor)] },
+        Frame::Nearby { conversation, peers: vec![nearby] },
+        Frame::Enough,
     ]
 }
 

@@ -21,7 +21,7 @@ fn confirms(world: &mut World, who: Who, other: Who) {
 
 /// Writes; returns why not, if not.
 fn refused(world: &mut World, who: Who, conversation: &str) -> Option<String> {
-    let error = world.does(who, Request::Send { conversation: conversation.into(), text: "psst".into() }).err()?;
+    let error = world.does(who, Request::send(conversation, "psst")).err()?;
     assert_eq!(error.code, ErrorCode::Unconfirmed, "{error}");
     Some(error.message)
 }
@@ -125,7 +125,7 @@ fn nothing_is_written_to_somebody_verified_who_has_only_new_devices() {
     }
     assert_eq!(contact(&mut world, alice, "bob").alarm, Some(Alarm::NewDevices));
     // Bob himself writes on, and is read.
-    let request = Request::Send { conversation: conversations[1].clone(), text: "I lost it".into() };
+    let request = Request::send(&conversations[1], "I lost it");
     world.does(back, request).expect("his own restore is no alarm to him");
     world.run(3_000);
     assert!(reads(&mut world, alice, &conversations[1]).contains(&"bob: I lost it".to_owned()));

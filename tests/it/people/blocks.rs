@@ -47,7 +47,7 @@ fn nothing_more_is_heard_of_who_is_blocked_on_any_device() {
         assert!(contact(&mut world, who, "eve").blocked);
         assert_eq!(reads(&mut world, who, &conversation), ["eve: before"]);
         assert_eq!(marked(&mut world, who), [("in the group".to_owned(), true)], "the group has it, marked");
-        let send = Request::Send { conversation: conversation.clone(), text: "no".into() };
+        let send = Request::send(&conversation, "no");
         assert_eq!(world.does(who, send).expect_err("blocked").code, ErrorCode::NotAllowed);
     }
     // Eve sees nothing of it: her message waits as if alice were away, and in the group alice is as she was.

@@ -40,7 +40,9 @@ impl Engine {
     /// Puts what of ours the mailboxes lack, unless those who lack it are linked and may yet acknowledge it.
     pub(in crate::engine) fn send_mail(&mut self, now: Timestamp, id: ConversationId, view: &dyn View) {
         let said_at = self.mail.said_at.get(&id).copied().unwrap_or_default();
-        let waits = said_at <= now && now.since(said_at) < super::GRACE_MS;
+        let is_large = self.conversations.get(&id).is_some_and(Conversation::is_large);
+        let grace = if is_large { super::GRACE_OF_LARGE_MS } else { super::GRACE_MS };
+        let waits = said_at <= now && now.since(said_at) < grace;
         let Some(current) = self.groups.get(&id).and_then(|group| group.current()) else { return };
         let posts = self.mail.posts.iter().filter(|((of, _), post)| *of == id && post.is_due(now, current));
         let due: Vec<Address> = posts.map(|((_, node), _)| node.clone()).collect();
@@ -75,7 +77,7 @@ impl Engine {
         // What is read there later was written here.
         self.mail.seen.note(sealed.id());
         let wanted = Wanted::Put(sealed.bytes().to_vec().into());
-        self.run_errand(now, id, Errand { node, key, wanted });
+        self.run_errand(now, id, Errand { node, named: true, key, wanted });
     }
 
     /// Packs the boxes of an epoch that was opened here and that the mailbox lacks, with the record that opened it; also
@@ -235,12 +237,16 @@ impl Conversation {
         items
     }
 
-    /// Returns our chains that some member's device was not heard to have all of: how much all have, how much there is.
+    /// Returns our chains that some member's device was not heard to have all of: how much all have, how much there is. Of a
+    /// large conversation it is enough if some others' devices have it.
     fn lacking_chains(&self, me: &DeviceId) -> Vec<((u32, ActorId), u32, u32)> {
         let lacking = self.acks.iter().filter_map(|((segment, actor), acks)| {
             let held = self.heads.get(segment)?.vector.get(actor).copied()?;
             let readers = self.devices.keys().filter(|device| *device != me && self.reads_from(device) <= *segment);
-            let acked = readers.map(|device| acks.get(device).copied().unwrap_or(0)).min().unwrap_or(held);
+            let mut acked: Vec<u32> = readers.map(|device| acks.get(device).copied().unwrap_or(0)).collect();
+            acked.sort_unstable_by(|a, b| b.cmp(a));
+            let enough = if self.is_large() { super::ENOUGH.min(acked.len()) } else { acked.len() };
+            let acked = enough.checked_sub(1).and_then(|last| acked.get(last)).copied().unwrap_or(held);
             (acked < held).then_some(((*segment, *actor), acked, held))
         });
         lacking.collect()

@@ -45,7 +45,7 @@ impl Engine {
         };
         while let Some(((day, epoch), after)) = post.lookout.next() {
             if let Some(key) = group.epochs().write_key(epoch, day) {
-                let errand = Errand { node: node.clone(), key, wanted: Wanted::Read { after } };
+                let errand = Errand { node: node.clone(), named: post.named, key, wanted: Wanted::Read { after } };
                 return self.run_errand(now, id, errand);
             }
             // The epoch was let go meanwhile.
@@ -142,7 +142,7 @@ impl Engine {
                 },
                 Part::Changes { segment, runs } => {
                     let place = SegmentId { conversation: id, number: segment };
-                    match self.runs(now, place, runs, &Source { from: None, told: None }, view) {
+                    match self.runs(now, place, runs, &Source { from: None, told: None, hops: 0 }, view) {
                         Reception::Early => taken.early = true,
                         Reception::Futile => taken.bad = true,
                         Reception::Taken => {}

@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use super::*;
 use crate::rpc::client::Client;
-use crate::rpc::{ErrorCode, Row};
+use crate::rpc::session::MAX_IN_FLIGHT;
+use crate::rpc::{ErrorCode, Event, HomeState, Reply, Request, Row, RpcError, wire};
 
 /// Keeps what it is told in order; every conversation is called "3f".
 #[derive(Clone)]
@@ -26,7 +27,7 @@ impl Fake {
     fn happens(&self, conversation: &str, text: &str) {
         let row = row(text);
         // Nobody may follow.
-        self.events.send(Event::Row { conversation: conversation.into(), row }).ok();
+        self.events.send(Event::Row { conversation: conversation.into(), key: "0b".into(), row }).ok();
     }
 }
 
@@ -39,6 +40,8 @@ fn row(text: &str) -> Row {
         at: 1,
         expires: None,
         text: text.into(),
+        body: vec![],
+        reply_to: None,
         edited: false,
         deleted: false,
         hidden: false,
@@ -66,6 +69,7 @@ impl Answer for Fake {
                 self.busy.fetch_sub(1, Ordering::SeqCst);
                 Ok(Reply::Sent { id })
             }
+            Request::Home => Ok(Reply::Home { state: HomeState::Open, name: None, version: String::new() }),
             Request::Follow { .. } => {
                 self.happens("3f", "between");
                 Ok(Reply::Log { conversation: "3f".into(), rows: vec![row("first")] })
@@ -102,7 +106,7 @@ impl Running {
 }
 
 fn send(text: impl ToString) -> Request {
-    Request::Send { conversation: "3f".into(), text: text.to_string() }
+    Request::send("3f", text.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,9 +3,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::rpc::{
-    Alarm, Asked, Asker, Avatar, Base64, Behind, BundleBlock, Contact, Conversation, Device, DeviceStanding, Guest,
-    Holder, Invite, InviteOptions, MailboxStanding, Member, MemberStanding, Node, Notice, NoticeKind, Peer, Profile,
-    Reaction, Row, Setting, Standing, Status, Whereabouts, Words,
+    Alarm, Asked, Asker, Avatar, Base64, Behind, Block, BundleBlock, Contact, Conversation, Device, DeviceStanding,
+    Guest, Holder, HomeState, Inline, Invite, InviteOptions, Item, Lock, MailboxStanding, Member, MemberStanding, Node,
+    Notice, NoticeKind, PageFrom, Peer, Profile, Quote, QuoteState, Reaction, Row, Setting, Standing, Status, Storage,
+    Version, Whereabouts, Words,
 };
 
 fn row(id: &str, text: &str) -> Row {
@@ -17,12 +18,20 @@ fn row(id: &str, text: &str) -> Row {
         at: 1_790_000_000_000,
         expires: None,
         text: text.into(),
+        body: vec![Block::Paragraph { inlines: vec![Inline::Text { text: text.into() }] }],
+        reply_to: Some(Quote {
+            id: "78".repeat(20),
+            state: QuoteState::Here,
+            author: "bob".into(),
+            user: "eb".repeat(32),
+            text: Some("ahoy".into()),
+        }),
         edited: true,
         deleted: false,
         hidden: false,
         blocked: false,
         look_alike: true,
-        reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into() }],
+        reactions: vec![Reaction { emoji: "👍".into(), by: "bob".into(), user: "eb".repeat(32) }],
         state: "with 1 of 2".into(),
     }
 }
@@ -52,11 +61,11 @@ fn requests() -> Vec<Request> {
         Request::MoveRoot { phrase: Words::new("abandon".into()), to: Words::new("ability".into()) },
         Request::RetireDevice { device: "dd".into(), phrase: Some(Words::new("abandon ability".into())) },
         Request::Join { link: "bayou://j/#x".into() },
-        Request::Send { conversation: conversation.clone(), text: "line\none \"quoted\" \u{1f600}".into() },
+        Request::send(&conversation, "line\none \"quoted\" \u{1f600}"),
         Request::Edit { message: message.clone(), text: "two".into() },
         Request::Delete { message: message.clone() },
         Request::React { message, emoji: "👍".into(), off: true },
-        Request::Log { conversation: conversation.clone(), limit: 20, before: None },
+        Request::Log { conversation: conversation.clone(), limit: 20, before: Some("77".into()) },
         Request::Disputed { conversation: conversation.clone(), limit: 20, before: None },
         Request::Notices { conversation: conversation.clone(), after: 5, before: Some(9), limit: 100 },
         Request::ExportBundle { conversation: conversation.clone(), member: Some("bob".into()), all: true },
@@ -83,6 +92,35 @@ fn requests() -> Vec<Request> {
         Request::ConfirmContact { user: "bob".into() },
         Request::Block { user: "bob".into(), off: false },
     ]
+}
+
+fn requests_of_a_page() -> Vec<Request> {
+    vec![
+        Request::Send {
+            conversation: "3f9a".into(),
+            text: "two".into(),
+            reply_to: Some("77d0".into()),
+            id: Some("c1".into()),
+        },
+        Request::Page { conversation: "3f9a".into(), from: PageFrom::Before("77".into()), limit: 50 },
+        Request::Read { conversation: "3f9a".into(), up_to: "77".into() },
+        Request::History { message: "77d0".into() },
+        Request::Conversation { conversation: "3f9a".into() },
+        Request::Watch,
+        Request::Storage,
+        Request::Qr { text: "bayou://j/#x".into() },
+        Request::Home,
+        Request::Init { name: "alice".into(), lock: Lock { passphrase: Some(secret()), no_passphrase: false } },
+        Request::Restore { name: "alice".into(), phrase: secret(), lock: Lock::default() },
+        Request::Unlock { passphrase: secret() },
+        Request::OfferDevice,
+        Request::AwaitDigits,
+        Request::SettleIn { yes: true, lock: Lock { passphrase: None, no_passphrase: true } },
+    ]
+}
+
+fn secret() -> Words {
+    Words::new("abandon ability".into())
 }
 
 fn member() -> Member {
@@ -119,9 +157,8 @@ fn conversation() -> Conversation {
     }
 }
 
-fn replies() -> Vec<Reply> {
-    let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
-    let status = Status {
+fn status() -> Status {
+    Status {
         name: "alice".into(),
         user: "ee".repeat(32),
         device: "bb".repeat(32),
@@ -133,7 +170,11 @@ fn replies() -> Vec<Reply> {
         behind: vec![Behind { conversation: "3f".repeat(32), name: "bob".into(), lacks: 4 }],
         erasing: 2,
         problem: None,
-    };
+    }
+}
+
+fn replies() -> Vec<Reply> {
+    let peer = Peer { peer: "aa".repeat(32), name: None, linked: true, address: None, shared: 1 };
     let invite = Invite {
         invite: "1e".repeat(32),
         by: "alice".into(),
@@ -150,7 +191,7 @@ fn replies() -> Vec<Reply> {
         Reply::Log { conversation: "3f".repeat(32), rows: vec![] },
         Reply::Conversations { conversations: vec![conversation()] },
         Reply::Peers { peers: vec![peer] },
-        Reply::Status(Box::new(status)),
+        Reply::Status(Box::new(status())),
         Reply::Standing { standing: Box::new(standing()) },
         Reply::Whereabouts { whereabouts: Box::new(whereabouts()) },
         Reply::Invite { link: "bayou://j/#x".into(), invite: "1e".repeat(32), expires: 1, addresses: 2 },
@@ -228,6 +269,29 @@ fn asked() -> Asked {
     Asked { user: "ee".repeat(32), message: "it is me".into(), at: 7, state: "looking for them".into() }
 }
 
+fn replies_about_the_page() -> Vec<Reply> {
+    let items = vec![
+        Item::Notice { key: "0a".into(), notice: notice() },
+        Item::Row { key: "0b".into(), row: row("77", "hello") },
+    ];
+    let versions = vec![
+        Version { at: 1, text: None, body: vec![] },
+        Version { at: 2, text: Some("---".into()), body: vec![Block::Rule] },
+    ];
+    let storage = Storage { journal: 1, snapshots: 2, index: 3, other: 4 };
+    vec![
+        Reply::Page { conversation: "3f".repeat(32), items, older: true, newer: false, unread: Some("0b".into()) },
+        Reply::History { versions },
+        Reply::Listed { listed: Box::new(conversation()) },
+        Reply::Storage { storage },
+        Reply::Qr { size: 29, path: "M4 4h7v1h-7z".into() },
+        Reply::Home { state: HomeState::Locked, name: None, version: "0.1.0".into() },
+        Reply::Phrase { phrase: secret() },
+        Reply::Offer { offer: "bayou://link/x".into() },
+        Reply::Offered { digits: "054 550".into() },
+    ]
+}
+
 fn replies_about_people() -> Vec<Reply> {
     let (user, name) = ("ee".repeat(32), String::from("bob"));
     let contact = Contact {
@@ -280,12 +344,13 @@ fn line(write: impl FnOnce(&mut BytesMut)) -> Bytes {
 
 #[test]
 fn every_request_reply_and_event_survives_its_way() {
-    for (id, request) in requests().into_iter().enumerate() {
+    for (id, request) in requests().into_iter().chain(requests_of_a_page()).enumerate() {
         let bytes = line(|out| write_call(id as u64, &request, out).unwrap());
         assert_eq!(read_call(&bytes), Ok((CallId::Number(id as u64), request)));
     }
     let failed = Err(RpcError::new(ErrorCode::NotFound, "no such message"));
-    for outcome in replies().into_iter().chain(replies_about_people()).map(Ok).chain([failed]) {
+    let replies = replies().into_iter().chain(replies_about_people()).chain(replies_about_the_page());
+    for outcome in replies.map(Ok).chain([failed]) {
         let id = CallId::Text("a".into());
         let bytes = line(|out| write_answer(&id, outcome.clone(), out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Answer(Some(id), outcome));
@@ -293,14 +358,17 @@ fn every_request_reply_and_event_survives_its_way() {
     let (conversation, user) = (String::from("3f"), String::from("ee"));
     let guest = Event::Guest { conversation: conversation.clone(), user, name: "bob".into() };
     let joining = Event::Joining { conversation: conversation.clone(), state: "in".into() };
-    let noticed = Event::Notice { conversation: conversation.clone(), notice: notice() };
+    let noticed = Event::Notice { conversation: conversation.clone(), key: "0a".into(), notice: notice() };
     let begun = Event::Draft { conversation: conversation.clone(), text: "hel".into() };
     let set = Event::Settings { settings: [("theme".into(), "dark".into())].into() };
-    let row = Event::Row { conversation, row: row("77", "hello") };
+    let read = Event::Read { conversation: conversation.clone(), up_to: "77".into() };
+    let gone = Event::Gone { conversation: conversation.clone(), key: "0b".into(), id: "77".into() };
+    let watched = [read, gone, Event::Conversation(Box::new(self::conversation())), Event::Status(Box::new(status()))];
+    let row = Event::Row { conversation, key: "0b".into(), row: row("77", "hello") };
     let (user, name, status) = ("ee".repeat(32), String::from("bob"), String::new());
     let shown = Event::Profile { user, name, status, avatar: None };
     let people = [shown, Event::Asker(asker()), Event::Asked(asked())];
-    for event in [row, noticed, guest, joining, begun, set, Event::Lagged].into_iter().chain(people) {
+    for event in [row, noticed, guest, joining, begun, set, Event::Lagged].into_iter().chain(people).chain(watched) {
         let bytes = line(|out| write_event(&event, out));
         assert_eq!(read_incoming(&bytes).unwrap(), Incoming::Event(event));
     }
@@ -308,16 +376,15 @@ fn every_request_reply_and_event_survives_its_way() {
 
 #[test]
 fn every_method_is_known() {
-    for request in requests() {
-        let value = serde_json::to_value(&request).unwrap();
-        assert!(METHODS.contains(&value["method"].as_str().unwrap()), "{request:?}");
-    }
-    assert_eq!(requests().len(), METHODS.len());
+    let name = |request: &Request| serde_json::to_value(request).unwrap()["method"].as_str().unwrap().to_owned();
+    let requests = [requests(), requests_of_a_page()].concat();
+    let asked: std::collections::BTreeSet<String> = requests.iter().map(name).collect();
+    assert_eq!(asked, METHODS.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
 
 #[test]
 fn the_bytes_are_those_of_the_documentation() {
-    let send = Request::Send { conversation: "3f9a".into(), text: "hello".into() };
+    let send = Request::send("3f9a", "hello");
     let call = line(|out| write_call(7, &send, out).unwrap());
     assert_eq!(call, r#"{"jsonrpc":"2.0","id":7,"method":"send","params":{"conversation":"3f9a","text":"hello"}}"#);
     let result = line(|out| write_answer(&CallId::Number(7), Ok(Reply::Sent { id: "77d0".into() }), out));
@@ -409,7 +476,7 @@ fn foreign_bytes_do_no_harm() {
     let mut out = BytesMut::new();
     requests().iter().for_each(|request| write_call(1, request, &mut out).unwrap());
     replies().into_iter().for_each(|reply| write_answer(&CallId::Number(1), Ok(reply), &mut out));
-    write_event(&Event::Row { conversation: "3f".into(), row: row("77", "hello") }, &mut out);
+    write_event(&Event::Row { conversation: "3f".into(), key: "0b".into(), row: row("77", "hello") }, &mut out);
     let mut understood = 0;
     for _ in 0..2_000 {
         let mut bytes = out.to_vec();

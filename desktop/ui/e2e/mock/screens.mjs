@@ -137,6 +137,24 @@ export const stories = {
       await page.getByRole('navigation').waitFor();
     }),
 
+  'screens: the door in Chinese, dark and narrow': (browser) =>
+    on(browser, { query: '?home=none', scheme: 'dark', locale: 'zh-CN', width: 380, height: 720 }, async (page) => {
+      for (const [door, screen] of [
+        ['创建个人资料', 'name'],
+        ['我在其他设备上使用', 'link'],
+        ['用恢复短语找回', 'restore'],
+      ]) {
+        await page.getByTestId('first-welcome').waitFor();
+        await fits(page, 'welcome');
+        await picture(page, 'door-zh-welcome');
+        await page.getByRole('button', { name: door }).click();
+        await page.getByTestId(`first-${screen}`).waitFor();
+        await fits(page, screen);
+        await picture(page, `door-zh-${screen}`);
+        await page.getByRole('button', { name: '返回' }).click();
+      }
+    }),
+
   ...Object.fromEntries(
     looks.map((look) => [
       `screens: ${look.scheme} ${look.locale} ${look.width}`,

@@ -1,6 +1,6 @@
 // The page alone, in front of a pretended peer.
 import assert from 'node:assert/strict';
-import { axe, serve, visit } from '../stage.mjs';
+import { axe, picture, serve, visit } from '../stage.mjs';
 
 let site;
 export const stage = {
@@ -35,6 +35,8 @@ export async function open(page, title) {
   await page.locator('article').first().waitFor();
 }
 
+/** axe finds nothing on what is shown now; and a picture of it. */
 export async function accessible(page, what) {
   assert.deepEqual(await axe(page), [], `axe on ${what}`);
+  await picture(page, `screen-${what.replaceAll(' ', '-')}`);
 }

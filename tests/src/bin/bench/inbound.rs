@@ -74,7 +74,7 @@ fn frames(authors: &mut [Author], count: usize) -> Vec<(DeviceId, Vec<u8>)> {
         for author in authors.iter_mut() {
             let (id, sent) = (segment_id(0), author.says(&[TEXT]));
             let (conversation, told, runs) = (id.conversation, told.clone(), vec![vec![sent]]);
-            let push = Frame::Push { conversation, segment: id.number, told, runs };
+            let push = Frame::Push { conversation, segment: id.number, told, hops: 0, runs };
             frames.push((author.key.device(), push.encode()));
         }
     }

@@ -77,3 +77,5 @@ storage-text = All of it is sealed. It is yours: copy the folder to keep it else
 about-text = A messenger without anybody’s server in between. Each person’s peer keeps whole conversations on its own disk, works offline, and merges with the others when they meet.
 about-not-reviewed = Not reviewed by outsiders yet.
 autostart = Start Bayou when I log in
+node-mail = keeps mail
+node-token = Token, if the operator gave you one

@@ -4,14 +4,8 @@ link-away = Your peer does not answer
 link-refused = Not let in any more
 link-offline = The network is off
 link-alone = Nobody in reach
-link-local = { $count ->
-    [one] Local network, 1 device
-   *[other] Local network, { $count } devices
-}
-link-relayed = { $count ->
-    [one] Linked over a relay, 1 device
-   *[other] Linked over relays, { $count } devices
-}
+link-local = Local network ({ $count })
+link-relayed = Over relays ({ $count })
 link-linked = { $count ->
     [one] Linked to 1 device
    *[other] Linked to { $count } devices
@@ -73,9 +67,10 @@ path-never = never linked{ $note ->
     [address] {""} (no address is known)
    *[none] {""}
 }
-path-not-seen-second = not seen for { $count ->
-    [one] a second
-   *[other] { $count } seconds
+path-not-seen-second = { $count ->
+    [0] seen just now
+    [one] not seen for a second
+   *[other] not seen for { $count } seconds
 }{ $note ->
     [dial] {""} (last try: { $why })
     [address] {""} (no address is known)

@@ -74,3 +74,5 @@ storage-text = 一切都已密封，并且属于你：复制这个文件夹即�
 about-text = 中间没有任何服务器的即时通讯。每个人的节点程序把完整的会话保存在自己的磁盘上，离线也能工作，相遇时彼此合并。
 about-not-reviewed = 尚未经过外部审查。
 autostart = 登录时启动 Bayou
+node-mail = 可存信件
+node-token = 令牌（如果运营者给了你）

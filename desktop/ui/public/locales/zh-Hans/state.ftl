@@ -4,8 +4,8 @@ link-away = 你的节点程序没有应答
 link-refused = 已不能进入
 link-offline = 网络已关闭
 link-alone = 附近没有人
-link-local = 本地网络，{ $count } 台设备
-link-relayed = 通过中继连接 { $count } 台设备
+link-local = 本地网络（{ $count }）
+link-relayed = 通过中继（{ $count }）
 link-linked = 已连接 { $count } 台设备
 link-connecting-text = 正在寻找保存你会话的节点程序。
 link-away-text = 你写的内容在此窗口中等待。它会自动恢复。
@@ -58,7 +58,10 @@ path-never = 从未相连{ $note ->
     [address] （没有已知地址）
    *[none] {""}
 }
-path-not-seen-second = { $count } 秒未见{ $note ->
+path-not-seen-second = { $count ->
+    [0] 刚刚见过
+   *[other] { $count } 秒未见
+}{ $note ->
     [dial] （上次尝试：{ $why }）
     [address] （没有已知地址）
    *[none] {""}

@@ -293,10 +293,18 @@ notice: Notice };
 export type MailboxStanding = {
 /** The node's address. */
 address: string,
+/** Whether the conversation names it. If not, this peer only looks whether something lies there. */
+named: boolean,
 /** Whether it answered when it was asked last, or was not asked since the start. */
 reached: boolean,
 /** What is on its way to it, or asked of it. */
-errands: number };
+errands: number,
+/** Why it was not reached, or what it refused and why; absent when it did what it was asked last. */
+problem: string | null,
+/** Envelopes from it, since the start, that were good for nothing. */
+useless: number,
+/** Why the last of them was; absent if there was none. */
+useless_because: string | null };
 
 /** Someone who is in a conversation. */
 export type Member = {
@@ -339,7 +347,13 @@ export type Node = {
 /** Its address, with `/p2p/…`. */
 address: string,
 /** Whether others can reach us over it now. */
-reachable: boolean };
+reachable: boolean,
+/** Whether it keeps mail, as it said last. */
+mail: boolean,
+/** Whether a token is kept that is shown there. */
+token: boolean,
+/** Why it is of no use now, in words; absent when nothing is known against it. */
+problem: string | null };
 
 /** What happened in a conversation, besides messages. */
 export type Notice = {
@@ -581,7 +595,9 @@ passphrase?: Words | null,
 /** Not at all: whoever can read this disk can then read everything. */
 no_passphrase?: boolean, } } | { "method": "nodes" } | { "method": "add_node", "params": {
 /** A multiaddr that ends in `/p2p/…`, as the node prints it. */
-address: string, } } | { "method": "remove_node", "params": {
+address: string,
+/** What to show there, where the operator lets in only who shows a token; 16 to 256 characters. */
+token?: Words | null, } } | { "method": "remove_node", "params": {
 /** One of its addresses, or what stands behind `/p2p/` in all of them. */
 node: string, } } | { "method": "conversation_status", "params": {
 /** The conversation, as in [`Request::Invite`]. */
@@ -685,7 +701,10 @@ conversation: string,
 title: string,
 /** Who is in, our own user too, by name. */
 members: Array<MemberStanding>,
-/** Where mail for who is away waits. */
+/**
+ * Where mail for who is away waits: the mailboxes that the conversation names, and those into which this peer looks
+ * besides.
+ */
 mailboxes: Array<MailboxStanding>,
 /** Texts that were announced and have not arrived. */
 awaited: number,

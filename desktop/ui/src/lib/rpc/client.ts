@@ -19,7 +19,7 @@ const LONGEST_PAUSE = 8_000;
 const MOST_WAITING = 1_000;
 
 const ONCE: ReadonlySet<Method> = new Set<Method>([
-  'new', 'init', 'restore', 'invite', 'add_contact', 'answer_request', 'link_device', 'confirm_device', 'retire_device',
+  'new', 'init', 'restore', 'invite', 'add_contact', 'answer_request', 'link_device', 'confirm_device', 'retire_device', 'move_root',
   'contact_link', 'edit', 'delete', 'offer_device', 'settle_in', 'leave', 'remove',
 ]); // prettier-ignore
 

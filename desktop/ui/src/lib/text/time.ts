@@ -1,6 +1,6 @@
 // Times as people read them, in the language of the page rather than that of the process.
 
-const HOUR = { hour: '2-digit', minute: '2-digit' } as const;
+const HOUR = { hour: 'numeric', minute: '2-digit' } as const;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(tag: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

@@ -58,7 +58,17 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
         address: n === 2 ? '/ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3/p2p-circuit' : `/ip4/192.168.1.${n + 10}/udp/4001/quic-v1`,
       })),
     }), // prettier-ignore
-    nodes: () => ({ nodes: [{ address: '/ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3KooWNode', reachable: true }] }),
+    nodes: () => ({
+      nodes: [
+        {
+          address: '/ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3KooWNode',
+          reachable: true,
+          mail: true,
+          token: false,
+          problem: null,
+        },
+      ],
+    }),
     add_node: ({ address }) => {
       if (!address.includes('/p2p/'))
         throw new CallFailed(CODE.invalid, "a node's address ends in /p2p/…, as `bayou-bootstrap` prints it");
@@ -86,7 +96,7 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     conversation_status: ({ conversation }) => ({
       standing: {
         conversation, title: talk(conversation).title, awaited: 0, writing: 0, asked_again: 0, redialled: 0, problem: null,
-        mailboxes: [{ address: '/dns4/node.example/udp/4001/quic-v1/p2p/12D3', reached: true, errands: 0 }],
+        mailboxes: [{ address: '/dns4/node.example/udp/4001/quic-v1/p2p/12D3', named: true, reached: true, errands: 0, problem: null, useless: 0, useless_because: null }],
         members: (world.members.get(conversation) ?? []).map((one, n) => ({
           user: one.user, name: one.name, you: one.you,
           says: one.you ? 'this device' : n < 4 ? 'linked directly, has everything' : 'not seen for 3 days (last dial: timed out), 12 behind',
@@ -255,6 +265,7 @@ export function answers(world: World, home: { state: 'none' | 'locked' | 'open' 
     link_device: () => ({ digits: '054 550', device: 'a1b2'.repeat(16) }),
     confirm_device: () => DONE,
     retire_device: () => DONE,
+    move_root: () => DONE,
     offer_device: () => ({ offer: `bayou://link/${'AVxIBZRkzQt'.repeat(8)}` }),
     await_digits: () => ({ digits: '054 550' }),
     settle_in: () => ((home.state = 'open'), DONE),
