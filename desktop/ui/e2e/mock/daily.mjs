@@ -164,6 +164,57 @@ export const stories = {
       assert.equal(await page.getByTestId('composer').evaluate((box) => box === document.activeElement), true);
     }),
 
+  'daily: what is hostile or unknown stays words': (browser) =>
+    on(browser, {}, async (page) => {
+      await open(page, 'Book club');
+      await page.evaluate(() => {
+        const { world } = window.mock;
+        const { conversation } = world.talks.find((one) => one.title === 'Book club');
+        const item = world.item('Priya Nair', '<img src=x onerror=alert(1)>', Date.now());
+        const link = (href) => ({ kind: 'link', href, inlines: [{ kind: 'text', text: `to ${href}` }] });
+        item.row.body = [
+          { kind: 'paragraph', inlines: [{ kind: 'text', text: '<img src=x onerror=alert(1)>' }] },
+          {
+            kind: 'paragraph',
+            inlines: [link('javascript:alert(1)'), link('https://example.org/a?b'), link('file:///etc/passwd')],
+          },
+          { kind: 'hologram', depth: 3 },
+        ];
+        world.put(conversation, item);
+      });
+      await last(page).getByText('<img src=x onerror=alert(1)>').waitFor();
+      await last(page).getByText('Something that this version does not know').waitFor();
+      await last(page).getByText('to javascript:alert(1)').waitFor();
+      const links = await last(page)
+        .locator('a')
+        .evaluateAll((all) => all.map((one) => [one.getAttribute('href'), one.title, one.rel]));
+      assert.deepEqual(links, [['https://example.org/a?b', 'https://example.org/a?b', 'noopener noreferrer']]);
+      assert.equal(await last(page).locator('img').count(), 0);
+    }),
+
+  'daily: the list is walked with the arrow keys': (browser) =>
+    on(browser, {}, async (page) => {
+      await page
+        .getByRole('navigation')
+        .getByRole('button', { name: /Harbour crew/ })
+        .focus();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.getByTestId('title').getByText('Book club').waitFor();
+    }),
+
+  'daily: to another day': (browser) =>
+    on(browser, {}, async (page) => {
+      await open(page, 'Harbour crew');
+      await page.getByTestId('timeline').focus();
+      await page.keyboard.press('Control+ArrowUp');
+      await page.getByText('Ada began').waitFor();
+      await page.locator('h2 button').first().click();
+      await accessible(page, 'the choice of a day');
+      await page.getByRole('dialog').getByLabel('Go to a day').fill(new Date().toISOString().slice(0, 10));
+      await page.getByRole('button', { name: 'Today' }).waitFor();
+    }),
+
   'daily: reading marks as read': (browser) =>
     on(browser, {}, async (page) => {
       await open(page, 'Harbour crew');

@@ -143,3 +143,4 @@ revoke = Withdraw
 revoked = Withdrawn: its link lets nobody in any more
 go-to-day = Go to a day
 disappear-short = messages disappear after { $time }
+to-quoted = Go to what it answers

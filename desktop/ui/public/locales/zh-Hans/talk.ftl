@@ -125,3 +125,4 @@ revoke = 收回
 revoked = 已收回：此链接不再让任何人进入
 go-to-day = 转到某一天
 disappear-short = 消息在 { $time }后消失
+to-quoted = 转到被回复的消息

@@ -20,6 +20,7 @@ export function acts(app: App, talk: Talk, row: Row) {
       const off = row.reactions.some((one) => one.emoji === emoji && one.user === app.status?.user);
       return app.guard(() => transport.call('react', { message, emoji, off }));
     },
+    toQuoted: () => row.reply_to && app.open(talk.conversation, row.reply_to.id),
     copy: () => app.copy(row.text),
     why: () => view.show({ name: 'why', message }),
     history: () => view.show({ name: 'history', message }),
