@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that CI does, in the order of its cost.
 
+use std::path::Path;
+
 use crate::packages::{self, BROWSER, NAMESPACES, SCREEN, selection};
 use crate::step::{self, Profile, cargo, step};
 use crate::{check, page};
@@ -17,7 +19,7 @@ pub(crate) fn run() -> Result<(), String> {
     let bayou = step::binary(Profile::Dev, "bayou")?;
     step("tests", cargo(&["test"]).args(selection()).env("BAYOU_BIN", &bayou))?;
     in_a_browser(&bayou)?;
-    in_a_window()?;
+    in_a_window(&bayou)?;
     // Written for who works on it, so links from public to private things lead somewhere.
     let flags = "-D warnings -A rustdoc::private-intra-doc-links";
     let mut documents = cargo(&["doc"]);
@@ -28,18 +30,18 @@ pub(crate) fn run() -> Result<(), String> {
 }
 
 /// The page in Chromium: before a stand-in for a peer, then before real ones.
-fn in_a_browser(bayou: &std::path::Path) -> Result<(), String> {
+fn in_a_browser(bayou: &Path) -> Result<(), String> {
     packages::provide(&BROWSER)?;
     step("page: alone", page::npm().args(["run", "e2e"]))?;
     step("page: with peers", page::npm().args(["run", "e2e:peers"]).env("BAYOU_BIN", bayou))
 }
 
 /// The real window, on a screen that nobody sees.
-fn in_a_window() -> Result<(), String> {
+fn in_a_window(bayou: &Path) -> Result<(), String> {
     if !packages::builds_window() {
         return Ok(());
     }
     packages::provide(&SCREEN)?;
     let app = step::binary(Profile::Dev, "bayou-desktop")?;
-    step("window", page::npm().args(["run", "e2e:window"]).env("BAYOU_DESKTOP_BIN", app))
+    step("window", page::npm().args(["run", "e2e:window"]).env("BAYOU_DESKTOP_BIN", app).env("BAYOU_BIN", bayou))
 }
