@@ -16,7 +16,7 @@
 //!
 //! A link over which a chain comes by fewer hops takes the place of the one over which it comes first: frames say how many
 //! they took. The first change of a chain goes to a few links of each peer, which the lot of the pair decides. One tree for all chains
-//! would do with less, but who writes far from its middle is heard late: `docs/decisions/0016`.
+//! would do with less, but who writes far from its middle is heard late: `docs/decisions/0017`.
 //!
 //! Which links: each peer dials until it has enough, among members whom it knows of from others ([`Effect::Introduce`]), by
 //! chance, those first who are in several such conversations. Who has too many asks some to do without ([`Effect::Enough`]),

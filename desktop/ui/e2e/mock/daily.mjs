@@ -60,6 +60,22 @@ export const stories = {
       assert.equal(sent, false);
     }),
 
+  'daily: an emoji by its name': (browser) =>
+    on(browser, {}, async (page) => {
+      await open(page, 'Book club');
+      await page.getByTestId('composer').pressSequentially('off we go :rock');
+      await page.getByTestId('completion').getByText('rocket').waitFor();
+      await accessible(page, 'the completion');
+      await page.keyboard.press('Escape');
+      await page.getByTestId('completion').waitFor({ state: 'detached' });
+      await page.getByTestId('composer').pressSequentially(' :rocket');
+      await page.getByTestId('completion').getByText('rocket').waitFor();
+      await page.keyboard.press('Enter');
+      assert.equal(await page.getByTestId('composer').inputValue(), 'off we go :rock 🚀');
+      await page.keyboard.press('Enter');
+      await last(page).getByText('off we go :rock 🚀').waitFor();
+    }),
+
   'daily: a draft is kept, shown in the list, and comes from other devices': (browser) =>
     on(browser, {}, async (page) => {
       await open(page, 'Book club');

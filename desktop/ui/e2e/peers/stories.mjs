@@ -168,6 +168,28 @@ export const stories = {
     await at.getByRole('complementary').getByText('1 member').waitFor();
   }),
 
+  'peers: an admin says yes': peers(['ada', 'bob'], async (open, ada, bob) => {
+    await Promise.all([ada.init(), bob.init()]);
+    await Promise.all([ada.start(), bob.start()]);
+    const { conversation } = await ada.cli('new', 'Boats');
+    const { link } = await ada.cli('invite', conversation, '--approve');
+    const [at, bt] = [await open(ada), await open(bob)];
+    await talk(at, 'Boats');
+    await bt.getByTestId('new').click();
+    await bt.getByRole('menuitem', { name: 'Join by a link' }).click();
+    await bt.getByRole('dialog').getByRole('textbox', { name: 'Link' }).fill(link);
+    await bt.getByRole('button', { name: 'Join', exact: true }).click();
+    await bt.getByText('Waiting for an admin to say yes').last().waitFor();
+    assert.deepEqual(await axe(bt), []);
+    await at.getByRole('button', { name: 'Details' }).click();
+    await at.getByRole('button', { name: 'Let in' }).click();
+    await bt.getByTestId('composer').waitFor();
+    await write(at, 'come in');
+    await message(bt, 'come in').waitFor();
+    await write(bt, 'thank you');
+    await message(at, 'thank you').waitFor();
+  }),
+
   'peers: two ask each other, compare numbers, and talk': peers(['ada', 'bob'], async (open, ada, bob) => {
     await Promise.all([ada.init(), bob.init()]);
     await Promise.all([ada.start(), bob.start()]);

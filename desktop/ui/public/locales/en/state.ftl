@@ -22,7 +22,10 @@ connection-more = More about the network
 
 state-kept = kept here
 state-mailbox = in a mailbox
-state-some = with { $have } of { $of }
+state-some = { $least ->
+    [yes] with at least { $have } of { $of }
+   *[no] with { $have } of { $of }
+}
 state-all = with all
 state-received = received
 state-waiting = on its way

@@ -19,7 +19,10 @@ connection-more = 网络详情
 
 state-kept = 保存在本机
 state-mailbox = 在信箱中
-state-some = 已到 { $have } / { $of }
+state-some = { $least ->
+    [yes] 至少已到 { $have } / { $of }
+   *[no] 已到 { $have } / { $of }
+}
 state-all = 全部送达
 state-received = 已收到
 state-waiting = 在路上

@@ -490,7 +490,11 @@ yes: boolean, } } | { "method": "retire_device", "params": {
 /** The device: its id, or an unambiguous beginning of it. */
 device: string,
 /** The 24 words, if the device is nearer to them than this one. */
-phrase?: Words | null, } } | { "method": "hide", "params": {
+phrase?: Words | null, } } | { "method": "move_root", "params": {
+/** The 24 words of now. */
+phrase: Words,
+/** The 24 words from then on. */
+to: Words, } } | { "method": "hide", "params": {
 /** The message, as in [`Request::Edit`]. */
 message: string,
 /** Whether to show it again. */
@@ -680,9 +684,9 @@ look_alike: boolean,
 /** Who reacted how, in order of emoji, then name. */
 reactions: Array<Reaction>,
 /**
- * Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with all"`. Others':
- * `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In an answer to
- * `disputed`: `"disputed"`.
+ * Own messages: `"kept"` (on this machine only), `"with a mailbox"`, `"with 1 of 3"`, `"with at least 8 of 40"`, `"with
+ * all"`. Others': `"received"`, or `"waiting"` when only the announcement arrived and the text is still on its way. In
+ * an answer to `disputed`: `"disputed"`.
  */
 state: string };
 
@@ -1003,6 +1007,7 @@ export type Replies = {
   link_device: DigitsReply;
   confirm_device: DoneReply;
   retire_device: DoneReply;
+  move_root: DoneReply;
   hide: DoneReply;
   join: JoinedReply;
   send: SentReply;

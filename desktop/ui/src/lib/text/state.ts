@@ -3,7 +3,7 @@
 export type MessageState =
   | { kind: 'kept' }
   | { kind: 'mailbox' }
-  | { kind: 'some'; have: number; of: number }
+  | { kind: 'some'; have: number; of: number; least: 'yes' | 'no' }
   | { kind: 'all' }
   | { kind: 'received' }
   | { kind: 'waiting' }
@@ -11,8 +11,8 @@ export type MessageState =
   | { kind: 'other'; words: string };
 
 export function messageState(state: string): MessageState {
-  const some = /^with (\d+) of (\d+)$/.exec(state);
-  if (some) return { kind: 'some', have: Number(some[1]), of: Number(some[2]) };
+  const some = /^with (at least )?(\d+) of (\d+)$/.exec(state);
+  if (some) return { kind: 'some', have: Number(some[2]), of: Number(some[3]), least: some[1] ? 'yes' : 'no' };
   if (state === 'with a mailbox') return { kind: 'mailbox' };
   if (state === 'with all') return { kind: 'all' };
   if (state === 'kept' || state === 'received' || state === 'waiting' || state === 'disputed') return { kind: state };

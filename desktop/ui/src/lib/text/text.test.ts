@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { colour, initials } from './colour';
+import { begun, called } from './emoji';
 import { find, fit } from './find';
 import { joiningEnded, joiningKey, messageState } from './state';
 import { standing } from './path';
@@ -17,6 +18,26 @@ describe('finding', () => {
     expect(find(['a boat', 'boat', 'bxoxaxt'], 'boat', (s) => s)).toEqual(['boat', 'a boat', 'bxoxaxt']));
 });
 
+describe('emoji', () => {
+  const all = [
+    { unicode: '👋', label: 'waving hand', tags: ['hello'] },
+    { unicode: '🌊', label: 'water wave', tags: ['ocean'] },
+    { unicode: '🧇', label: 'waffle' },
+  ];
+  it('are found by the beginning of a name, then by what is within', () => {
+    expect(called(all, 'wav').map((one) => one.unicode)).toEqual(['👋', '🌊']);
+    expect(called(all, 'wave').map((one) => one.unicode)).toEqual(['🌊']);
+    expect(called(all, 'OCEAN').map((one) => one.unicode)).toEqual(['🌊']);
+  });
+  it('are being written behind a colon that begins a word', () => {
+    expect(begun('see you :wav', 12)).toEqual({ word: 'wav', from: 8 });
+    expect(begun(':海洋', 3)).toEqual({ word: '海洋', from: 0 });
+    expect(begun('at 10:30', 8)).toBe(null);
+    expect(begun('see :w', 6)).toBe(null);
+    expect(begun('see :wav and on', 15)).toBe(null);
+  });
+});
+
 describe('people', () => {
   it('have one colour of eight', () => {
     expect(colour('c345dad3')).toBe(colour('c345dad3'));
@@ -32,7 +53,8 @@ describe('people', () => {
 
 describe('what a peer says', () => {
   it('is understood', () => {
-    expect(messageState('with 1 of 3')).toEqual({ kind: 'some', have: 1, of: 3 });
+    expect(messageState('with 1 of 3')).toEqual({ kind: 'some', have: 1, of: 3, least: 'no' });
+    expect(messageState('with at least 8 of 40')).toEqual({ kind: 'some', have: 8, of: 40, least: 'yes' });
     expect(messageState('with a mailbox')).toEqual({ kind: 'mailbox' });
     expect(messageState('something new')).toEqual({ kind: 'other', words: 'something new' });
     expect(joiningKey('looking for a member who may let you in')).toBe('joining-looking');
