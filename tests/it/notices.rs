@@ -121,3 +121,21 @@ fn devices_that_the_root_sets_are_told_one_by_one() {
     assert_eq!(heard.iter().map(|one| (one.kind, one.what.clone())).collect::<Vec<_>>(), expected);
     assert!(heard[0].id != heard[1].id && heard[1].id != heard[2].id, "each has a name of its own");
 }
+
+#[test]
+fn a_lower_role_is_told_as_one_change() {
+    // It takes two records of one moment, whose hashes differ each time.
+    let mut world = World::new(4);
+    let [alice, bob] = ["alice", "bob"].map(|name| world.person(name));
+    world.begin("river", &[alice, bob]);
+    world.link_all(&[alice, bob]);
+    world.run(1_000);
+    let mut expected =
+        vec![is(NoticeKind::Began, "alice", "", "river"), is(NoticeKind::Joined, "alice", "bob", "member")];
+    for role in ["reader", "member"].repeat(8) {
+        let member = "bob".to_owned();
+        does(&mut world, alice, |conversation| Request::Role { conversation, member, role: role.to_owned() });
+        expected.push(is(NoticeKind::Role, "alice", "bob", role));
+    }
+    assert_eq!(told(&mut world, bob), expected);
+}

@@ -80,7 +80,7 @@ impl Engine {
         let user = self.profile.user;
         let conversation = self.conversations.get(&id).ok_or_else(not_in)?;
         let grant = conversation.member(&user).ok_or_else(not_in)?.grant;
-        self.control_under(now, id, grant, said)
+        self.control_under(now, id, grant, None, said)
     }
 
     fn control_under(
@@ -88,6 +88,7 @@ impl Engine {
         now: Timestamp,
         id: ConversationId,
         auth: RecordHash,
+        after: Option<&Record>,
         said: Said,
     ) -> Result<Record, RpcError> {
         let user = self.profile.user;
@@ -95,10 +96,13 @@ impl Engine {
             return Err(retired());
         }
         let conversation = self.conversations.get_mut(&id).ok_or_else(not_in)?;
-        let parents = conversation.authority.heads();
+        let mut trial = conversation.authority.clone();
+        if let Some(record) = after {
+            trial.insert(record.clone());
+        }
+        let parents = trial.heads();
         let from = Standpoint { conversation: Some(id), user, auth: Some(auth), parents, at: now };
         let record = Record::sign(said, from, &self.key);
-        let mut trial = conversation.authority.clone();
         trial.insert(record.clone());
         trial.ruling();
         match trial.last_ruling().void().get(&record.hash()) {
@@ -157,9 +161,10 @@ impl Engine {
             _ => 0,
         };
         let grant = self.control(now, id, Said::Grant { to: user, role, since, via: None })?;
-        let mut items = vec![Item::Record(grant)];
+        let mut items = vec![Item::Record(grant.clone())];
         if role < present {
-            items.extend(self.ending(now, id, user, |held| held > role, None, view)?);
+            // After the grant: else what is one change would be told as a removal and a return, by the order of two hashes.
+            items.extend(self.ending(now, id, user, |held| held > role, (Some(&grant), None), view)?);
         }
         self.take_items(id, items, vec![], None, done(call));
         Ok(())
@@ -179,7 +184,7 @@ impl Engine {
             return Err(invalid("to go yourself, use `bayou leave`".into()));
         }
         let (secret, commitment) = self.new_epoch();
-        let items = self.ending(now, id, user, |_| true, Some(commitment), view)?;
+        let items = self.ending(now, id, user, |_| true, (None, Some(commitment)), view)?;
         let last = items.iter().rev().find_map(|item| match item {
             Item::Record(record) => Some(record.hash()),
             _ => None,
@@ -190,17 +195,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Returns the records that end a member's grants of some roles, with the cut that they name; the last of them brings a
-    /// new group key, if there is to be one.
+    /// Returns the records that end a member's grants of some roles, after another if need be, with the cut that they name; the
+    /// last of them brings a new group key, if there is to be one.
     fn ending(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         user: UserId,
         ends: impl Fn(Role) -> bool,
-        rekey: Option<[u8; 32]>,
+        (after, rekey): (Option<&Record>, Option<[u8; 32]>),
         view: &dyn View,
     ) -> Result<Vec<Item>, RpcError> {
+        let by = self.conversations.get(&id).and_then(|c| c.member(&self.profile.user)).ok_or_else(not_in)?.grant;
         let grants = self.conversations.get(&id).map(|c| c.grants_of(&user, ends)).unwrap_or_default();
         let cut = self.cut_of(id, &grants, view)?;
         let mut items = vec![Item::Cut(cut.clone())];
@@ -208,7 +214,7 @@ impl Engine {
         for grant in grants {
             let rekey = rekey.filter(|_| last == Some(grant));
             let said = Said::Remove { grant, cut: cut.hash(), rekey };
-            items.push(Item::Record(self.control(now, id, said)?));
+            items.push(Item::Record(self.control_under(now, id, by, after, said)?));
         }
         Ok(items)
     }
@@ -256,7 +262,7 @@ impl Engine {
         let cut = self.cut_of(id, &grants, view)?;
         let mut items = vec![Item::Cut(cut.clone())];
         for grant in grants {
-            items.push(Item::Record(self.control_under(now, id, grant, Said::Leave { cut: cut.hash() })?));
+            items.push(Item::Record(self.control_under(now, id, grant, None, Said::Leave { cut: cut.hash() })?));
         }
         Ok(items)
     }
