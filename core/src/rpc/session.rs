@@ -10,7 +10,7 @@
 //!
 //! Who holds a session must not ask it to write while what was written waits to leave, and must not let calls begin without
 //! room. Then a client that does not read is not answered, and not read any more, and a follower misses events and is
-//! told so ([`Event::Lagged`](super::Event::Lagged)). Memory stays within the bounds below.
+//! told so ([`Event::Lagged`]). Memory stays within the bounds below.
 
 mod follower;
 
