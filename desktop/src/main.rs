@@ -56,6 +56,7 @@ fn start(arguments: arguments::Arguments) -> tauri::Result<()> {
         .invoke_handler(tauri::generate_handler![pipe::rpc, pipe::listen, host::host])
         .setup(move |app| {
             app.state::<pipe::Pipe>().start();
+            end_in_order(app.handle().clone());
             window::open(app.handle(), !hidden)?;
             links::watch(app.handle(), arguments.link);
             if let Err(error) = tray::show(app.handle()) {
@@ -72,3 +73,18 @@ fn start(arguments: arguments::Arguments) -> tauri::Result<()> {
     });
     Ok(())
 }
+
+/// Ends the app when the system asks for it, as when its user logs out: the peer is to close its home.
+#[cfg(unix)]
+fn end_in_order(app: tauri::AppHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    tauri::async_runtime::spawn(async move {
+        if let Ok(mut asked) = signal(SignalKind::terminate()) {
+            asked.recv().await;
+            app.exit(0);
+        }
+    });
+}
+
+#[cfg(not(unix))]
+fn end_in_order(_: tauri::AppHandle) {}

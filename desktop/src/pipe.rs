@@ -4,7 +4,7 @@
 //! a session of its own from then on, as it would by opening a socket; the session of the page before it ends.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bayou_core::node::{Network, Node, NodeConfig, Porch, unlock};
 use bayou_core::rpc::session::Session;
@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use serde_json::Value;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager, State, async_runtime};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::links;
 
@@ -28,6 +28,8 @@ pub(crate) struct Pipe {
     network: Network,
     porch: Porch,
     page: Mutex<Option<Page>>,
+    /// The app ends: commands are answered no more.
+    ending: Arc<Notify>,
 }
 
 /// A page that listens.
@@ -42,12 +44,13 @@ impl Pipe {
     pub(crate) fn new(home: PathBuf) -> Self {
         let network = Network { mdns: true, upnp: true, ..Network::default() };
         let porch = Porch::new(home.clone(), Some(network.clone()));
-        Pipe { home, network, porch, page: Mutex::new(None) }
+        Pipe { home, network, porch, page: Mutex::new(None), ending: Arc::default() }
     }
 
     /// Opens the home, if it opens by itself; else the page asks its person.
     pub(crate) fn start(&self) {
-        async_runtime::spawn(host(self.porch.clone(), self.home.clone(), self.network.clone()));
+        let ending = self.ending.clone();
+        async_runtime::spawn(host(self.porch.clone(), self.home.clone(), self.network.clone(), ending));
     }
 
     /// Runs `with` on the page that listens, if there is one.
@@ -57,14 +60,14 @@ impl Pipe {
 }
 
 /// Opens the home, or has the page ask its person to; then lets commands (`bayou …`) reach its peer as well.
-async fn host(porch: Porch, home: PathBuf, network: Network) {
+async fn host(porch: Porch, home: PathBuf, network: Network, ending: Arc<Notify>) {
     match open(home.clone(), network).await {
         Some(node) => porch.enter(node),
         None => porch.wait(),
     }
     let node = porch.opened().await;
     match Server::bind(&home.join(FILE)).await {
-        Ok(server) => server.run(node, std::future::pending()).await,
+        Ok(server) => server.run(node, ending.notified()).await,
         Err(error) => eprintln!("commands cannot reach this peer: {error}"),
     }
 }
@@ -114,7 +117,9 @@ pub(crate) fn tell(app: &AppHandle, method: &str, params: &Value) {
 
 /// Ends the peer in order.
 pub(crate) fn stop(app: &AppHandle) {
-    let porch = app.state::<Pipe>().porch.clone();
+    let pipe = app.state::<Pipe>();
+    pipe.ending.notify_waiters();
+    let porch = pipe.porch.clone();
     async_runtime::block_on(async {
         if let Some(node) = porch.opened().now_or_never() {
             node.stop().await;

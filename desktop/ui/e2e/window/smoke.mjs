@@ -1,6 +1,7 @@
 // What only the real window can show.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { APP, begin, stage, within } from './stage.mjs';
 import { until } from './webdriver.mjs';
 
@@ -73,5 +74,16 @@ export const stories = {
       const asked = execFileSync(BAYOU, ['--home', home, '--json', 'conversations'], { encoding: 'utf8' });
       assert.match(asked, /"title":"Boats"/);
       assert.equal(appOf(home), app);
+    }),
+
+  'window: asked to end by the system, it closes the home in order': () =>
+    within('ended', async (window, home) => {
+      await begin(window, 'Ada', 'Boats');
+      await window.find('[data-testid=make-invite]');
+      const app = appOf(home);
+      process.kill(app, 'SIGTERM');
+      await until('the end', () => !existsSync(`/proc/${app}`) && !existsSync(`${home}/bayou.sock`));
+      const asked = execFileSync(BAYOU, ['--home', home, '--json', 'conversations'], { encoding: 'utf8' });
+      assert.match(asked, /"title":"Boats"/);
     }),
 };
